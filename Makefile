@@ -1,0 +1,114 @@
+# make deps | all | check | check-quick | check-systemd | fuzz | bench | lint | install | clean
+# V=1 shows the commands; SAN=address|thread|undefined (comma-separated) builds into build/san-*.
+
+CC      ?= cc
+CLANG   ?= clang
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
+PREFIX  ?= /usr
+DESTDIR ?=
+VERSION := $(shell cat VERSION)
+MODE    ?= release
+SAN     ?=
+V       ?= 0
+Q       := $(if $(filter 1,$(V)),,@)
+comma   := ,
+
+B := build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)),/$(MODE))
+
+# A sanitizer build also asserts; a release build keeps the cheap asserts of the control plane only.
+OPT_release := -O3 -g
+OPT_debug   := -Og -g
+OPT     := $(if $(SAN),-O1 -g -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all,$(OPT_$(MODE)))
+MARCH   ?=
+
+PKGS    := libxdp libbpf yaml-0.1 libsystemd libmnl liburcu-qsbr jansson
+WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings \
+           -Wundef -Wold-style-definition $(if $(NO_WERROR),,-Werror)
+CFLAGS  := -std=gnu17 $(OPT) $(MARCH) $(WARN) -fno-strict-aliasing -fno-common -pthread
+CPPFLAGS := -I. -I$(B)/gen -D_GNU_SOURCE -D_LGPL_SOURCE -DROUTER_VERSION='"$(VERSION)"' \
+           $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+LDLIBS  := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -pthread -lm
+
+# ---- sources: every folder by wildcard; a program's main() stands in its own list
+LIB_C   := $(wildcard router/lib/*.c)
+DAEMON_C := $(filter-out router/main.c,$(wildcard router/*.c)) $(wildcard router/net/*.c router/net/qdisc/*.c \
+           router/ctl/*.c xsk/*.c config/*.c systemd/*.c)
+CLI_C   := $(wildcard router/cli/*.c)
+UNIT_C  := $(wildcard tests/unit/test_*.c)
+FUZZ_C  := $(wildcard tests/fuzz/fuzz_*.c)
+TOOL_C  := $(wildcard tests/tools/*.c)
+BENCH_C := $(wildcard tests/bench/*.c)
+BPF_C   := $(wildcard xsk/*.bpf.c tests/tools/*.bpf.c)
+SKEL    := $(patsubst %.bpf.c,$(B)/gen/%.skel.h,$(BPF_C))
+
+obj = $(patsubst %.c,$(B)/%.o,$(filter-out %.bpf.c,$(1)))
+
+LIB     := $(B)/librouter.a
+PROGS   := $(B)/router $(B)/routerctl
+UNITS   := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_C))
+TOOLS   := $(patsubst tests/tools/%.c,$(B)/tests/tools/%,$(filter-out %.bpf.c,$(TOOL_C)))
+BENCH   := $(if $(BENCH_C),$(B)/tests/bench/bench-c)
+
+.PHONY: all tests deps check check-quick check-systemd fuzz bench lint install clean
+.SECONDARY:
+all: $(PROGS)
+tests: all $(UNITS) $(TOOLS) $(BENCH)
+
+$(B)/router: $(B)/router/main.o $(LIB)
+	@mkdir -p $(@D); echo "  LD      $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(B)/routerctl: $(call obj,$(CLI_C)) $(LIB)
+	@mkdir -p $(@D); echo "  LD      $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(LIB): $(call obj,$(LIB_C) $(DAEMON_C))
+	@mkdir -p $(@D); echo "  AR      $@"
+	$(Q)rm -f $@; ar rcs $@ $^
+$(B)/tests/unit/%: $(B)/tests/unit/%.o $(LIB)
+	@mkdir -p $(@D); echo "  LD      $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+$(B)/tests/tools/%: $(B)/tests/tools/%.o $(LIB)
+	@mkdir -p $(@D); echo "  LD      $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(B)/tests/bench/bench-c: $(call obj,$(BENCH_C)) $(LIB)
+	@mkdir -p $(@D); echo "  LD      $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(B)/%.o: %.c Makefile | $(SKEL)
+	@mkdir -p $(@D); echo "  CC      $@"
+	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+$(B)/gen/%.bpf.o: %.bpf.c Makefile
+	@mkdir -p $(@D); echo "  BPF     $@"
+	$(Q)$(CLANG) -O2 -g -Wall -Werror -target bpf -mcpu=v3 -I. -I/usr/include/$(shell $(CC) -print-multiarch) -c -o $@ $<
+$(B)/gen/%.skel.h: $(B)/gen/%.bpf.o
+	@echo "  SKEL    $@"
+	$(Q)$(BPFTOOL) gen skeleton $< name $(subst -,_,$(notdir $*))_bpf > $@.tmp && mv $@.tmp $@
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+# ---- targets for people
+deps:
+	$(Q)tests/deps
+check:
+	$(Q)tests/check
+check-quick:
+	$(Q)tests/check quick
+check-systemd: all
+	$(Q)tests/run tests/systemd/*.sh
+fuzz:
+	$(Q)tests/fuzz/run $(SECONDS_EACH)
+bench: tests
+	$(Q)tests/bench/bench
+lint:
+	$(Q)tests/lint
+clean:
+	rm -rf build
+install: all
+	install -Dm755 $(B)/router $(DESTDIR)$(PREFIX)/sbin/router
+	install -Dm755 $(B)/routerctl $(DESTDIR)$(PREFIX)/bin/routerctl
+	install -Dm644 systemd/router.service $(DESTDIR)$(PREFIX)/lib/systemd/system/router.service
+	install -Dm644 systemd/router@.service $(DESTDIR)$(PREFIX)/lib/systemd/system/router@.service
+	install -Dm644 systemd/router.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/router.conf
+	install -Dm644 config/router.yaml $(DESTDIR)$(PREFIX)/share/doc/router/router.yaml
+	$(B)/routerctl --completion > $(B)/routerctl.bash
+	install -Dm644 $(B)/routerctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/routerctl
+	[ -e $(DESTDIR)/etc/router/router.yaml ] || install -Dm640 config/minimal.yaml $(DESTDIR)/etc/router/router.yaml

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The one list of drop reasons: counter, `show drops`, metrics label and man page come from it.
+ * X(ENUM, "name", "stage", "what an operator reads") */
+#ifndef ROUTER_NET_COUNTERS_H
+#define ROUTER_NET_COUNTERS_H
+
+#include <stdint.h>
+
+/* clang-format off */
+#define DROP_REASONS(X)                                                                            \
+	X(RUNT,            "runt",             "parse",   "frame shorter than its headers")            \
+	X(ETHERTYPE,       "ethertype",        "parse",   "neither IPv4 nor IPv6")                     \
+	X(NOT_OURS,        "not-our-mac",      "parse",   "frame for another MAC address")             \
+	X(VLAN_UNKNOWN,    "vlan-unknown",     "parse",   "VLAN tag without an interface")             \
+	X(IFACE_DOWN,      "interface-down",   "parse",   "received on an interface that is down")     \
+	X(IP4_VERSION,     "ip4-version",      "parse",   "IPv4 version or header length is wrong")    \
+	X(IP4_LENGTH,      "ip4-length",       "parse",   "IPv4 total length is wrong")                \
+	X(IP4_CHECKSUM,    "ip4-checksum",     "parse",   "IPv4 header checksum is wrong")             \
+	X(IP4_OPTIONS,     "ip4-options",      "parse",   "IPv4 options are malformed")                \
+	X(SOURCE_ROUTE,    "source-route",     "parse",   "IPv4 source route (RFC 7126)")              \
+	X(IP6_VERSION,     "ip6-version",      "parse",   "IPv6 version is wrong")                     \
+	X(IP6_LENGTH,      "ip6-length",       "parse",   "IPv6 payload length is wrong")              \
+	X(IP6_EXTENSION,   "ip6-extension",    "parse",   "IPv6 extension header is malformed")        \
+	X(IP6_RH0,         "ip6-rh0",          "parse",   "IPv6 routing header type 0 (RFC 5095)")     \
+	X(MARTIAN_SRC,     "martian-source",   "parse",   "source address that may not be routed")     \
+	X(MARTIAN_DST,     "martian-dest",     "parse",   "destination that may not be routed")        \
+	X(SCOPE,           "beyond-scope",     "forward", "link-local address to another link")        \
+	X(SRC_OURS,        "source-ours",      "forward", "source is an address of this router")       \
+	X(TTL,             "ttl",              "forward", "TTL or hop limit ran out")                  \
+	X(NO_ROUTE,        "no-route",         "forward", "no route to the destination")               \
+	X(BLACKHOLE,       "blackhole",        "forward", "blackhole route")                           \
+	X(UNREACHABLE,     "unreachable",      "forward", "unreachable route")                         \
+	X(PROHIBIT,        "prohibit",         "forward", "prohibit route")                            \
+	X(LOCAL,           "local",            "forward", "for this router, seen before Linux knew")   \
+	X(BROADCAST,       "broadcast",        "forward", "directed broadcast")                        \
+	X(EGRESS_FOREIGN,  "egress-not-ours",  "forward", "route leads to an interface we do not own") \
+	X(EGRESS_DOWN,     "egress-down",      "forward", "egress interface is down")                  \
+	X(TOO_BIG,         "too-big",          "forward", "larger than the MTU and may not be cut")    \
+	X(FRAG_NO_FRAME,   "frag-no-frame",    "forward", "no free frame for a fragment")              \
+	X(NEIGH_FAILED,    "neighbour-failed", "l2",      "Linux could not resolve the neighbour")     \
+	X(NEIGH_HOLD_FULL, "hold-full",        "l2",      "hold queue of the neighbour is full")       \
+	X(NEIGH_TIMEOUT,   "hold-timeout",     "l2",      "neighbour did not answer in time")          \
+	X(NEIGH_GONE,      "hold-gone",        "l2",      "interface went while a packet waited")      \
+	X(TX_RING_FULL,    "tx-ring-full",     "send",    "send ring is full")                         \
+	X(TX_NO_PORT,      "tx-no-port",       "send",    "egress port has gone")                      \
+	X(TX_DEVICE,       "tx-device",        "send",    "the device dropped it (EBUSY)")             \
+	X(TX_TOO_LONG,     "tx-too-long",      "send",    "does not fit the frame")                    \
+	X(ICMP_LIMITED,    "icmp-limited",     "icmp",    "ICMP error not sent: rate limit")           \
+	X(ICMP_NO_FRAME,   "icmp-no-frame",    "icmp",    "ICMP error not sent: no free frame")        \
+	X(ICMP_NO_SOURCE,  "icmp-no-source",   "icmp",    "ICMP error not sent: no source address")
+/* clang-format on */
+
+enum drop_reason {
+#define X(id, name, stage, text) DROP_##id,
+	DROP_REASONS(X)
+#undef X
+	DROP__COUNT
+};
+
+struct drop_info {
+	const char *name, *stage, *text;
+};
+extern const struct drop_info drop_info[DROP__COUNT];
+
+/* An own counter of one worker: only that worker writes, anybody may read a slightly old value. */
+static inline void counter_add(uint64_t *c, uint64_t n)
+{
+	__atomic_store_n(c, *c + n, __ATOMIC_RELAXED);
+}
+static inline uint64_t counter_read(const uint64_t *c)
+{
+	return __atomic_load_n(c, __ATOMIC_RELAXED);
+}
+
+#endif

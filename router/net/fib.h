@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Longest-prefix match: one struct fib is one table of one family.
+ *
+ * Writers: one thread (control). Readers: any number, lock-free, inside an RCU read side (QSBR: a
+ * worker between two quiescent reports). An update is one pointer-sized store: a reader sees the
+ * table before or after it, never between. What an update replaced is put aside and given back by
+ * fib_reclaim(), which the writer calls after a grace period.
+ */
+#ifndef ROUTER_NET_FIB_H
+#define ROUTER_NET_FIB_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <netinet/in.h>
+
+#define FIB_NONE 0u /* no route; a stored value is 1 .. FIB_MAX */
+#define FIB_MAX  ((1u << 30) - 1)
+
+/* Node and leaf memory shared by all tables, so that an empty table costs its root only
+ * (<= 256 KiB). Grows by need up to max_bytes (virtual; touched when used). */
+struct fib_pool;
+struct fib_pool *fib_pool_create(size_t max_bytes); /* NULL: errno */
+void fib_pool_destroy(struct fib_pool *p);          /* after all its tables */
+void fib_pool_reclaim(struct fib_pool *p);          /* [control] after a grace period */
+size_t fib_pool_retired(const struct fib_pool *p);  /* bytes waiting for fib_pool_reclaim() */
+size_t fib_pool_bytes(const struct fib_pool *p);    /* bytes in use by all tables, roots included */
+
+struct fib;
+struct fib *fib_create(struct fib_pool *p, int family); /* AF_INET or AF_INET6; NULL: errno */
+void fib_destroy(struct fib *f);                        /* no reader may be left */
+
+/* Add or replace (atomically) the prefix addr/len; addr: 4 or 16 bytes in network order, host bits
+ * ignored. 0, -EINVAL (len, value), -ENOSPC (over the pool's max; the table is unchanged). */
+int fib_set(struct fib *f, const void *addr, unsigned len, uint32_t value);
+/* 0, or -ENOENT. Never fails for want of memory in a way that leaves the prefix: -ENOSPC. */
+int fib_del(struct fib *f, const void *addr, unsigned len);
+uint32_t fib_get(const struct fib *f, const void *addr, unsigned len); /* exact match or FIB_NONE */
+size_t fib_count(const struct fib *f);                                 /* prefixes */
+
+/* [any reader] value[i] = longest match of dst[i] (network order), or FIB_NONE. n <= 256. */
+uint32_t fib4_lookup(const struct fib *f, uint32_t dst);
+uint32_t fib6_lookup(const struct fib *f, const struct in6_addr *dst);
+void fib4_lookup_burst(const struct fib *f, const uint32_t *dst, uint32_t *value, unsigned n);
+void fib6_lookup_burst(const struct fib *f, const struct in6_addr *const *dst, uint32_t *value,
+		       unsigned n);
+
+#endif
