@@ -3,6 +3,7 @@
 #ifndef ROUTER_LIB_ADDR_H
 #define ROUTER_LIB_ADDR_H
 
+#include <assert.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
