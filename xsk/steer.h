@@ -2,13 +2,13 @@
 /*
  * The XDP program on our ports: which frames go to the AF_XDP socket and which to Linux.
  *
- * To Linux (XDP_PASS): all but IPv4 and IPv6, multicast and broadcast, frames for other MACs, packets to
- * an address of this host, DHCPv4 answers (UDP 67 to 68), VLAN tags nobody asked for. To the
- * socket of the receive queue: the rest. Where a queue has no socket: fallback (drop or pass).
+ * To Linux (XDP_PASS): all but IPv4 and IPv6, multicast and broadcast, frames for other MACs,
+ * packets to an address of this host, DHCPv4 answers (UDP 67 to 68), VLAN tags nobody asked for. To
+ * the socket of the receive queue: the rest. Where a queue has no socket: fallback (drop or pass).
  *
- * One struct steer per daemon: the maps all ports share (local addresses), pinned together with a link and
- * maps per port below pin_dir, so that a process that dies leaves the ports as they are and the next one
- * adopts and replaces them atomically. [control]
+ * One struct steer per daemon: the maps all ports share (local addresses), pinned together with a
+ * link and maps per port below pin_dir, so that a process that dies leaves the ports as they are
+ * and the next one adopts and replaces them atomically. [control]
  */
 #ifndef XSK_STEER_H
 #define XSK_STEER_H
@@ -18,25 +18,8 @@
 #include <stdint.h>
 
 #include "router/lib/addr.h"
+#include "xsk/steer_shared.h" /* the verdicts */
 
-/* X(ENUM, "name", "what it means") in the order of the BPF program's counters. */
-#define STEER_VERDICTS(X)                                                                          \
-	X(SOCKET, "to-socket", "redirected to the AF_XDP socket")                                  \
-	X(NO_SOCKET, "no-socket", "queue without a socket: fallback taken")                        \
-	X(PASS_LOCAL, "pass-local", "to an address of this host")                                  \
-	X(PASS_MULTICAST, "pass-multicast", "multicast or broadcast")                              \
-	X(PASS_ETHERTYPE, "pass-ethertype", "neither IPv4 nor IPv6: ARP, LLDP, ...")               \
-	X(PASS_OTHER_MAC, "pass-other-mac", "for another MAC address")                             \
-	X(PASS_VLAN, "pass-vlan", "VLAN without an interface of ours")                             \
-	X(PASS_DHCP, "pass-dhcp", "DHCP answer")                                                   \
-	X(PASS_SHORT, "pass-short", "too short to judge")
-
-enum steer_verdict {
-#define X(id, name, text) STEER_##id,
-	STEER_VERDICTS(X)
-#undef X
-	STEER__COUNT
-};
 struct steer_verdict_info {
 	const char *name, *text;
 };
@@ -48,16 +31,26 @@ extern const struct steer_verdict_info steer_verdict_info[STEER__COUNT];
 struct steer;
 struct steer_port;
 
-/* Mounts a bpffs on /sys/fs/bpf when none is there and pin_dir lies below it; makes pin_dir; opens pinned
- * maps of a compatible layout, else makes and pins new ones. pin_dir NULL: nothing is pinned (tests).
- * 0 or -errno with the reason in why[STEER_WHY] (names the missing capability on -EPERM). */
+/* Mounts a bpffs on /sys/fs/bpf when none is there and pin_dir lies below it; makes pin_dir; opens
+ * pinned maps of a compatible layout, else makes and pins new ones. pin_dir NULL: nothing is pinned
+ * (tests). 0 or -errno with the reason in why[STEER_WHY], which names a missing capability. */
 int steer_create(const char *pin_dir, struct steer **out, char *why);
-/* Frees the handle. detach: also unpin and detach everything below pin_dir. */
+/* Why nothing is pinned although pin_dir was given (no right to mount a bpffs), or NULL. Without
+ * pins the program leaves its port when this process ends. */
+const char *steer_note(const struct steer *s);
+/* Frees the handle, after its ports. detach: also unpin and detach everything below pin_dir. */
 void steer_destroy(struct steer *s, bool detach);
+/* After the ports of this start are attached: detaches what an earlier process left on ports that
+ * are not among them any more. The number of links removed or -errno; say as for steer_cleanup, may
+ * be NULL. */
+int steer_prune(struct steer *s, void (*say)(void *arg, const char *text), void *arg);
 
+/* -EAFNOSUPPORT: neither IPv4 nor IPv6. -E2BIG: no room; STEER_LOCALS_MAX of a family always fit.
+ */
 int steer_local_add(struct steer *s, const struct addr *a); /* idempotent */
 int steer_local_del(struct steer *s, const struct addr *a);
-/* Make the set exactly these (after start and after a resync); never a moment without a common member. */
+/* Make the set exactly these (after start and after a resync); never a moment without a common
+ * member. */
 int steer_local_replace(struct steer *s, const struct addr *a, unsigned n);
 
 struct steer_port_config {
@@ -65,25 +58,30 @@ struct steer_port_config {
 	const char *name; /* for the pin and messages */
 	uint8_t mac[6];
 	unsigned queues;
-	bool generic;  /* attach in generic mode, else native */
-	bool replace;  /* replace a foreign program; else -EBUSY naming it in why */
+	bool generic;	/* attach in generic mode, else native */
+	bool replace;	/* replace a foreign program; else -EBUSY naming it in why */
 	bool fail_pass; /* fallback XDP_PASS; else XDP_DROP */
 };
-/* Loads and verifies the program for this port, with an empty XSKMAP; does not attach it yet. Adopts a pinned
- * link of ours on the same ifindex later in steer_port_attach by updating its program atomically. */
+/* Loads and verifies the program for this port, with an empty XSKMAP; does not attach it yet.
+ * Adopts a pinned link of ours on the same ifindex later in steer_port_attach by updating its
+ * program atomically. */
 int steer_port_create(struct steer *s, const struct steer_port_config *c, struct steer_port **out,
 		      char *why);
 int steer_port_socket(struct steer_port *p, unsigned queue, int xsk_fd); /* -1: none */
-int steer_port_attach(struct steer_port *p, char *why); /* after the sockets are in: no packet is missed */
+/* After the sockets are in, so that no packet misses one. */
+int steer_port_attach(struct steer_port *p, char *why);
 int steer_port_mac(struct steer_port *p, const uint8_t mac[6]);
-int steer_port_vlan(struct steer_port *p, uint16_t vid, bool ours); /* tagged frames of vid go to us */
-void steer_port_counters(const struct steer_port *p, uint64_t out[STEER__COUNT]); /* summed over CPUs */
+/* Frames tagged with vid (1 to 4094) go to us; of two tags both must be ours. */
+int steer_port_vlan(struct steer_port *p, uint16_t vid, bool ours);
+/* Summed over CPUs, since this program was loaded. */
+void steer_port_counters(const struct steer_port *p, uint64_t out[STEER__COUNT]);
 const char *steer_port_mode(const struct steer_port *p); /* "native", "generic", "" before attach */
-/* Frees the handle. detach: the program leaves the port (its pins too); else the pinned link stays. */
+int steer_port_prog_fd(const struct steer_port *p);	 /* for BPF_PROG_RUN in tests */
+/* Frees the handle. detach: program and pins leave the port; else the pinned link stays. */
 void steer_port_destroy(struct steer_port *p, bool detach);
 
-/* router --cleanup: detach and unpin everything below pin_dir; returns the number of links removed or
- * -errno. A line a thing removed goes to say(arg, text). */
+/* router --cleanup: detach and unpin everything below pin_dir; returns the number of links removed
+ * or -errno. A line a thing removed goes to say(arg, text). */
 int steer_cleanup(const char *pin_dir, void (*say)(void *arg, const char *text), void *arg);
 
 #endif

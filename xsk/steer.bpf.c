@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The XDP program on a port: which frames go to the AF_XDP socket of their queue, which to Linux.
+ *
+ * Each port runs an instance of its own, with its own socket map, counters and state; only the two
+ * sets of local addresses are shared. judge() names a verdict and steer() carries it out and counts
+ * it, once a frame. Whatever Linux must see to stay in control of the host (ARP, neighbour
+ * discovery, routing protocols, ssh to us, DHCP) passes; malformed IP goes to the socket, where it
+ * is dropped with a reason that names what is wrong.
+ *
+ * A local address that also does NAT will need one more question before PASS_LOCAL: is the
+ * destination port one of the NAT's? local4() is the place for it.
+ */
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/udp.h>
+#include <stdbool.h>
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "xsk/steer_shared.h"
+
+#define VLAN_TAGS_MAX 2
+#define VLAN_VID_MASK 0x0fff
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define MAC_MASK 0x0000ffffffffffffULL
+#else
+#define MAC_MASK 0xffffffffffff0000ULL
+#endif
+
+struct vlan_tag {
+	__be16 tci;
+	__be16 proto;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_XSKMAP);
+	__uint(max_entries, 1); /* the port's number of queues, set before load */
+	__type(key, __u32);
+	__type(value, __u32);
+} xsks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct steer_counters);
+} verdicts SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, STEER_LOCALS_ROOM);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __be32);
+	__uint(value_size, STEER_LOCAL_VALUE_SIZE);
+} local4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, STEER_LOCALS_ROOM);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct in6_addr);
+	__uint(value_size, STEER_LOCAL_VALUE_SIZE);
+} local6 SEC(".maps");
+
+/* A global variable is an array map of one entry whose address is known at load: no lookup. */
+struct steer_port_state port SEC(".data.port") = {};
+
+/* Eight bytes are there to read: an Ethernet header has fourteen. */
+static __always_inline __u64 mac_at(const void *frame)
+{
+	return *(const __u64 *)frame & MAC_MASK;
+}
+
+static __always_inline bool is_vlan(__be16 proto)
+{
+	return proto == bpf_htons(ETH_P_8021Q) || proto == bpf_htons(ETH_P_8021AD);
+}
+
+/* Vid 0 carries a priority only: such a frame belongs to the port itself (IEEE 802.1Q). */
+static __always_inline bool vlan_ours(const struct vlan_tag *tag)
+{
+	__u32 vid = bpf_ntohs(tag->tci) & VLAN_VID_MASK;
+
+	return vid == 0 || port.vlans[vid / 64] >> vid % 64 & 1;
+}
+
+/* The address a client asks for is not an address of this host yet, and the answer may come to it
+ * as unicast (RFC 2131 4.1). */
+static __always_inline bool is_dhcp_answer(const struct iphdr *ip, const void *end)
+{
+	const struct udphdr *udp = (const void *)ip + ip->ihl * 4;
+
+	if (ip->protocol != IPPROTO_UDP || ip->ihl < 5 || ip->frag_off & bpf_htons(0x1fff))
+		return false;
+	if ((const void *)(udp + 1) > end)
+		return false;
+	return udp->source == bpf_htons(67) && udp->dest == bpf_htons(68);
+}
+
+static __always_inline enum steer_verdict judge4(const struct iphdr *ip, const void *end)
+{
+	if ((const void *)(ip + 1) > end)
+		return STEER_SOCKET;
+	if ((ip->daddr & bpf_htonl(0xf0000000)) == bpf_htonl(0xe0000000) ||
+	    ip->daddr == bpf_htonl(0xffffffff))
+		return STEER_PASS_MULTICAST;
+	if (bpf_map_lookup_elem(&local4, &ip->daddr))
+		return STEER_PASS_LOCAL;
+	if (is_dhcp_answer(ip, end))
+		return STEER_PASS_DHCP;
+	return STEER_SOCKET;
+}
+
+static __always_inline enum steer_verdict judge6(const struct ipv6hdr *ip, const void *end)
+{
+	if ((const void *)(ip + 1) > end)
+		return STEER_SOCKET;
+	if (ip->daddr.s6_addr[0] == 0xff)
+		return STEER_PASS_MULTICAST;
+	if (bpf_map_lookup_elem(&local6, &ip->daddr))
+		return STEER_PASS_LOCAL;
+	return STEER_SOCKET;
+}
+
+static __always_inline enum steer_verdict judge(const void *frame, const void *end)
+{
+	const struct ethhdr *eth = frame;
+	const void *next = frame + sizeof(*eth);
+
+	if (next > end)
+		return STEER_PASS_SHORT;
+	if (eth->h_dest[0] & 1)
+		return STEER_PASS_MULTICAST;
+	if (mac_at(frame) != port.mac)
+		return STEER_PASS_OTHER_MAC;
+
+	/* not eth->h_proto: of a packed struct the compiler reads single bytes */
+	__be16 proto = *(const __be16 *)(frame + 2 * ETH_ALEN);
+
+#pragma unroll
+	for (int i = 0; i < VLAN_TAGS_MAX && is_vlan(proto); i++) {
+		const struct vlan_tag *tag = next;
+
+		next = tag + 1;
+		if (next > end)
+			return STEER_PASS_SHORT;
+		if (!vlan_ours(tag))
+			return STEER_PASS_VLAN;
+		proto = tag->proto;
+	}
+	if (proto == bpf_htons(ETH_P_IP))
+		return judge4(next, end);
+	if (proto == bpf_htons(ETH_P_IPV6))
+		return judge6(next, end);
+	return is_vlan(proto) ? STEER_PASS_VLAN : STEER_PASS_ETHERTYPE;
+}
+
+static __always_inline void count(enum steer_verdict v)
+{
+	__u32 zero = 0;
+	struct steer_counters *c = bpf_map_lookup_elem(&verdicts, &zero);
+
+	if (c)
+		c->n[v]++;
+}
+
+SEC("xdp")
+int steer(struct xdp_md *ctx)
+{
+	enum steer_verdict v = judge((void *)(long)ctx->data, (void *)(long)ctx->data_end);
+	int action = XDP_PASS;
+
+	if (v == STEER_SOCKET) {
+		/* an empty slot answers with the fallback, so no lookup has to come first */
+		action = bpf_redirect_map(&xsks, ctx->rx_queue_index, port.fallback);
+		if (action != XDP_REDIRECT)
+			v = STEER_NO_SOCKET;
+	}
+	count(v);
+	return action;
+}
+
+char LICENSE[] SEC("license") = "GPL";
