@@ -25,7 +25,7 @@ PKGS    := libxdp libbpf yaml-0.1 libsystemd libmnl liburcu-qsbr jansson
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings \
            -Wundef -Wold-style-definition $(if $(NO_WERROR),,-Werror)
 CFLAGS  := -std=gnu17 $(OPT) $(MARCH) $(WARN) -fno-strict-aliasing -fno-common -pthread
-CPPFLAGS := -I. -I$(B)/gen -D_GNU_SOURCE -D_LGPL_SOURCE -DROUTER_VERSION='"$(VERSION)"' \
+CPPFLAGS := $(if $(SAN)$(filter debug,$(MODE)),-DFRAME_CHECK) -I. -I$(B)/gen -D_GNU_SOURCE -D_LGPL_SOURCE -DROUTER_VERSION='"$(VERSION)"' \
            $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LDLIBS  := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -pthread -lm
 

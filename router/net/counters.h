@@ -44,10 +44,7 @@
 	X(TX_RING_FULL,    "tx-ring-full",     "send",    "send ring is full")                         \
 	X(TX_NO_PORT,      "tx-no-port",       "send",    "egress port has gone")                      \
 	X(TX_DEVICE,       "tx-device",        "send",    "the device dropped it (EBUSY)")             \
-	X(TX_TOO_LONG,     "tx-too-long",      "send",    "does not fit the frame")                    \
-	X(ICMP_LIMITED,    "icmp-limited",     "icmp",    "ICMP error not sent: rate limit")           \
-	X(ICMP_NO_FRAME,   "icmp-no-frame",    "icmp",    "ICMP error not sent: no free frame")        \
-	X(ICMP_NO_SOURCE,  "icmp-no-source",   "icmp",    "ICMP error not sent: no source address")
+	X(TX_TOO_LONG,     "tx-too-long",      "send",    "does not fit the frame")
 /* clang-format on */
 
 enum drop_reason {

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a worker lends to the packet path: the published configuration, its own memory and counters, and the time.
+ * Nothing here is shared between workers but what is read only.
+ */
+#ifndef ROUTER_NET_DP_H
+#define ROUTER_NET_DP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <net/if.h>
+
+#include "router/net/counters.h"
+#include "router/net/fib.h"
+#include "router/net/nexthop.h"
+#include "router/net/pkt.h"
+
+#define PORTS_MAX   64
+#define IFACES_MAX  256
+#define IFACE_NONE  UINT16_MAX
+
+#define IFACE_IP4_ADDRS 8
+#define IFACE_IP6_ADDRS 8
+
+/* An interface packets come in and go out by: a port, or a VLAN on one. */
+struct dp_iface {
+	char name[IFNAMSIZ];
+	int ifindex;
+	uint16_t port;
+	uint16_t vid; /* 0: untagged */
+	uint16_t vlan_proto;
+	uint16_t mtu;
+	uint8_t mac[6];
+	bool up;
+	bool virtual; /* veth, tap: transport checksums may be unfinished */
+	struct fib *fib4, *fib6;
+	/* addresses an ICMP error may come from, the preferred first */
+	unsigned nip4, nip6;
+	struct {
+		uint32_t addr;
+		uint32_t mask;
+	} ip4[IFACE_IP4_ADDRS];
+	struct {
+		struct in6_addr addr;
+		uint8_t len;
+	} ip6[IFACE_IP6_ADDRS];
+	struct in6_addr ip6_link_local;
+	bool has_link_local;
+};
+
+#define OWN_WORDS 64
+static inline uint32_t own_bit(uint32_t addr)
+{
+	return (addr * 0x9e3779b1u) >> 20; /* 12 bits */
+}
+
+/* What control publishes: immutable. */
+struct dp_config {
+	uint64_t generation;
+	struct nh_table *nht;
+	struct neigh_table *neigh;
+	uint32_t hash_seed;
+	uint64_t own4[OWN_WORDS]; /* Bloom bits of this router's IPv4 addresses: source check */
+	unsigned nifaces;
+	uint16_t port_iface[PORTS_MAX];	  /* the untagged interface of a port, or IFACE_NONE */
+	uint16_t port_vlans[PORTS_MAX];   /* VLAN interfaces of a port: 0 is the common case */
+	struct dp_iface iface[];
+};
+
+/* Events that are no drop. X(ENUM, "name", "what it counts") */
+/* clang-format off */
+#define DP_EVENTS(X)                                                                               \
+	X(ICMP_SENT,      "icmp-sent",      "ICMP errors sent")                                    \
+	X(ICMP_LIMITED,   "icmp-limited",   "ICMP errors not sent: rate limit")                    \
+	X(ICMP_NO_FRAME,  "icmp-no-frame",  "ICMP errors not sent: no free frame")                 \
+	X(ICMP_NO_SOURCE, "icmp-no-source", "ICMP errors not sent: no address to send from")       \
+	X(FRAGMENTED,     "fragmented",     "packets cut into fragments")                          \
+	X(FRAGMENTS,      "fragments",      "fragments made")                                      \
+	X(CSUM_COMPLETED, "csum-completed", "unfinished checksums of a virtual port completed")    \
+	X(HELD,           "held",           "packets that waited for a neighbour")                 \
+	X(RESOLVE_LOST,   "resolve-lost",   "requests to resolve that found the ring to control full")
+/* clang-format on */
+enum dp_event {
+#define X(id, name, text) EVENT_##id,
+	DP_EVENTS(X)
+#undef X
+	EVENT__COUNT
+};
+extern const struct drop_info dp_event_info[EVENT__COUNT];
+
+struct dp_counters {
+	uint64_t drop[DROP__COUNT];
+	uint64_t event[EVENT__COUNT];
+	uint64_t generated; /* packets made here: ICMP errors, further fragments */
+	struct {
+		uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, drops;
+	} port[PORTS_MAX];
+	struct {
+		uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes;
+	} vlan[IFACES_MAX]; /* of tagged interfaces only */
+};
+
+struct icmp_limits;
+struct hold;
+
+/* A message to the control thread. */
+struct dp_message {
+	uint16_t iface;
+	uint16_t failed; /* asked again although Linux had given up */
+	struct addr addr;
+};
+
+/* A frame on its way out, laid out as struct xdp_desc. */
+struct dp_frame {
+	uint64_t addr;
+	uint32_t len, options;
+};
+#define DP_OUT_MAX (2 * BURST)
+struct dp_out {
+	uint32_t n;
+	struct dp_frame frame[DP_OUT_MAX];
+};
+
+struct dp {
+	const struct dp_config *cfg;
+	uint8_t *base; /* packet memory */
+	unsigned frame_shift;
+	struct dp_counters *count;
+	uint64_t now;	/* CLOCK_MONOTONIC, ns; read once a loop */
+	uint16_t rx_port; /* the port of the burst under way */
+	uint64_t dirty; /* a bit for each port with frames in out[] */
+	struct icmp_limits *icmp;
+	struct hold *hold;
+	uint32_t nheld; /* packets in the hold queue */
+	bool ask_now;	/* control has messages to read: wake it */
+
+	/* Given by the worker, with itself behind `dp`. flush: hand out[port] to its send queue. alloc: a frame
+	 * with HEADROOM before the pointer, or NULL. ask: a message to control; false: the ring is full. */
+	void (*flush)(struct dp *dp, unsigned port);
+	uint8_t *(*alloc)(struct dp *dp);
+	void (*free)(struct dp *dp, const uint8_t *data);
+	bool (*ask)(struct dp *dp, const struct dp_message *m);
+	struct dp_out out[PORTS_MAX];
+};
+
+/* Bytes from data to the end of its frame. */
+static inline uint32_t dp_room(const struct dp *dp, const uint8_t *data)
+{
+	uint64_t size = 1ull << dp->frame_shift;
+
+	return (uint32_t)(size - ((uint64_t)(data - dp->base) & (size - 1)));
+}
+
+/* Send a whole frame; takes ownership. Sent when the port's burst is flushed. */
+static inline void dp_send(struct dp *dp, unsigned port, const uint8_t *frame, uint32_t len)
+{
+	struct dp_out *o = &dp->out[port];
+
+	if (__builtin_expect(o->n == DP_OUT_MAX, 0))
+		dp->flush(dp, port);
+	o->frame[o->n++] = (struct dp_frame){ .addr = (uint64_t)(frame - dp->base), .len = len };
+	dp->dirty |= 1ull << port;
+}
+
+static inline void pkt_drop(struct dp *dp, struct pkt *p, enum drop_reason why)
+{
+	counter_add(&dp->count->drop[why], 1);
+	dp->free(dp, p->l3);
+}
+
+static inline void dp_event(struct dp *dp, enum dp_event e)
+{
+	counter_add(&dp->count->event[e], 1);
+}
+
+#endif

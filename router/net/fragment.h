@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* IPv4 fragmentation on the way out (RFC 791 3.2, RFC 1812 4.2.2.7). [worker] */
+#ifndef ROUTER_NET_FRAGMENT_H
+#define ROUTER_NET_FRAGMENT_H
+
+#include "router/net/dp.h"
+
+#define FRAGMENTS_MAX 128
+
+/*
+ * Cut p (DF clear, longer than mtu) into packets of at most mtu bytes: out[0] is p's own frame, cut short, the others
+ * are new. Returns how many, in the order to send them; 0 when there was no frame (or the mtu no room) for all, with p
+ * untouched and still the caller's. Data fields are multiples of 8, options with the copy bit go into all, the
+ * others are overwritten by no-operations, offsets and MF go on from those of p when it was a fragment.
+ */
+unsigned fragment4(struct dp *dp, struct pkt *p, uint16_t mtu, struct pkt out[FRAGMENTS_MAX]);
+
+#endif

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ICMP errors: when (RFC 1812 4.3.2.7, RFC 4443 2.4), how much is quoted (576 and 1280 bytes in all), how
+ * often (token buckets). The quote is the packet as it was received: errors are built before anything is rewritten.
+ */
+#include "router/net/icmp.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "router/lib/clock.h"
+#include "router/net/csum.h"
+#include "router/net/parse.h"
+
+#define ICMP_HLEN	8
+#define QUOTE4_MAX	(576 - IP4_HLEN - ICMP_HLEN)
+#define QUOTE6_MAX	(1280 - IP6_HLEN - ICMP_HLEN)
+#define TTL_OWN		64
+#define TARGET_BURST	6
+#define TARGET_INTERVAL NSEC_PER_SEC
+#define TOS_CONTROL	0xc0 /* internetwork control, RFC 1812 4.3.2.5 */
+#define UNNUMBERED	0xc0000008u /* 192.0.0.8, RFC 7600: who has no address speaks as this */
+
+static const struct {
+	uint8_t type4, code4, type6, code6;
+} icmp_error_types[ICMP_ERROR__COUNT] = {
+#define X(id, t4, c4, t6, c6) [ICMP_ERROR_##id] = { t4, c4, t6, c6 },
+	ICMP_ERRORS(X)
+#undef X
+};
+
+void icmp_limits_init(struct icmp_limits *l, uint32_t per_second, uint32_t burst, uint32_t seed)
+{
+	memset(l, 0, sizeof(*l));
+	l->per_second = per_second;
+	l->burst = burst;
+	l->tokens = burst;
+	l->random = seed | 1;
+	l->ip_id = (uint16_t)(seed >> 16);
+}
+
+static uint32_t limits_random(struct icmp_limits *l)
+{
+	l->random ^= l->random << 13;
+	l->random ^= l->random >> 17;
+	l->random ^= l->random << 5;
+	return l->random;
+}
+
+static bool total_allows(struct icmp_limits *l, uint64_t now)
+{
+	uint64_t step = NSEC_PER_SEC / l->per_second;
+	uint64_t gained = (now - l->tokens_at) / step;
+
+	if (gained) {
+		l->tokens = gained > l->burst - l->tokens ? l->burst : l->tokens + (uint32_t)gained;
+		l->tokens_at += gained * step;
+		if (l->tokens == l->burst)
+			l->tokens_at = now;
+	}
+	if (l->tokens == 0)
+		return false;
+	l->tokens--;
+	if (l->tokens && (limits_random(l) & 7) == 0)
+		l->tokens--;
+	return true;
+}
+
+static bool target_allows(struct icmp_limits *l, uint64_t now, const uint8_t *addr, size_t len)
+{
+	uint64_t w[2] = { 0 }, key, gained;
+	struct icmp_target *t;
+
+	memcpy(w, addr, len);
+	key = (w[0] ^ (w[1] * 0x9e3779b97f4a7c15ull)) * 0xff51afd7ed558ccdull;
+	key ^= key >> 29;
+	key |= 1;
+	t = &l->target[(key >> 20) % (sizeof(l->target) / sizeof(l->target[0]))];
+	if (t->key != key)
+		*t = (struct icmp_target){ .key = key, .at = now, .tokens = TARGET_BURST };
+	gained = (now - t->at) / TARGET_INTERVAL;
+	if (gained) {
+		t->tokens = gained >= TARGET_BURST - t->tokens ? TARGET_BURST : t->tokens + (uint32_t)gained;
+		t->at += gained * TARGET_INTERVAL;
+	}
+	if (t->tokens == 0)
+		return false;
+	t->tokens--;
+	return true;
+}
+
+static bool may_answer4(const struct pkt *p)
+{
+	const struct ip4_header *h = pkt_ip4(p);
+
+	if (ntohs(h->frag) & IP4_OFFSET)
+		return false;
+	if (h->proto == IPPROTO_ICMP) {
+		uint32_t hlen = (h->ver_ihl & 15) * 4u;
+		uint8_t type = p->len > hlen ? p->l3[hlen] : 3;
+
+		/* only queries and replies may be answered by an error; unknown types count as errors */
+		if (type != 0 && type != 8 && (type < 13 || type > 18))
+			return false;
+	}
+	return !ip4_martian(h->src);
+}
+
+static bool may_answer6(struct pkt p, enum icmp_error e)
+{
+	const struct ip6_header *h = pkt_ip6(&p);
+
+	(void)e;
+	if (!parse_transport(&p) || p.flags & PKT_LATER_FRAG)
+		return false;
+	if (p.proto == IPPROTO_ICMPV6 &&
+	    (p.l4 >= p.len || p.l3[p.l4] < 128 || p.l3[p.l4] == 137)) /* 137: redirect */
+		return false;
+	return h->src[0] != 0xff;
+}
+
+static void build4(struct dp *dp, const struct pkt *p, enum icmp_error e, uint32_t info, struct pkt *out)
+{
+	const struct ip4_header *h = pkt_ip4(p);
+	struct ip4_header *n = pkt_ip4(out);
+	uint32_t quote = p->len < QUOTE4_MAX ? p->len : QUOTE4_MAX;
+	uint8_t *icmp = out->l3 + IP4_HLEN;
+	uint16_t sum;
+
+	out->len = (uint16_t)(IP4_HLEN + ICMP_HLEN + quote);
+	*n = (struct ip4_header){ .ver_ihl = 0x45,
+				  .tos = (uint8_t)((h->tos & 0x1e) | TOS_CONTROL),
+				  .len = htons(out->len),
+				  .id = htons(dp->icmp->ip_id++),
+				  .ttl = TTL_OWN,
+				  .proto = IPPROTO_ICMP,
+				  .dst = h->src };
+	memset(icmp, 0, ICMP_HLEN);
+	icmp[0] = icmp_error_types[e].type4;
+	icmp[1] = icmp_error_types[e].code4;
+	if (e == ICMP_ERROR_TOO_BIG) {
+		icmp[6] = (uint8_t)(info >> 8);
+		icmp[7] = (uint8_t)info;
+	} else if (e == ICMP_ERROR_PARAMETER) {
+		icmp[4] = (uint8_t)info;
+	}
+	memcpy(icmp + ICMP_HLEN, h, quote);
+	sum = (uint16_t)~csum_fold(csum_add(icmp, ICMP_HLEN + quote, 0));
+	memcpy(icmp + 2, &sum, 2);
+}
+
+static void build6(const struct pkt *p, enum icmp_error e, uint32_t info, struct pkt *out)
+{
+	const struct ip6_header *h = pkt_ip6(p);
+	struct ip6_header *n = pkt_ip6(out);
+	uint32_t quote = p->len < QUOTE6_MAX ? p->len : QUOTE6_MAX;
+	uint8_t *icmp = out->l3 + IP6_HLEN;
+	uint32_t word = htonl(e == ICMP_ERROR_TOO_BIG || e == ICMP_ERROR_PARAMETER ? info : 0);
+
+	out->len = (uint16_t)(IP6_HLEN + ICMP_HLEN + quote);
+	memset(n, 0, sizeof(*n));
+	n->ver_tc_flow = htonl(6u << 28);
+	n->plen = htons((uint16_t)(ICMP_HLEN + quote));
+	n->next = IPPROTO_ICMPV6;
+	n->hops = TTL_OWN;
+	memcpy(n->dst, h->src, 16);
+	memset(icmp, 0, ICMP_HLEN);
+	icmp[0] = icmp_error_types[e].type6;
+	icmp[1] = icmp_error_types[e].code6;
+	memcpy(icmp + 4, &word, 4);
+	memcpy(icmp + ICMP_HLEN, h, quote);
+}
+
+static bool limits_allow(struct dp *dp, const struct pkt *p, enum icmp_error e)
+{
+	bool six = p->flags & PKT_IP6;
+	const uint8_t *to = six ? pkt_ip6(p)->src : (const uint8_t *)&pkt_ip4(p)->src;
+
+	/* Linux does not limit packet too big of IPv6: path MTU discovery hangs on it. */
+	if (six && e == ICMP_ERROR_TOO_BIG)
+		return true;
+	return target_allows(dp->icmp, dp->now, to, six ? 16 : 4) && total_allows(dp->icmp, dp->now);
+}
+
+bool icmp_error(struct dp *dp, const struct pkt *p, enum icmp_error e, uint32_t info, struct pkt *out)
+{
+	uint8_t *frame;
+
+	if (p->flags & PKT_OWN || !(p->flags & PKT_IP6 ? may_answer6(*p, e) : may_answer4(p)))
+		return false;
+	if (!limits_allow(dp, p, e)) {
+		dp_event(dp, EVENT_ICMP_LIMITED);
+		return false;
+	}
+	frame = dp->alloc(dp);
+	if (!frame) {
+		dp_event(dp, EVENT_ICMP_NO_FRAME);
+		return false;
+	}
+	*out = (struct pkt){ .l3 = frame + NH_L2_MAX + 2, /* room for any link header, L3 aligned */
+			     .flags = PKT_OWN | (p->flags & PKT_IP6),
+			     .iface = p->iface };
+	if (p->flags & PKT_IP6)
+		build6(p, e, info, out);
+	else
+		build4(dp, p, e, info, out);
+	return true;
+}
+
+static bool source4(struct dp *dp, struct pkt *err, const struct dp_iface *out)
+{
+	struct ip4_header *h = pkt_ip4(err);
+	const struct dp_config *c = dp->cfg;
+
+	h->src = 0;
+	for (unsigned i = 0; i < out->nip4; i++) /* one on the subnet of who is told, if any */
+		if (!((out->ip4[i].addr ^ h->dst) & out->ip4[i].mask) && !h->src)
+			h->src = out->ip4[i].addr;
+	if (!h->src && out->nip4)
+		h->src = out->ip4[0].addr;
+	for (unsigned i = 0; i < c->nifaces && !h->src; i++)
+		if (c->iface[i].nip4)
+			h->src = c->iface[i].ip4[0].addr;
+	if (!h->src)
+		h->src = htonl(UNNUMBERED);
+	h->csum = 0;
+	h->csum = (uint16_t)~csum_ip4_20(h);
+	return true;
+}
+
+static const struct in6_addr *choose6(const struct dp_config *c, const struct dp_iface *out,
+				      const uint8_t *dst)
+{
+	if (dst[0] == 0xfe && (dst[1] & 0xc0) == 0x80)
+		return out->has_link_local ? &out->ip6_link_local : NULL;
+	if (out->nip6)
+		return &out->ip6[0].addr;
+	for (unsigned i = 0; i < c->nifaces; i++)
+		if (c->iface[i].nip6)
+			return &c->iface[i].ip6[0].addr;
+	return NULL;
+}
+
+static bool source6(struct dp *dp, struct pkt *err, const struct dp_iface *out)
+{
+	struct ip6_header *h = pkt_ip6(err);
+	const struct in6_addr *src = choose6(dp->cfg, out, h->dst);
+	uint32_t len = err->len - IP6_HLEN;
+	uint64_t sum;
+	uint16_t csum;
+
+	if (!src)
+		return false;
+	memcpy(h->src, src, 16);
+	memset(err->l3 + IP6_HLEN + 2, 0, 2);
+	sum = csum_pseudo6(h->src, h->dst, IPPROTO_ICMPV6, len);
+	csum = (uint16_t)~csum_fold(csum_add(err->l3 + IP6_HLEN, len, sum));
+	memcpy(err->l3 + IP6_HLEN + 2, &csum, 2);
+	return true;
+}
+
+bool icmp_source(struct dp *dp, struct pkt *err, uint16_t out_iface)
+{
+	const struct dp_iface *out = &dp->cfg->iface[out_iface];
+
+	if (err->flags & PKT_IP6 ? source6(dp, err, out) : source4(dp, err, out))
+		return true;
+	dp_event(dp, EVENT_ICMP_NO_SOURCE);
+	dp->free(dp, err->l3);
+	return false;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the router knows of the network, kept by the control thread and published to the workers:
+ *
+ *	interfaces	a port, or a VLAN on one, with the addresses Linux gave it
+ *	adjacencies	neighbours: one slot of the next hop table each
+ *	paths		where routes lead: one slot each, shared by all routes with the same next hops, so that
+ *			a link or a neighbour that changes is one store however many routes follow
+ *	routes		Linux's routes of all tables (RIB), the best of each prefix in a FIB
+ *
+ * Changes collect until state_publish(), which swaps what must be swapped, waits for a grace period if anything
+ * was replaced, and frees it. [control]
+ */
+#ifndef ROUTER_STATE_H
+#define ROUTER_STATE_H
+
+#include "router/ctl/netlink.h"
+#include "router/lib/table.h"
+#include "router/net/dp.h"
+
+#define TABLE_MAIN  254
+#define TABLE_LOCAL 255
+
+/* ---- links ------------------------------------------------------------------------------------------ */
+
+struct link_addr {
+	struct link_addr *next;
+	struct netlink_addr a;
+	bool seen;
+};
+
+struct link {
+	struct link *next;
+	struct netlink_link l;
+	struct link_addr *addrs;
+	uint16_t iface; /* its dp_iface, or IFACE_NONE */
+	uint16_t port;	/* port index, or IFACE_NONE */
+	bool seen;	/* during a dump */
+};
+
+/* ---- adjacencies and paths -------------------------------------------------------------------------- */
+
+struct path;
+
+struct adj {
+	struct table_node node;
+	uint16_t iface;
+	int ifindex;
+	struct addr addr;
+	uint32_t slot;
+	uint8_t state; /* enum nh_state */
+	bool has_mac;
+	uint8_t mac[6];
+	uint16_t failures;
+	bool kernel;  /* Linux has a neighbour entry */
+	bool managed; /* a gateway: Linux was asked to keep it fresh */
+	bool seen;
+	uint16_t nud; /* as Linux says, for show */
+	uint32_t refs; /* path members */
+	uint64_t asked_at;
+};
+
+struct path_hop {
+	struct netlink_hop hop;
+	struct adj *adj; /* with a gateway */
+};
+
+struct path {
+	struct table_node node;
+	uint32_t slot, refs;
+	uint8_t type; /* RTN_* */
+	uint32_t mtu, nhid;
+	unsigned nhops;
+	struct path_hop hops[]; /* nhid != 0: as the object has them now */
+};
+
+struct nexthop_object {
+	struct table_node node;
+	struct netlink_nexthop n;
+	bool seen;
+};
+
+/* ---- routes ----------------------------------------------------------------------------------------- */
+
+struct route {
+	struct table_node node; /* by table and prefix */
+	struct prefix dst;
+	uint8_t type, protocol, scope, tos;
+	uint32_t table, metric;
+	uint32_t prefsrc; /* IPv4, network order */
+	struct path *path;
+	struct route *next;	 /* same table and prefix: by metric */
+	struct route *prev_all, *next_all; /* all, in order of arrival */
+	uint64_t serial;
+	bool seen;
+	bool in_fib;
+};
+
+struct fib_table { /* one routing table of one family that an interface looks up in */
+	struct fib_table *next;
+	uint32_t table;
+	int family;
+	struct fib *fib;
+};
+
+struct state {
+	struct netlink *nl;
+	struct link *links;
+	struct table adjs, paths, routes, objects;
+	struct route *first, *last;
+	struct route *cursor_guard;
+	uint64_t serial;
+	size_t nroutes[2]; /* IPv4, IPv6 */
+	struct fib_pool *pool[2];
+	struct fib_table *tables;
+	struct nh_table nht;
+	uint32_t slots_used, nfree_slots;
+	uint32_t *free_slots;
+	struct neigh_table *neigh;
+	uint32_t neigh_used;
+	uint32_t glean[IFACES_MAX]; /* slot, by interface */
+	struct dp_config *config;   /* as published */
+	uint64_t generation;
+	uint32_t hash_seed;
+	bool ifaces_dirty;
+	bool fib_full; /* a route did not fit: said once */
+	bool syncing;
+
+	/* waits for a grace period */
+	void **retired;
+	size_t nretired, retired_cap;
+	uint32_t *retired_slots;
+	size_t nretired_slots, retired_slots_cap;
+
+	/* told when something outside must follow; may be NULL */
+	void *arg;
+	void (*link_changed)(void *arg, struct link *l, bool gone);
+	void (*addr_changed)(void *arg, const struct netlink_addr *a);
+	void (*publish)(void *arg, const struct dp_config *c); /* to the workers */
+	void (*neigh_changed)(void *arg);
+};
+
+int state_create(struct state **out);
+void state_destroy(struct state *s); /* workers are gone */
+
+/* For netlink_create(); arg is the struct state. */
+extern const struct netlink_ops state_netlink_ops;
+
+struct link *state_link(const struct state *s, int ifindex);
+struct link *state_link_named(const struct state *s, const char *name);
+
+/* A port opened on this link, or (IFACE_NONE) closed: interfaces on it come and go. */
+void state_port(struct state *s, struct link *l, uint16_t port);
+
+void state_publish(struct state *s);
+
+/* Worker messages, and the upkeep of neighbours that are in use: call every few seconds. */
+void state_resolve(struct state *s, const struct dp_message *m);
+void state_neighbours_upkeep(struct state *s);
+
+/* The local addresses of this host, for the XDP program: up to max, returns how many there are. */
+unsigned state_local_addrs(const struct state *s, struct addr *out, unsigned max);
+
+/* The route a packet from interface NULL (table main) to `a` would take, or NULL. */
+const struct route *state_route_for(const struct state *s, uint32_t table, const struct addr *a);
+struct fib *state_fib(struct state *s, uint32_t table, int family, bool create);
+
+/* ---- inside state*.c -------------------------------------------------------------------------------- */
+void state_retire(struct state *s, void *p);
+uint32_t slot_alloc(struct state *s);
+void slot_release(struct state *s, uint32_t slot);
+void slot_store(struct state *s, uint32_t slot, struct nh *n);
+struct adj *adj_get(struct state *s, const struct link *l, const struct addr *a);
+struct adj *adj_find(const struct state *s, int ifindex, const struct addr *a);
+void adj_release(struct state *s, struct adj *a);
+void adj_store(struct state *s, struct adj *a);
+void adj_neigh(struct state *s, const struct netlink_neigh *n);
+void adj_iface_gone(struct state *s, uint16_t iface);
+struct path *path_get(struct state *s, const struct netlink_route *r);
+void path_put(struct state *s, struct path *p);
+void path_store(struct state *s, struct path *p);
+void paths_follow_iface(struct state *s, int ifindex);
+void paths_follow_adj(struct state *s, const struct adj *a);
+void paths_follow_object(struct state *s, uint32_t nhid);
+void routes_link_down(struct state *s, int ifindex);
+void routes_prefsrc_gone(struct state *s, uint32_t addr);
+void routes_object_gone(struct state *s, uint32_t nhid);
+void route_event(struct state *s, const struct netlink_route *r);
+void routes_sweep(struct state *s);
+void routes_forget(struct state *s);
+void state_build_config(struct state *s);
+
+#endif

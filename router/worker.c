@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The worker's loop; see worker.h.
+ *
+ * Every turn: for each queue a burst through the pipeline, what it sent handed over at the end of each burst, then
+ * one kick a port with packets under way, then free frames posted again. Nothing here waits: a full send ring is
+ * a counted drop. Only when nothing moved, nothing is under way and nothing came for a while does the worker
+ * sleep in epoll (adaptive mode), RCU-offline so that control never waits for it.
+ */
+#include "router/worker.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include <urcu-qsbr.h>
+
+#include "router/lib/clock.h"
+#include "router/pipeline.h"
+
+#define MESSAGES      1024
+#define ICMP_PER_SEC  1000
+#define ICMP_BURST    50
+#define HELD_SLEEP_MS 10
+#define SPIN_NS	      (50 * NSEC_PER_USEC) /* awake this long after the last packet */
+
+/* Depth of the fill ring follows the rate: frames posted absorb a stall, but more of them than the cache holds
+ * cost speed. Above BUSY_PPS keep few, below half of it as many as the ring takes. */
+#define RATE_PERIOD NSEC_PER_SEC / 20
+#define BUSY_PPS    400000
+#define BUSY_DEPTH  1024
+
+static struct worker *worker_of(struct dp *dp)
+{
+	return (struct worker *)((uint8_t *)dp - offsetof(struct worker, dp));
+}
+
+static void dp_flush(struct dp *dp, unsigned port)
+{
+	struct worker *w = worker_of(dp);
+	struct dp_out *o = &dp->out[port];
+	struct xsk_queue *q = w->ports->tx[port];
+	const struct xdp_desc *d = (const struct xdp_desc *)o->frame;
+	unsigned sent = q ? xsk_queue_tx(q, d, o->n, &w->cache) : 0;
+	uint64_t bytes = 0;
+
+	for (unsigned i = 0; i < sent; i++)
+		bytes += o->frame[i].len;
+	counter_add(&dp->count->port[port].tx_packets, sent);
+	counter_add(&dp->count->port[port].tx_bytes, bytes);
+	if (sent < o->n) {
+		counter_add(&dp->count->drop[q && !q->dead ? DROP_TX_RING_FULL : DROP_TX_NO_PORT],
+			    o->n - sent);
+		counter_add(&dp->count->port[port].drops, o->n - sent);
+		for (unsigned i = sent; i < o->n; i++)
+			frame_free(&w->cache, xsk_mem_frame(w->cache.mem, o->frame[i].addr));
+	}
+	o->n = 0;
+}
+
+static_assert(sizeof(struct dp_frame) == sizeof(struct xdp_desc), "handed over as it is");
+static_assert(offsetof(struct dp_frame, len) == offsetof(struct xdp_desc, len), "same layout");
+
+static uint8_t *dp_alloc(struct dp *dp)
+{
+	struct worker *w = worker_of(dp);
+	uint32_t frame;
+
+	if (!frame_alloc(&w->cache, &frame))
+		return NULL;
+	return dp->base + xsk_mem_addr(w->cache.mem, frame) + HEADROOM;
+}
+
+static void dp_free(struct dp *dp, const uint8_t *data)
+{
+	struct worker *w = worker_of(dp);
+
+	frame_free(&w->cache, xsk_mem_frame(w->cache.mem, (uint64_t)(data - dp->base)));
+}
+
+static bool dp_ask(struct dp *dp, const struct dp_message *m)
+{
+	return spsc_put(&worker_of(dp)->messages, m);
+}
+
+static void flush_all(struct dp *dp)
+{
+	while (dp->dirty) {
+		unsigned port = (unsigned)__builtin_ctzll(dp->dirty);
+
+		dp->dirty &= dp->dirty - 1;
+		if (dp->out[port].n)
+			dp_flush(dp, port);
+	}
+}
+
+static void kick_all(struct worker *w, const struct worker_ports *ports)
+{
+	for (unsigned i = 0; i < PORTS_MAX; i++) {
+		struct xsk_queue *q = ports->tx[i];
+		unsigned refused;
+
+		if (!q || !xsk_queue_busy(q))
+			continue;
+		refused = xsk_queue_kick(q, &w->cache);
+		if (refused) { /* handed over and counted as sent, then dropped by the device */
+			counter_add(&w->count.drop[DROP_TX_DEVICE], refused);
+			counter_add(&w->count.port[i].tx_packets, -(uint64_t)refused);
+			counter_add(&w->count.port[i].drops, refused);
+		}
+	}
+}
+
+static void ring_control(struct worker *w)
+{
+	uint64_t one = 1;
+
+	w->dp.ask_now = false;
+	if (write(w->control_fd, &one, sizeof(one)) < 0) { /* full: it is awake anyway */
+	}
+}
+
+static void follow_rate(struct worker *w, const struct worker_ports *ports, uint64_t now)
+{
+	uint64_t span = now - w->rate_at;
+
+	w->rate_at = now;
+	for (unsigned i = 0; i < ports->nrx; i++) {
+		struct xsk_queue *q = ports->rx[i].q;
+		uint64_t pps = (q->received - q->rated) * NSEC_PER_SEC / (span | 1);
+		uint32_t all = q->fill.size;
+
+		q->rated = q->received;
+		if (pps > BUSY_PPS && all > BUSY_DEPTH)
+			q->depth = BUSY_DEPTH;
+		else if (pps < BUSY_PPS / 2)
+			q->depth = all;
+	}
+}
+
+unsigned worker_turn(struct worker *w, uint64_t now)
+{
+	const struct worker_ports *ports = __atomic_load_n(&w->ports, __ATOMIC_ACQUIRE);
+	struct dp *dp = &w->dp;
+	struct dp_frame frames[BURST];
+	unsigned total = 0;
+
+	dp->cfg = __atomic_load_n(&w->config, __ATOMIC_ACQUIRE);
+	dp->now = now;
+	if (!ports || !dp->cfg)
+		return 0;
+	if (dp->nheld)
+		pipeline_held(dp);
+	for (unsigned i = 0; i < ports->nrx; i++) {
+		struct xsk_queue *q = ports->rx[i].q;
+		unsigned n = xsk_queue_rx(q, (struct xdp_desc *)frames, BURST);
+
+		if (n) {
+			dp->rx_port = ports->rx[i].port;
+			pipeline_run(dp, frames, n);
+			flush_all(dp);
+			total += n;
+		}
+		xsk_queue_fill(q, &w->cache);
+	}
+	flush_all(dp);
+	kick_all(w, ports);
+	if (dp->ask_now)
+		ring_control(w);
+	if (now - w->rate_at > RATE_PERIOD)
+		follow_rate(w, ports, now);
+	__atomic_store_n(&w->nheld, dp->nheld, __ATOMIC_RELAXED);
+	return total;
+}
+
+static bool tx_under_way(const struct worker_ports *ports)
+{
+	for (unsigned i = 0; i < PORTS_MAX; i++)
+		if (ports->tx[i] && !ports->tx[i]->dead && xsk_queue_busy(ports->tx[i]))
+			return true;
+	return false;
+}
+
+/* Sleep until a packet, control, or the time a held packet or a completion should be looked at. */
+static void doze(struct worker *w)
+{
+	struct epoll_event ev[8];
+	const struct worker_ports *ports = w->ports;
+	int timeout = w->dp.nheld ? HELD_SLEEP_MS : -1;
+	uint64_t drain;
+
+	if (ports && tx_under_way(ports))
+		timeout = 1;
+	rcu_thread_offline();
+	__atomic_store_n(&w->asleep, 1, __ATOMIC_SEQ_CST);
+	w->sleeps++;
+	if (__atomic_load_n(&w->stop, __ATOMIC_SEQ_CST) == 0)
+		epoll_wait(w->epoll_fd, ev, 8, timeout);
+	__atomic_store_n(&w->asleep, 0, __ATOMIC_SEQ_CST);
+	if (read(w->wake_fd, &drain, sizeof(drain)) < 0) { /* EAGAIN: a packet woke us */
+	}
+	rcu_thread_online();
+}
+
+static void pin(const struct worker *w)
+{
+	cpu_set_t set;
+
+	if (w->cpu < 0)
+		return;
+	CPU_ZERO(&set);
+	CPU_SET((size_t)w->cpu, &set);
+	pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *w = arg;
+	uint64_t last = clock_now(), now = last;
+	char name[16];
+
+	snprintf(name, sizeof(name), "worker-%u", w->index);
+	pthread_setname_np(pthread_self(), name);
+	pin(w);
+	rcu_register_thread();
+	while (!__atomic_load_n(&w->stop, __ATOMIC_RELAXED)) {
+		unsigned n = worker_turn(w, now);
+		uint64_t then = now;
+
+		now = clock_now();
+		counter_add(&w->loops, 1);
+		if (n) {
+			last = now;
+			counter_add(&w->busy_loops, 1);
+			if (now - then > w->worst_loop_ns)
+				w->worst_loop_ns = now - then;
+		}
+		rcu_quiescent_state();
+		if (!n && !w->busy && now - last > SPIN_NS) {
+			doze(w);
+			now = clock_now();
+		}
+	}
+	w->dp.now = now;
+	w->dp.cfg = w->config;
+	hold_drop(&w->dp);
+	rcu_unregister_thread();
+	return NULL;
+}
+
+int worker_create(struct xsk_mem *mem, unsigned index, unsigned nworkers, int cpu, bool busy,
+		  int control_fd, struct worker **out)
+{
+	struct worker *w = aligned_alloc(64, (sizeof(*w) + 63) / 64 * 64);
+	struct epoll_event ev = { .events = EPOLLIN };
+	uint32_t burst = ICMP_BURST / nworkers;
+
+	if (!w)
+		return -ENOMEM;
+	memset(w, 0, sizeof(*w));
+	w->index = index;
+	w->cpu = cpu;
+	w->busy = busy;
+	w->control_fd = control_fd;
+	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	ev.data.fd = w->wake_fd;
+	if (w->wake_fd < 0 || w->epoll_fd < 0 || spsc_init(&w->messages, MESSAGES, sizeof(struct dp_message)) ||
+	    epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, w->wake_fd, &ev)) {
+		worker_destroy(w);
+		return -errno;
+	}
+	frame_cache_init(&w->cache, mem);
+	icmp_limits_init(&w->icmp, ICMP_PER_SEC / nworkers, burst ? burst : 1, (uint32_t)clock_now() + index);
+	w->dp = (struct dp){ .base = mem->base,
+			     .frame_shift = mem->shift,
+			     .count = &w->count,
+			     .icmp = &w->icmp,
+			     .hold = &w->hold,
+			     .flush = dp_flush,
+			     .alloc = dp_alloc,
+			     .free = dp_free,
+			     .ask = dp_ask };
+	*out = w;
+	return 0;
+}
+
+int worker_start(struct worker *w)
+{
+	int err = pthread_create(&w->thread, NULL, worker_main, w);
+
+	w->started = !err;
+	return -err;
+}
+
+void worker_wake(struct worker *w)
+{
+	uint64_t one = 1;
+
+	if (__atomic_load_n(&w->asleep, __ATOMIC_SEQ_CST) && write(w->wake_fd, &one, sizeof(one)) < 0) {
+		/* already rung */
+	}
+}
+
+void worker_stop(struct worker *w)
+{
+	if (!w->started)
+		return;
+	__atomic_store_n(&w->stop, 1, __ATOMIC_SEQ_CST);
+	worker_wake(w);
+	pthread_join(w->thread, NULL);
+	w->started = false;
+}
+
+void worker_destroy(struct worker *w)
+{
+	if (!w)
+		return;
+	if (w->cache.mem)
+		frame_cache_fini(&w->cache);
+	spsc_fini(&w->messages);
+	if (w->wake_fd >= 0)
+		close(w->wake_fd);
+	if (w->epoll_fd >= 0)
+		close(w->epoll_fd);
+	free(w);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One thread a core: receive, pipeline, send, quiescent report.
+ *
+ * Worker w serves queue w of every port (and w + W, w + 2W ... where a port has more queues than there are
+ * workers). What it serves and how packets are judged are two pointers that control replaces under RCU (QSBR): a
+ * worker reads them once a loop and reports a quiescent state at the end of it; asleep, it is offline.
+ */
+#ifndef ROUTER_WORKER_H
+#define ROUTER_WORKER_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "router/lib/spsc.h"
+#include "router/net/dp.h"
+#include "router/net/hold.h"
+#include "router/net/icmp.h"
+#include "xsk/port.h"
+
+#define WORKERS_MAX 64
+
+/* The queues of one worker, and where it sends: immutable, published by control. */
+struct worker_ports {
+	unsigned nrx;
+	struct {
+		struct xsk_queue *q;
+		uint16_t port;
+	} rx[PORTS_MAX * 4];
+	struct xsk_queue *tx[PORTS_MAX]; /* by port; NULL: no such port */
+};
+
+struct worker {
+	unsigned index;
+	int cpu; /* pinned to; -1: anywhere */
+	bool busy; /* never sleeps */
+	pthread_t thread;
+	bool started;
+
+	/* published by control */
+	const struct dp_config *config;
+	const struct worker_ports *ports;
+	int stop;
+
+	/* to control: neighbours to resolve; rung when there is something to read */
+	struct spsc messages;
+	int control_fd; /* eventfd of the control loop */
+	int wake_fd;	/* eventfd: control wakes us */
+	int epoll_fd;	/* sockets of our queues, and wake_fd */
+
+	/* ours alone; anybody may read a slightly old value */
+	uint64_t loops, sleeps, busy_loops; /* loops that moved a packet */
+	uint64_t worst_loop_ns;
+	uint32_t asleep;
+	uint32_t nheld;
+	struct dp_counters count;
+	struct frame_cache cache;
+	struct icmp_limits icmp;
+	struct hold hold;
+	uint64_t rate_at;
+	struct dp dp;
+};
+
+/* nworkers: among how many the ICMP budget is shared. 0 or -errno. [control] */
+int worker_create(struct xsk_mem *mem, unsigned index, unsigned nworkers, int cpu, bool busy,
+		  int control_fd, struct worker **out);
+int worker_start(struct worker *w);
+void worker_stop(struct worker *w); /* joins */
+void worker_destroy(struct worker *w);
+void worker_wake(struct worker *w); /* [control] if asleep */
+
+/* One turn: what the thread does for ever; tests and benchmarks call it themselves. Returns packets received. */
+unsigned worker_turn(struct worker *w, uint64_t now);
+
+#endif

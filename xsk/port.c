@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Sockets of a port.
+ *
+ * The mode ladder per queue: zero-copy, else copy; each bind names its mode, since a bind without one falls
+ * back silently. The feature bit of a driver may lie, so the bind itself is the question, XDP_OPTIONS the
+ * answer, and the reason for not being better is kept in queue->why. Generic mode is a property of the XDP
+ * program's attachment: the socket is in copy mode then, and only the name differs.
+ *
+ * Order: socket, UMEM over the whole memory, ring sizes, mmap, fill posted, bind. Some drivers drop or leak
+ * when they find an empty fill ring at bind.
+ */
+#include "xsk/port.h"
+
+#include <errno.h>
+#include <linux/if_xdp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#ifndef XDP_MAX_TX_SKB_BUDGET /* since 6.17; EINVAL before */
+#define XDP_MAX_TX_SKB_BUDGET 9
+#endif
+#ifndef SO_PREFER_BUSY_POLL
+#define SO_PREFER_BUSY_POLL 69
+#define SO_BUSY_POLL_BUDGET 70
+#endif
+#define SNDBUF_BYTES (16 << 20) /* copy mode charges each frame in flight to the socket */
+
+static uint64_t slots[XSK_QUEUES_MAX * 16]; /* owner slots in use, a bit each [control] */
+
+static int slot_alloc(void)
+{
+	for (unsigned i = 0; i < sizeof(slots) * 8; i++) {
+		if (!(slots[i / 64] >> (i % 64) & 1)) {
+			slots[i / 64] |= 1ull << (i % 64);
+			return (int)i;
+		}
+	}
+	return -ENOSPC;
+}
+
+static void slot_free(unsigned i)
+{
+	slots[i / 64] &= ~(1ull << (i % 64));
+}
+
+static int why_not(char *why, int err, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+static int why_not(char *why, int err, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, XSK_PORT_WHY, fmt, ap);
+	va_end(ap);
+	return err;
+}
+
+static int map_ring(struct xsk_queue *q, int i, off_t pgoff, size_t len, uint8_t **out)
+{
+	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, q->fd, pgoff);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	q->map[i] = p;
+	q->map_len[i] = len;
+	*out = p;
+	return 0;
+}
+
+static void ring_prod(struct xsk_ring_prod *r, uint8_t *at, const struct xdp_ring_offset *o, uint32_t n)
+{
+	*r = (struct xsk_ring_prod){ .mask = n - 1,
+				     .size = n,
+				     .producer = (void *)(at + o->producer),
+				     .consumer = (void *)(at + o->consumer),
+				     .ring = at + o->desc,
+				     .flags = (void *)(at + o->flags) };
+	r->cached_prod = *r->producer;
+	r->cached_cons = *r->consumer + n;
+}
+
+static void ring_cons(struct xsk_ring_cons *r, uint8_t *at, const struct xdp_ring_offset *o, uint32_t n)
+{
+	*r = (struct xsk_ring_cons){ .mask = n - 1,
+				     .size = n,
+				     .producer = (void *)(at + o->producer),
+				     .consumer = (void *)(at + o->consumer),
+				     .ring = at + o->desc,
+				     .flags = (void *)(at + o->flags) };
+	r->cached_prod = *r->producer;
+	r->cached_cons = *r->consumer;
+}
+
+static int set_option(int fd, int name, const void *value, socklen_t len)
+{
+	return setsockopt(fd, SOL_XDP, name, value, len) ? -errno : 0;
+}
+
+static int setup_rings(struct xsk_queue *q, uint32_t n)
+{
+	struct xdp_mmap_offsets off;
+	socklen_t len = sizeof(off);
+	uint8_t *at = NULL;
+	int err;
+
+	if ((err = set_option(q->fd, XDP_UMEM_FILL_RING, &n, sizeof(n))) ||
+	    (err = set_option(q->fd, XDP_UMEM_COMPLETION_RING, &n, sizeof(n))) ||
+	    (err = set_option(q->fd, XDP_RX_RING, &n, sizeof(n))) ||
+	    (err = set_option(q->fd, XDP_TX_RING, &n, sizeof(n))))
+		return err;
+	if (getsockopt(q->fd, SOL_XDP, XDP_MMAP_OFFSETS, &off, &len))
+		return -errno;
+	err = map_ring(q, 0, XDP_UMEM_PGOFF_FILL_RING, off.fr.desc + n * sizeof(uint64_t), &at);
+	if (err)
+		return err;
+	ring_prod(&q->fill, at, &off.fr, n);
+	err = map_ring(q, 1, (off_t)XDP_UMEM_PGOFF_COMPLETION_RING,
+		       off.cr.desc + n * sizeof(uint64_t), &at);
+	if (err)
+		return err;
+	ring_cons(&q->comp, at, &off.cr, n);
+	err = map_ring(q, 2, XDP_PGOFF_RX_RING, off.rx.desc + n * sizeof(struct xdp_desc), &at);
+	if (err)
+		return err;
+	ring_cons(&q->rx, at, &off.rx, n);
+	err = map_ring(q, 3, XDP_PGOFF_TX_RING, off.tx.desc + n * sizeof(struct xdp_desc), &at);
+	if (err)
+		return err;
+	ring_prod(&q->tx, at, &off.tx, n);
+	return 0;
+}
+
+/* Both only help: failure costs speed, not function. */
+static void tune_socket(const struct xsk_queue *q, const struct xsk_port_config *c)
+{
+	int sndbuf = SNDBUF_BYTES, one = 1;
+	int usecs = (int)c->busy_poll_usecs, budget = (int)c->busy_poll_budget;
+	uint32_t skbs = c->ring_size;
+
+	if (q->mode != XSK_MODE_ZERO_COPY) {
+		setsockopt(q->fd, SOL_SOCKET, SO_SNDBUFFORCE, &sndbuf, sizeof(sndbuf));
+		set_option(q->fd, XDP_MAX_TX_SKB_BUDGET, &skbs, sizeof(skbs));
+	}
+	if (usecs) {
+		setsockopt(q->fd, SOL_SOCKET, SO_PREFER_BUSY_POLL, &one, sizeof(one));
+		setsockopt(q->fd, SOL_SOCKET, SO_BUSY_POLL, &usecs, sizeof(usecs));
+		setsockopt(q->fd, SOL_SOCKET, SO_BUSY_POLL_BUDGET, &budget, sizeof(budget));
+	}
+}
+
+static int bind_mode(const struct xsk_queue *q, int ifindex, uint16_t mode)
+{
+	struct sockaddr_xdp sa = { .sxdp_family = AF_XDP,
+				   .sxdp_ifindex = (uint32_t)ifindex,
+				   .sxdp_queue_id = q->index,
+				   .sxdp_flags = mode | XDP_USE_NEED_WAKEUP };
+
+	return bind(q->fd, (struct sockaddr *)&sa, sizeof(sa)) ? -errno : 0;
+}
+
+static int bind_ladder(struct xsk_queue *q, const struct xsk_port_config *c, char *why)
+{
+	struct xdp_options opts = { 0 };
+	socklen_t len = sizeof(opts);
+	int err;
+
+	if (c->want == XSK_WANT_BEST || c->want == XSK_WANT_ZERO_COPY) {
+		err = bind_mode(q, c->ifindex, XDP_ZEROCOPY);
+		if (!err)
+			goto bound;
+		if (err == -EBUSY || err == -ENETDOWN || err == -ENODEV)
+			return why_not(why, err, "%s queue %u: bind: %s", c->name, q->index, strerror(-err));
+		snprintf(q->why, sizeof(q->why), "zero-copy bind: %s%s", strerror(-err),
+			 err == -EOPNOTSUPP ? " (the driver has none)" : "");
+		if (c->want == XSK_WANT_ZERO_COPY)
+			return why_not(why, err, "%s queue %u: %s; xdp.mode: zero-copy allows no other",
+				       c->name, q->index, q->why);
+	} else {
+		snprintf(q->why, sizeof(q->why), "xdp.mode asks for %s",
+			 c->want == XSK_WANT_COPY ? "copy" : "generic");
+	}
+	err = bind_mode(q, c->ifindex, XDP_COPY);
+	if (err)
+		return why_not(why, err, "%s queue %u: bind in copy mode: %s", c->name, q->index,
+			       strerror(-err));
+bound:
+	if (getsockopt(q->fd, SOL_XDP, XDP_OPTIONS, &opts, &len))
+		return -errno;
+	q->mode = opts.flags & XDP_OPTIONS_ZEROCOPY ? XSK_MODE_ZERO_COPY
+		  : c->want == XSK_WANT_GENERIC	    ? XSK_MODE_GENERIC
+						    : XSK_MODE_COPY;
+	return 0;
+}
+
+/* At set-up the control thread plays the worker: takes frames from the depot straight into the ring. */
+static void post_first(struct xsk_queue *q)
+{
+	struct frame_cache *c = malloc(sizeof(*c));
+
+	if (!c)
+		return;
+	frame_cache_init(c, q->mem);
+	while (q->posted < q->depth) {
+		uint64_t before = q->posted;
+		uint32_t depth = q->depth;
+
+		/* a slab at a time: the cache is smaller than a deep ring */
+		if (q->depth > q->posted + FRAME_SLAB)
+			q->depth = (uint32_t)q->posted + FRAME_SLAB;
+		xsk_queue_fill(q, c);
+		q->depth = depth;
+		if (q->posted == before)
+			break;
+	}
+	frame_cache_fini(c);
+	free(c);
+}
+
+static void queue_close(struct xsk_queue *q)
+{
+	if (q->fd >= 0)
+		close(q->fd);
+	for (int i = 0; i < 4; i++)
+		if (q->map[i])
+			munmap(q->map[i], q->map_len[i]);
+	memset(q->map, 0, sizeof(q->map));
+	q->fd = -1;
+	q->dead = true;
+}
+
+static struct xsk_queue *queue_create(struct xsk_mem *m, unsigned index, uint32_t depth, bool shared)
+{
+	struct xsk_queue *q = aligned_alloc(64, sizeof(*q));
+	int slot = slot_alloc();
+
+	if (!q || slot < 0) {
+		if (slot >= 0)
+			slot_free((unsigned)slot);
+		free(q);
+		return NULL;
+	}
+	memset(q, 0, sizeof(*q));
+	q->mem = m;
+	q->fd = -1;
+	q->slot = (uint16_t)slot;
+	q->index = (uint16_t)index;
+	q->depth = depth;
+	q->tx_shared = shared;
+	pthread_spin_init(&q->lock, PTHREAD_PROCESS_PRIVATE);
+	return q;
+}
+
+static int queue_open(struct xsk_queue *q, const struct xsk_port_config *c, char *why)
+{
+	struct xdp_umem_reg reg = { .addr = (uint64_t)(uintptr_t)q->mem->base,
+				    .len = (uint64_t)q->mem->frames << q->mem->shift,
+				    .chunk_size = 1u << q->mem->shift };
+	int err;
+
+	q->fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
+	if (q->fd < 0)
+		return why_not(why, -errno, "AF_XDP socket: %s%s", strerror(errno),
+			       errno == EPERM ? " (needs CAP_NET_RAW)" : "");
+	err = set_option(q->fd, XDP_UMEM_REG, &reg, sizeof(reg));
+	if (err)
+		return why_not(why, err, "%s queue %u: UMEM of %u frames: %s%s", c->name, q->index,
+			       q->mem->frames, strerror(-err),
+			       err == -ENOBUFS || err == -ENOMEM
+				       ? " (RLIMIT_MEMLOCK: raise it or grant CAP_IPC_LOCK)"
+				       : "");
+	err = setup_rings(q, c->ring_size);
+	if (err)
+		return why_not(why, err, "%s queue %u: rings of %u: %s", c->name, q->index,
+			       c->ring_size, strerror(-err));
+	post_first(q);
+	if (q->posted == 0)
+		return why_not(why, -ENOMEM,
+			       "%s queue %u: no free frame left of %u; raise memory.frames", c->name,
+			       q->index, q->mem->frames);
+	err = bind_ladder(q, c, why);
+	if (!err)
+		tune_socket(q, c);
+	return err;
+}
+
+int xsk_port_open(struct xsk_mem *m, const struct xsk_port_config *c, struct xsk_port **out,
+		  char *why)
+{
+	struct xsk_port *p = calloc(1, sizeof(*p));
+	int err = -ENOMEM;
+
+	why[0] = '\0';
+	if (!p)
+		return why_not(why, err, "out of memory");
+	snprintf(p->name, sizeof(p->name), "%s", c->name);
+	p->ifindex = c->ifindex;
+	p->mem = m;
+	if (c->queues == 0 || c->queues > XSK_QUEUES_MAX) {
+		err = why_not(why, -EINVAL, "%s: %u queues; 1 to %u can be served", c->name,
+			      c->queues, XSK_QUEUES_MAX);
+		goto fail;
+	}
+	for (unsigned i = 0; i < c->queues; i++) {
+		p->queue[i] = queue_create(m, i, c->ring_size, c->tx_shared);
+		if (!p->queue[i]) {
+			err = why_not(why, -ENOMEM, "out of memory");
+			goto fail;
+		}
+		p->nqueues++;
+		err = queue_open(p->queue[i], c, why);
+		if (err)
+			goto fail;
+	}
+	*out = p;
+	return 0;
+fail:
+	xsk_port_close(p);
+	xsk_port_reclaim(p); /* never bound, or bound and idle: nothing is in flight */
+	xsk_port_free(p);
+	return err;
+}
+
+void xsk_port_close(struct xsk_port *p)
+{
+	for (unsigned i = 0; i < p->nqueues; i++) {
+		struct xsk_queue *q = p->queue[i];
+
+		if (q->tx.producer && !q->dead)
+			q->unsent = xsk_queue_unsent(q);
+		else if (q->tx.producer && q->fd >= 0)
+			q->unsent = xsk_queue_unsent(q);
+		queue_close(q);
+	}
+}
+
+uint32_t xsk_port_reclaim(struct xsk_port *p)
+{
+	uint32_t n = 0;
+
+	for (unsigned i = 0; i < p->nqueues; i++) {
+		struct xsk_queue *q = p->queue[i];
+
+		n += xsk_mem_reclaim(p->mem, FRAME_POSTED(q->slot));
+		n += xsk_mem_reclaim(p->mem, FRAME_SENT(q->slot));
+		q->received = q->posted;
+		q->completed = q->sent;
+	}
+	return n;
+}
+
+uint32_t xsk_port_outstanding(const struct xsk_port *p)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < p->nqueues; i++) {
+		const struct xsk_queue *q = p->queue[i];
+
+		n += q->posted - q->received + q->sent - q->completed;
+	}
+	return (uint32_t)n;
+}
+
+void xsk_port_free(struct xsk_port *p)
+{
+	if (!p)
+		return;
+	for (unsigned i = 0; i < p->nqueues; i++) {
+		struct xsk_queue *q = p->queue[i];
+
+		pthread_spin_destroy(&q->lock);
+		slot_free(q->slot);
+		if (q->mode == XSK_MODE_MEMORY)
+			free(q->rx.producer);
+		free(q);
+	}
+	free(p);
+}
+
+void xsk_port_stats(const struct xsk_port *p, struct xsk_port_stats *out)
+{
+	memset(out, 0, sizeof(*out));
+	for (unsigned i = 0; i < p->nqueues; i++) {
+		struct xdp_statistics st = { 0 };
+		socklen_t len = sizeof(st);
+
+		if (p->queue[i]->fd < 0 ||
+		    getsockopt(p->queue[i]->fd, SOL_XDP, XDP_STATISTICS, &st, &len))
+			continue;
+		out->rx_dropped += st.rx_dropped;
+		out->rx_ring_full += st.rx_ring_full;
+		out->fill_empty += st.rx_fill_ring_empty_descs;
+		out->rx_invalid += st.rx_invalid_descs;
+		out->tx_invalid += st.tx_invalid_descs;
+	}
+}
+
+/* ---- memory ports: the same rings in plain memory -------------------------------------------------- */
+
+struct mem_rings { /* indices on lines of their own, as in the kernel's layout */
+	uint32_t index[8][16];
+	uint32_t flags;
+};
+
+int xsk_memport_open(struct xsk_mem *m, const char *name, unsigned queues, uint32_t n,
+		     struct xsk_port **out)
+{
+	struct xsk_port *p = calloc(1, sizeof(*p));
+	size_t desc = (size_t)n * sizeof(struct xdp_desc), addr = (size_t)n * sizeof(uint64_t);
+
+	if (!p)
+		return -ENOMEM;
+	snprintf(p->name, sizeof(p->name), "%s", name);
+	p->mem = m;
+	for (unsigned i = 0; i < queues && i < XSK_QUEUES_MAX; i++) {
+		struct xsk_queue *q = queue_create(m, i, n, false);
+		struct mem_rings *r;
+		uint8_t *ring;
+
+		r = q ? aligned_alloc(64, (sizeof(*r) + 63) / 64 * 64 + 2 * desc + 2 * addr) : NULL;
+		if (!r) {
+			if (q)
+				slot_free(q->slot);
+			free(q);
+			xsk_port_free(p);
+			return -ENOMEM;
+		}
+		memset(r, 0, sizeof(*r));
+		ring = (uint8_t *)r + (sizeof(*r) + 63) / 64 * 64;
+		q->mode = XSK_MODE_MEMORY;
+		q->rx = (struct xsk_ring_cons){ 0, 0, n - 1, n, r->index[0], r->index[1], ring, &r->flags };
+		q->tx = (struct xsk_ring_prod){ 0, n, n - 1, n, r->index[2], r->index[3], ring + desc, &r->flags };
+		q->fill = (struct xsk_ring_prod){ 0, n, n - 1, n, r->index[4], r->index[5], ring + 2 * desc, &r->flags };
+		q->comp = (struct xsk_ring_cons){ 0, 0, n - 1, n, r->index[6], r->index[7], ring + 2 * desc + addr, &r->flags };
+		p->queue[p->nqueues++] = q;
+		post_first(q);
+	}
+	*out = p;
+	return 0;
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Ring operations with the ownership of every frame.
+ *
+ * The rules of sendto(2) on AF_XDP (kernel net/xdp/xsk.c) that xsk_queue_kick() lives by: it never sleeps;
+ * EAGAIN means "budget used up, or no room: reap and ask again"; EBUSY means the device dropped the packet it
+ * was at, which is completed all the same, and stopped there; ENETDOWN passes when the link comes back; ENXIO
+ * does not pass. What is left in the send ring is nobody's business but ours.
+ */
+#include "xsk/queue.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#define KICKS_MAX 64 /* sendto calls in one kick: bounds a loop over a device that refuses */
+
+const char *const xsk_mode_names[] = {
+	[XSK_MODE_MEMORY] = "memory",
+	[XSK_MODE_GENERIC] = "generic",
+	[XSK_MODE_COPY] = "copy",
+	[XSK_MODE_ZERO_COPY] = "zero-copy",
+};
+
+unsigned xsk_queue_rx(struct xsk_queue *q, struct xdp_desc *out, unsigned max)
+{
+	struct xsk_mem *m = q->mem;
+	uint16_t posted = FRAME_POSTED(q->slot);
+	uint32_t idx, n = xsk_ring_cons__peek(&q->rx, max, &idx);
+
+	if (!n)
+		return 0;
+	for (uint32_t i = 0; i < n; i++) {
+		out[i] = *xsk_ring_cons__rx_desc(&q->rx, idx + i);
+		frame_pass(m, xsk_mem_frame(m, out[i].addr), posted, FRAME_HELD);
+	}
+	xsk_ring_cons__release(&q->rx, n);
+	__atomic_store_n(&q->received, q->received + n, __ATOMIC_RELAXED);
+	return n;
+}
+
+void xsk_queue_fill(struct xsk_queue *q, struct frame_cache *c)
+{
+	struct xsk_mem *m = q->mem;
+	uint16_t posted = FRAME_POSTED(q->slot);
+	uint32_t have = (uint32_t)(q->posted - q->received), want, idx;
+
+	if (have >= q->depth)
+		return;
+	want = q->depth - have;
+	if (c->n < want)
+		frame_cache_more(c);
+	if (want > c->n)
+		want = c->n;
+	if (!want || xsk_ring_prod__reserve(&q->fill, want, &idx) != want)
+		return;
+	for (uint32_t i = 0; i < want; i++) {
+		uint32_t f = c->frame[--c->n];
+
+		frame_pass(m, f, FRAME_FREE, posted);
+		*xsk_ring_prod__fill_addr(&q->fill, idx + i) = xsk_mem_addr(m, f);
+	}
+	xsk_ring_prod__submit(&q->fill, want);
+	__atomic_store_n(&q->posted, q->posted + want, __ATOMIC_RELAXED);
+	/* A zero-copy driver that ran dry sleeps until it is told; copy mode never sets the flag. */
+	if (q->fd >= 0 && xsk_ring_prod__needs_wakeup(&q->fill))
+		recvfrom(q->fd, NULL, 0, MSG_DONTWAIT, NULL, NULL);
+}
+
+static void reap(struct xsk_queue *q, struct frame_cache *c)
+{
+	struct xsk_mem *m = q->mem;
+	uint16_t owner = FRAME_SENT(q->slot);
+	uint32_t idx, n;
+
+	while ((n = xsk_ring_cons__peek(&q->comp, FRAME_SLAB, &idx)) > 0) {
+		for (uint32_t i = 0; i < n; i++) {
+			uint64_t addr = *xsk_ring_cons__comp_addr(&q->comp, idx + i);
+
+			frame_put(c, xsk_mem_frame(m, addr), owner);
+		}
+		xsk_ring_cons__release(&q->comp, n);
+		__atomic_store_n(&q->completed, q->completed + n, __ATOMIC_RELAXED);
+	}
+}
+
+static void lock(struct xsk_queue *q)
+{
+	if (q->tx_shared)
+		pthread_spin_lock(&q->lock);
+}
+
+static void unlock(struct xsk_queue *q)
+{
+	if (q->tx_shared)
+		pthread_spin_unlock(&q->lock);
+}
+
+unsigned xsk_queue_tx(struct xsk_queue *q, const struct xdp_desc *d, unsigned n,
+		      struct frame_cache *c)
+{
+	struct xsk_mem *m = q->mem;
+	uint16_t owner = FRAME_SENT(q->slot);
+	uint32_t idx = 0, room;
+
+	lock(q);
+	room = xsk_prod_nb_free(&q->tx, n);
+	/* The completion ring is as large as the send ring: never owe more than it holds. */
+	if (room < n || q->sent + n - q->completed > q->tx.size) {
+		uint32_t owed;
+
+		reap(q, c);
+		room = xsk_prod_nb_free(&q->tx, n);
+		owed = (uint32_t)(q->sent - q->completed);
+		if (room > q->tx.size - owed)
+			room = q->tx.size - owed;
+	}
+	if (room > n)
+		room = n;
+	if (q->dead)
+		room = 0;
+	if (room && xsk_ring_prod__reserve(&q->tx, room, &idx) != room)
+		room = 0;
+	for (uint32_t i = 0; i < room; i++) {
+		struct xdp_desc *t = xsk_ring_prod__tx_desc(&q->tx, idx + i);
+
+		frame_pass(m, xsk_mem_frame(m, d[i].addr), FRAME_HELD, owner);
+		*t = (struct xdp_desc){ .addr = d[i].addr, .len = d[i].len };
+	}
+	if (room) {
+		xsk_ring_prod__submit(&q->tx, room);
+		__atomic_store_n(&q->sent, q->sent + room, __ATOMIC_RELAXED);
+	}
+	unlock(q);
+	return room;
+}
+
+/* One sendto; true if another one may get further. */
+static bool kick_once(struct xsk_queue *q, unsigned *refused)
+{
+	uint32_t before = __atomic_load_n(q->tx.consumer, __ATOMIC_ACQUIRE);
+
+	q->kicks++;
+	if (sendto(q->fd, NULL, 0, MSG_DONTWAIT, NULL, 0) >= 0)
+		return __atomic_load_n(q->tx.consumer, __ATOMIC_ACQUIRE) != before;
+	switch (errno) {
+	case EBUSY:
+		++*refused;
+		return true;
+	case EAGAIN:
+		q->again++;
+		return __atomic_load_n(q->tx.consumer, __ATOMIC_ACQUIRE) != before;
+	case ENXIO:
+		q->dead = true;
+		return false;
+	default: /* ENETDOWN, ENOBUFS: try again in a later loop */
+		return false;
+	}
+}
+
+unsigned xsk_queue_kick(struct xsk_queue *q, struct frame_cache *c)
+{
+	unsigned refused = 0;
+
+	lock(q);
+	reap(q, c);
+	if (q->fd >= 0 && !q->dead) {
+		for (int i = 0; i < KICKS_MAX && xsk_queue_unsent(q); i++) {
+			bool more;
+
+			if (!xsk_ring_prod__needs_wakeup(&q->tx))
+				break;
+			more = kick_once(q, &refused);
+			reap(q, c);
+			if (!more)
+				break;
+		}
+		__atomic_store_n(&q->refused, q->refused + refused, __ATOMIC_RELAXED);
+	}
+	unlock(q);
+	return refused;
+}
