@@ -18,72 +18,34 @@
 #   ROUTER_NS and ROUTER_DIR (default r, /run/router) choose which router is meant, for a test that
 #   runs two of them. B is the build directory; T a directory that vanishes with the test.
 set -u
-
-lib_skip()
-{
-	echo "$1" >&2
-	exit 77
-}
+lib_top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+. "$lib_top/tests/tap.sh"
 
 # ---- a world of our own
 if [ -z "${TEST_WORLD:-}" ]; then
-	[ "$(id -u)" = 0 ] || lib_skip "needs root for network namespaces"
-	unshare --mount --pid --fork --net true 2> /dev/null || lib_skip "may not unshare namespaces here"
+	[ "$(id -u)" = 0 ] || skip_all "needs root for network namespaces"
+	unshare --mount --pid --fork --net true 2> /dev/null || skip_all "may not unshare namespaces here"
 	# kill-child: a killed test leaves nothing running. setarch -R: ThreadSanitizer of gcc 12
 	# cannot live with the address randomisation of recent kernels.
 	export TEST_WORLD=1
 	exec setarch -R unshare --mount --propagation private --pid --mount-proc --fork --kill-child \
 		--net bash "$0" "$@"
 fi
-lib_top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 B=${B:-build/release}
 case $B in /*) ;; *) B=$lib_top/$B ;; esac
 trap 'exit 143' TERM INT HUP
 trap lib_exit EXIT
-mount -t tmpfs -o mode=755 tmpfs /run || lib_skip "may not mount a tmpfs"
+mount -t tmpfs -o mode=755 tmpfs /run || skip_all "may not mount a tmpfs"
 mkdir -p /run/netns /run/test
-mount -t bpf bpf /sys/fs/bpf 2> /dev/null || lib_skip "may not mount a bpffs"
+mount -t bpf bpf /sys/fs/bpf 2> /dev/null || skip_all "may not mount a bpffs"
 T=/run/test
 ROUTER_NS=r ROUTER_DIR=/run/router
 declare -A lib_pid=() # run directory -> pid of the router in it
-lib_failed=0 lib_done=0
+lib_done=0
 
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0:exitcode=99}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=0:exitcode=66:second_deadlock_stack=1}
-
-# ---- TAP
-ok()
-{
-	echo "ok - $1"
-}
-
-# not_ok WHAT [LINE...]: the lines say what was seen.
-not_ok()
-{
-	echo "not ok - $1"
-	shift
-	[ $# = 0 ] || printf '%s\n' "$@" | sed 's/^/#   /'
-	lib_failed=1
-	return 1
-}
-
-skip()
-{
-	echo "ok - $1 # SKIP $2"
-}
-
-note()
-{
-	echo "# $*"
-}
-
-# skip_all WHY: nothing of this test can run here; only before the first result.
-skip_all()
-{
-	lib_done=1
-	lib_skip "$1"
-}
 
 # finish: ends the routers that still run, which must leave cleanly, and the test.
 finish()
@@ -94,7 +56,7 @@ finish()
 		check "the router in $dir ends with status 0" router_stop
 	done
 	lib_done=1
-	exit $lib_failed
+	exit $tap_failed
 }
 
 lib_exit()
@@ -104,7 +66,7 @@ lib_exit()
 		not_ok "the script reaches its end" "it left with status $rc"
 		rc=1
 	fi
-	if [ $lib_failed != 0 ]; then
+	if [ $tap_failed != 0 ]; then
 		for log in "$T"/*.log; do
 			[ -s "$log" ] || continue
 			echo "# --- the last lines of $(basename "$log")"
@@ -112,48 +74,6 @@ lib_exit()
 		done
 	fi
 	exit "$rc"
-}
-
-# ---- checks
-# check WHAT CMD...: passes if the command does; its output is shown when it does not. Runs it in
-# this shell, so functions that set variables work too.
-check()
-{
-	local what=$1
-	shift
-	if "$@" > "$T/seen" 2>&1; then
-		ok "$what"
-	else
-		not_ok "$what" "\$ $*" "$(tail -n 30 "$T/seen")"
-	fi
-}
-
-check_not()
-{
-	local what=$1
-	shift
-	if "$@" > "$T/seen" 2>&1; then
-		not_ok "$what" "\$ $*" "passed, and should not:" "$(tail -n 30 "$T/seen")"
-	else
-		ok "$what"
-	fi
-}
-
-is()
-{
-	[ "$2" = "$3" ] && ok "$1" || not_ok "$1" "got:  $2" "want: $3"
-}
-
-# eventually SECONDS CMD...: tries again until the command passes; its output is the last try's.
-eventually()
-{
-	local until=$(($(date +%s%N) + $1 * 1000000000)) seen
-	shift
-	until seen=$("$@" 2>&1); do
-		[ "$(date +%s%N)" -lt $until ] || { echo "$seen"; return 1; }
-		sleep 0.05
-	done
-	echo "$seen"
 }
 
 # ---- namespaces
@@ -308,15 +228,6 @@ router_kill()
 ctl()
 {
 	"$B/routerctl" -R "$ROUTER_DIR" "$@"
-}
-
-# json FILE|- EXPR: a Python expression over the document `d`; text comes out bare, the rest as JSON.
-json()
-{
-	python3 -c 'import json, sys
-d = json.load(sys.stdin if sys.argv[1] == "-" else open(sys.argv[1]))
-v = eval("(" + sys.argv[2] + ")")
-print(v if isinstance(v, str) else json.dumps(v))' "$@"
 }
 
 # ctl_json EXPR ARGS...: the same over a command's answer: ctl_json 'd["frames"]' show memory
