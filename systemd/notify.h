@@ -5,11 +5,12 @@
 
 #include <stdint.h>
 
-void notify_ready(const char *status);	   /* READY=1 with STATUS= */
+void notify_ready(const char *status); /* READY=1 with STATUS= */
 void notify_status(const char *status);
-void notify_reloading(void);		   /* RELOADING=1 with MONOTONIC_USEC= */
+void notify_reloading(void); /* RELOADING=1 with MONOTONIC_USEC= */
 void notify_stopping(const char *status);
-void notify_watchdog(void);		   /* WATCHDOG=1: only if every worker moved */
-uint64_t notify_watchdog_interval_ns(void); /* how often to feed it (half of WATCHDOG_USEC), 0: never */
+void notify_watchdog(void); /* WATCHDOG=1: only if every worker moved */
+uint64_t notify_watchdog_interval_ns(
+	void); /* how often to feed it (half of WATCHDOG_USEC), 0: never */
 
 #endif
