@@ -41,20 +41,23 @@ BENCH_C := $(wildcard tests/bench/*.c)
 BPF_C   := $(wildcard xsk/*.bpf.c tests/tools/*.bpf.c)
 SKEL    := $(patsubst %.bpf.c,$(B)/gen/%.skel.h,$(BPF_C))
 
-obj = $(patsubst %.c,$(B)/%.o,$(filter-out %.bpf.c,$(1)))
+# Objects have a tree of their own: $(B)/router is a program, and router/ a folder of sources.
+obj = $(patsubst %.c,$(B)/obj/%.o,$(filter-out %.bpf.c,$(1)))
 
 LIB     := $(B)/librouter.a
 PROGS   := $(B)/router $(B)/routerctl
 UNITS   := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_C))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(FUZZ_C))
 TOOLS   := $(patsubst tests/tools/%.c,$(B)/tests/tools/%,$(filter-out %.bpf.c,$(TOOL_C)))
 BENCH   := $(if $(BENCH_C),$(B)/tests/bench/bench-c)
 
-.PHONY: all tests deps check check-quick check-systemd fuzz bench lint install clean
+.PHONY: all tests fuzzers deps check check-quick check-systemd fuzz bench lint install clean
 .SECONDARY:
 all: $(PROGS)
 tests: all $(UNITS) $(TOOLS) $(BENCH)
+fuzzers: $(FUZZERS) # CC=clang SAN=fuzzer-no-link,address,undefined, as tests/fuzz/run says
 
-$(B)/router: $(B)/router/main.o $(LIB)
+$(B)/router: $(B)/obj/router/main.o $(LIB)
 	@mkdir -p $(@D); echo "  LD      $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(B)/routerctl: $(call obj,$(CLI_C)) $(LIB)
@@ -63,17 +66,20 @@ $(B)/routerctl: $(call obj,$(CLI_C)) $(LIB)
 $(LIB): $(call obj,$(LIB_C) $(DAEMON_C))
 	@mkdir -p $(@D); echo "  AR      $@"
 	$(Q)rm -f $@; ar rcs $@ $^
-$(B)/tests/unit/%: $(B)/tests/unit/%.o $(LIB)
+$(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D); echo "  LD      $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
-$(B)/tests/tools/%: $(B)/tests/tools/%.o $(LIB)
+$(B)/tests/tools/%: $(B)/obj/tests/tools/%.o $(LIB)
 	@mkdir -p $(@D); echo "  LD      $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(B)/tests/fuzz/%: $(B)/obj/tests/fuzz/%.o $(LIB)
+	@mkdir -p $(@D); echo "  LD      $@"
+	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(B)/tests/bench/bench-c: $(call obj,$(BENCH_C)) $(LIB)
 	@mkdir -p $(@D); echo "  LD      $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(B)/%.o: %.c Makefile | $(SKEL)
+$(B)/obj/%.o: %.c Makefile | $(SKEL)
 	@mkdir -p $(@D); echo "  CC      $@"
 	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 $(B)/gen/%.bpf.o: %.bpf.c Makefile
