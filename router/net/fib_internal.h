@@ -15,7 +15,8 @@
  * fib_arena.c   units of 16 bytes, given out and taken back, merged with their neighbours
  * fib_pool.c    the two arenas of a pool; what an update made and what it replaced
  * fib_shadow.c  strides: insert, remove, longest match, expansion to slots
- * fib_update.c  fib_set(), fib_del(): shadow, then new read arrays, then the store
+ * fib_build.c   from the shadow to the reader: new arrays, then the store
+ * fib_update.c  fib_set(), fib_del()
  * fib_lookup.c  the lookups
  * fib.c         create, destroy, exact match
  */
@@ -243,5 +244,20 @@ struct fib {
 };
 
 struct fib_key fib_key(const struct fib *f, const void *addr);
+
+/* ---- one change of one prefix, of at least one bit */
+
+struct fib_update {
+	struct fib *f;
+	struct fib_pool *pool;
+	struct fib_key key;
+	unsigned level; /* where the prefix ends */
+	unsigned place;
+	struct fib_stride *path[FIB_LEVELS]; /* 0 .. level */
+	uint32_t inherit[FIB_LEVELS];	     /* value of path[i]'s slots that it says nothing of */
+};
+
+/* Makes readers see what the shadow says; all of it, or (-ENOSPC) nothing. */
+int fib_publish(struct fib_update *u, bool overdraw);
 
 #endif

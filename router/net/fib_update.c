@@ -2,354 +2,25 @@
 /*
  * fib_set() and fib_del(): one change of one prefix.
  *
- * 1. The shadow takes the change: the stride where the prefix ends, and strides on the way to it.
- * 2. New read arrays are built beside the old ones. In the node of that stride, and below it, only
- *    what inherits the changed value is built again: slots that a longer prefix covers keep their
- *    arrays. Above it, each array on the path is copied with one node exchanged, up to the root
- *    entry. A prefix of up to 16 bits does this for every root entry that inherits it.
- * 3. Each root entry changes by one store, so an address has its old value or its new one. When 2
- *    finds no memory, 1 is taken back and nothing else has happened.
- *
- * Where a node has a child, the shadow has a kid, and the reverse; a delete keeps emptied strides
- * until the read side has followed, and prunes them then. [control] only.
+ * The shadow takes the change first: the stride where the prefix ends, and strides on the way to
+ * it. fib_publish() then makes readers see it. If that finds no memory, the shadow takes the change
+ * back, which needs none, and nothing has happened. [control] only.
  */
 #include <errno.h>
-#include <string.h>
 
 #include "router/net/fib_internal.h"
-
-struct update {
-	struct fib *f;
-	struct fib_pool *pool;
-	struct fib_key key;
-	unsigned level; /* where the prefix ends */
-	unsigned place;
-	struct fib_stride *path[FIB_LEVELS]; /* 0 .. level */
-	uint32_t inherit[FIB_LEVELS];	     /* value of path[i]'s slots that it says nothing of */
-};
-
-static const struct fib_node no_node;
-
-static struct fib_node *nodes_at(const struct update *u, uint32_t base)
-{
-	return fib_arena_at(&u->pool->read, base);
-}
-
-static unsigned count_bits(uint64_t v)
-{
-	return (unsigned)__builtin_popcountll(v);
-}
-
-/* ---- nodes */
-
-/* The leaves of a node whose children are known. The old array stays if it says the same. */
-static int build_leaves(struct update *u, const uint32_t slot[64], const struct fib_node *old,
-			struct fib_node *node)
-{
-	uint32_t leaf[64];
-	unsigned n = 0, old_n = count_bits(old->vec[FIB_LEAF]);
-	uint64_t runs = 0;
-	int rc;
-
-	for (uint64_t left = ~node->vec[FIB_CHILD]; left; left &= left - 1) {
-		unsigned i = (unsigned)__builtin_ctzll(left);
-
-		if (!n || leaf[n - 1] != slot[i]) {
-			leaf[n++] = slot[i];
-			runs |= 1ull << i;
-		}
-	}
-	node->vec[FIB_LEAF] = runs;
-	node->base[FIB_LEAF] = old->base[FIB_LEAF];
-	if (n == old_n && !memcmp(leaf, nodes_at(u, old->base[FIB_LEAF]), n * sizeof(*leaf)))
-		return 0;
-	rc = fib_pool_retire(u->pool, old->base[FIB_LEAF], old_n * sizeof(*leaf));
-	if (rc || !n)
-		return rc;
-	rc = fib_pool_alloc(u->pool, n * sizeof(*leaf), &node->base[FIB_LEAF]);
-	if (!rc)
-		memcpy(fib_arena_at(&u->pool->read, node->base[FIB_LEAF]), leaf, n * sizeof(*leaf));
-	return rc;
-}
-
-static int refresh_node(struct update *u, const struct fib_stride *s, const struct fib_node *old,
-			uint32_t inherit, uint64_t affected, struct fib_node *node);
-
-/* Children at the affected slots take the slot's value as their inherited one. The array is copied
- * when the first child turns out to have use for it. */
-static int refresh_children(struct update *u, const struct fib_stride *s,
-			    const struct fib_node *old, const uint32_t slot[64], uint64_t affected,
-			    struct fib_node *node)
-{
-	const struct fib_node *from = nodes_at(u, old->base[FIB_CHILD]);
-	size_t bytes = count_bits(old->vec[FIB_CHILD]) * sizeof(*from);
-	struct fib_node *to = NULL;
-	int rc;
-
-	for (uint64_t left = affected; left; left &= left - 1) {
-		unsigned i = (unsigned)__builtin_ctzll(left);
-		unsigned rank = count_bits(old->vec[FIB_CHILD] & fib_below(i));
-		const struct fib_stride *kid = fib_stride_kid(&u->pool->shadow, s, i);
-		uint64_t open = fib_stride_open(kid, 6, ~0ull, 0);
-
-		if (!open)
-			continue;
-		if (!to) {
-			rc = fib_pool_alloc(u->pool, bytes, &node->base[FIB_CHILD]);
-			if (!rc)
-				rc = fib_pool_retire(u->pool, old->base[FIB_CHILD], bytes);
-			if (rc)
-				return rc;
-			to = memcpy(nodes_at(u, node->base[FIB_CHILD]), from, bytes);
-		}
-		rc = refresh_node(u, kid, &from[rank], slot[i], open, &to[rank]);
-		if (rc)
-			return rc;
-	}
-	return 0;
-}
-
-/* A node with the children it had, after the values of the affected slots changed. */
-static int refresh_node(struct update *u, const struct fib_stride *s, const struct fib_node *old,
-			uint32_t inherit, uint64_t affected, struct fib_node *node)
-{
-	uint64_t child = old->vec[FIB_CHILD];
-	uint32_t slot[64];
-	int rc = 0;
-
-	fib_stride_expand(&u->pool->shadow, s, 6, inherit, slot);
-	*node = *old;
-	if (affected & ~child)
-		rc = build_leaves(u, slot, old, node);
-	if (!rc && (affected & child))
-		rc = refresh_children(u, s, old, slot, affected & child, node);
-	return rc;
-}
-
-/* A node of the path with its child at this update's slot exchanged, added, or (NULL) removed. */
-static int relink_node(struct update *u, unsigned level, const struct fib_node *old,
-		       const struct fib_node *child, struct fib_node *node)
-{
-	unsigned at = fib_key_slot(u->key, level);
-	uint64_t bit = 1ull << at, had = old->vec[FIB_CHILD];
-	unsigned rank = count_bits(had & fib_below(at)), skip = !!(had & bit), put = !!child;
-	unsigned old_n = count_bits(had), n = old_n - skip + put;
-	const struct fib_node *from = nodes_at(u, old->base[FIB_CHILD]);
-	struct fib_node *to;
-	uint32_t slot[64];
-	int rc;
-
-	*node = *old;
-	node->vec[FIB_CHILD] = put ? had | bit : had & ~bit;
-	if (skip != put) {
-		fib_stride_expand(&u->pool->shadow, u->path[level], 6, u->inherit[level], slot);
-		rc = build_leaves(u, slot, old, node);
-		if (rc)
-			return rc;
-	}
-	rc = fib_pool_retire(u->pool, old->base[FIB_CHILD], old_n * sizeof(*from));
-	if (rc || !n)
-		return rc;
-	rc = fib_pool_alloc(u->pool, n * sizeof(*to), &node->base[FIB_CHILD]);
-	if (rc)
-		return rc;
-	to = nodes_at(u, node->base[FIB_CHILD]);
-	memcpy(to, from, rank * sizeof(*to));
-	if (put)
-		to[rank] = *child;
-	memcpy(to + rank + put, from + rank + skip, (old_n - rank - skip) * sizeof(*to));
-	return 0;
-}
-
-/* ---- root entries */
-
-static const struct fib_node *root_node(const struct update *u, uint32_t entry)
-{
-	uint32_t word = u->f->root[entry]; /* the writer's own stores: no ordering needed */
-
-	return word & FIB_NODE ? nodes_at(u, word & ~FIB_NODE) : &no_node;
-}
-
-/* The entry is to lead to a copy of node; what it leads to now is retired. */
-static int store_node(struct update *u, uint32_t entry, const struct fib_node *node)
-{
-	uint32_t word = u->f->root[entry], base;
-	int rc = fib_pool_alloc(u->pool, sizeof(*node), &base);
-
-	if (!rc && (word & FIB_NODE))
-		rc = fib_pool_retire(u->pool, word & ~FIB_NODE, sizeof(*node));
-	if (rc)
-		return rc;
-	*nodes_at(u, base) = *node;
-	return fib_pool_store(u->pool, entry, 1, FIB_NODE | base);
-}
-
-static int store_value(struct update *u, uint32_t entry, uint32_t value)
-{
-	uint32_t word = u->f->root[entry];
-	int rc = 0;
-
-	if (word & FIB_NODE)
-		rc = fib_pool_retire(u->pool, word & ~FIB_NODE, sizeof(struct fib_node));
-	return rc ? rc : fib_pool_store(u->pool, entry, 1, value);
-}
-
-/* ---- a prefix below the root: one entry */
-
-/* Reads the nodes of the path from the old root entry; beyond its end they are no_node. */
-static void old_nodes(const struct update *u, const struct fib_node *old[FIB_LEVELS])
-{
-	old[FIB_READ_LEVEL] = root_node(u, fib_key_bits(u->key, 0, FIB_ROOT_BITS));
-	for (unsigned l = FIB_READ_LEVEL; l < u->level; l++) {
-		unsigned at = fib_key_slot(u->key, l);
-		uint64_t child = old[l]->vec[FIB_CHILD];
-
-		old[l + 1] = &no_node;
-		if (child >> at & 1)
-			old[l + 1] = nodes_at(u, old[l]->base[FIB_CHILD]) +
-				     count_bits(child & fib_below(at));
-	}
-}
-
-/* What is left of a node that loses its last prefix and its last child. */
-static int drop_node(struct update *u, const struct fib_node *old)
-{
-	int rc = fib_pool_retire(u->pool, old->base[FIB_LEAF],
-				 count_bits(old->vec[FIB_LEAF]) * sizeof(uint32_t));
-
-	return rc ? rc
-		  : fib_pool_retire(u->pool, old->base[FIB_CHILD],
-				    count_bits(old->vec[FIB_CHILD]) * sizeof(*old));
-}
-
-/* Nothing but the child at this update's slot keeps the node of that level alive. */
-static bool only_child(const struct update *u, unsigned level, const struct fib_node *old)
-{
-	const struct fib_stride *s = u->path[level];
-
-	return !(s->prefix[0] | s->prefix[1]) &&
-	       old->vec[FIB_CHILD] == 1ull << fib_key_slot(u->key, level);
-}
-
-static int build_path(struct update *u, const struct fib_node *old[FIB_LEVELS],
-		      struct fib_node node, bool gone)
-{
-	uint32_t entry = fib_key_bits(u->key, 0, FIB_ROOT_BITS);
-
-	for (unsigned l = u->level; l-- > FIB_READ_LEVEL;) {
-		struct fib_node child = node;
-		bool last = gone && only_child(u, l, old[l]);
-		int rc = last ? drop_node(u, old[l])
-			      : relink_node(u, l, old[l], gone ? NULL : &child, &node);
-
-		if (rc)
-			return rc;
-		gone = last;
-	}
-	return gone ? store_value(u, entry, u->inherit[FIB_READ_LEVEL])
-		    : store_node(u, entry, &node);
-}
-
-static int build_long(struct update *u)
-{
-	const struct fib_stride *s = u->path[u->level];
-	const struct fib_node *old[FIB_LEVELS], *target;
-	struct fib_node node = no_node;
-	uint64_t affected = ~0ull; /* a new node's leaves are all new */
-	bool gone = fib_stride_empty(s);
-	int rc;
-
-	old_nodes(u, old);
-	target = old[u->level];
-	if (target != &no_node)
-		affected = fib_stride_open(s, 6, fib_stride_covers(6, u->place), u->place);
-	rc = gone ? drop_node(u, target)
-		  : refresh_node(u, s, target, u->inherit[u->level], affected, &node);
-	if (rc || !memcmp(&node, target, sizeof(node)))
-		return rc;
-	return build_path(u, old, node, gone);
-}
-
-/* ---- a prefix that ends inside the root: each entry that inherits it */
-
-static int build_entry(struct update *u, const struct fib_stride *s, uint32_t entry,
-		       uint32_t inherit)
-{
-	const struct fib_node *old = root_node(u, entry);
-	uint64_t open = fib_stride_open(s, 6, ~0ull, 0);
-	struct fib_node node;
-	int rc;
-
-	if (!open)
-		return 0;
-	rc = refresh_node(u, s, old, inherit, open, &node);
-	if (rc || !memcmp(&node, old, sizeof(node)))
-		return rc;
-	return store_node(u, entry, &node);
-}
-
-/* s says what root entries first .. are; those of the affected slots changed. */
-static int build_short(struct update *u, const struct fib_stride *s, unsigned level, uint32_t first,
-		       uint32_t inherit, uint64_t affected)
-{
-	unsigned width = fib_level_width(level);
-	unsigned span = 1u << (FIB_ROOT_BITS - fib_level_depth(level) - width);
-	uint32_t slot[64];
-	int rc = 0;
-
-	fib_stride_expand(&u->pool->shadow, s, width, inherit, slot);
-	for (uint64_t left = affected; left && !rc; left &= left - 1) {
-		unsigned i = (unsigned)__builtin_ctzll(left);
-		uint32_t entry = first + i * span;
-		const struct fib_stride *kid = fib_stride_kid(&u->pool->shadow, s, i);
-		unsigned kid_width = fib_level_width(level + 1);
-
-		if (!(s->child >> i & 1))
-			rc = fib_pool_store(u->pool, entry, span, slot[i]);
-		else if (level + 1 == FIB_READ_LEVEL)
-			rc = build_entry(u, kid, entry, slot[i]);
-		else
-			rc = build_short(u, kid, level + 1, entry, slot[i],
-					 fib_stride_open(kid, kid_width, fib_slots(kid_width), 0));
-	}
-	return rc;
-}
-
-static int build_root(struct update *u)
-{
-	const struct fib_stride *s = u->path[u->level];
-	unsigned width = fib_level_width(u->level), depth = fib_level_depth(u->level);
-	uint32_t first = depth ? fib_key_bits(u->key, 0, depth) << (FIB_ROOT_BITS - depth) : 0;
-	uint64_t affected = fib_stride_open(s, width, fib_stride_covers(width, u->place), u->place);
-
-	return build_short(u, s, u->level, first, u->inherit[u->level], affected);
-}
-
-/* The shadow has changed; readers are to see it, all of it or (-ENOSPC) nothing. */
-static int publish(struct update *u, bool overdraw)
-{
-	int rc;
-
-	fib_pool_begin(u->pool, overdraw);
-	rc = u->level < FIB_READ_LEVEL ? build_root(u) : build_long(u);
-	if (rc)
-		fib_pool_abort(u->pool);
-	else
-		fib_pool_commit(u->pool, fib_arena_at(&u->pool->read, u->f->root_base));
-	return rc;
-}
 
 /* ---- the shadow's path */
 
 /* Gives up strides without content, from this level's up. */
-static void prune_path(struct update *u, unsigned level)
+static void prune_path(struct fib_update *u, unsigned level)
 {
 	for (unsigned l = level; l && fib_stride_empty(u->path[l]); l--)
 		fib_stride_drop_kid(&u->pool->shadow, u->path[l - 1], fib_key_slot(u->key, l - 1));
 }
 
 /* The strides down to the one where addr/len ends, making those that lack (or -ENOENT). */
-static int find_path(struct update *u, struct fib *f, const void *addr, unsigned len, bool make)
+static int find_path(struct fib_update *u, struct fib *f, const void *addr, unsigned len, bool make)
 {
 	struct fib_arena *a = &f->pool->shadow;
 
@@ -381,7 +52,7 @@ static int find_path(struct update *u, struct fib *f, const void *addr, unsigned
 
 /* ---- set and delete */
 
-static int replace_value(struct update *u, uint32_t value)
+static int replace_value(struct fib_update *u, uint32_t value)
 {
 	uint32_t *at = fib_stride_value(&u->pool->shadow, u->path[u->level], u->place);
 	uint32_t old = *at;
@@ -390,13 +61,13 @@ static int replace_value(struct update *u, uint32_t value)
 	if (old == value)
 		return 0;
 	*at = value;
-	rc = publish(u, false);
+	rc = fib_publish(u, false);
 	if (rc)
 		*at = old;
 	return rc;
 }
 
-static int insert_prefix(struct update *u, uint32_t value)
+static int insert_prefix(struct fib_update *u, uint32_t value)
 {
 	struct fib_arena *a = &u->pool->shadow;
 	struct fib_stride *s = u->path[u->level];
@@ -404,7 +75,7 @@ static int insert_prefix(struct update *u, uint32_t value)
 
 	if (rc)
 		goto prune;
-	rc = publish(u, false);
+	rc = fib_publish(u, false);
 	if (rc)
 		goto remove;
 	u->f->count++;
@@ -427,7 +98,7 @@ static void set_default(struct fib *f, uint32_t value)
 
 int fib_set(struct fib *f, const void *addr, unsigned len, uint32_t value)
 {
-	struct update u;
+	struct fib_update u;
 	int rc;
 
 	if (len > f->bits || value == FIB_NONE || value > FIB_MAX)
@@ -447,7 +118,7 @@ int fib_set(struct fib *f, const void *addr, unsigned len, uint32_t value)
 int fib_del(struct fib *f, const void *addr, unsigned len)
 {
 	struct fib_stride *s;
-	struct update u;
+	struct fib_update u;
 	uint32_t value;
 	int rc;
 
@@ -464,7 +135,7 @@ int fib_del(struct fib *f, const void *addr, unsigned len)
 	if (!fib_stride_has(s, u.place))
 		return -ENOENT;
 	value = fib_stride_hide(&u.pool->shadow, s, u.place);
-	rc = publish(&u, true);
+	rc = fib_publish(&u, true);
 	if (rc) {
 		fib_stride_unhide(&u.pool->shadow, s, u.place, value);
 		return rc;

@@ -55,12 +55,16 @@ static uint64_t cycles(void)
 #endif
 }
 
-static void must(int rc, const char *what)
+static _Noreturn void die(const char *what, int rc)
 {
-	if (!rc)
-		return;
 	fprintf(stderr, "fibbench: %s: %s\n", what, strerror(-rc));
 	exit(1);
+}
+
+static void must(int rc, const char *what)
+{
+	if (rc)
+		die(what, rc);
 }
 
 static void reclaim(struct bench *b, size_t over)
@@ -160,7 +164,7 @@ static void bench_open(struct bench *b, int family)
 	b->addr = malloc((size_t)ADDRESSES * b->bytes);
 	b->ptr = malloc(ADDRESSES * sizeof(*b->ptr));
 	if (!b->fib || !b->addr || !b->ptr)
-		must(-ENOMEM, "memory");
+		die("memory", -ENOMEM);
 	for (unsigned i = 0; i < ADDRESSES; i++)
 		b->ptr[i] = (const struct in6_addr *)(void *)(b->addr + (size_t)i * b->bytes);
 }
@@ -202,7 +206,7 @@ static void bench_small(int family, unsigned len)
 					.len = (uint8_t)len };
 
 		if (bgp_table_add(&t, &p))
-			must(-ENOMEM, "memory");
+			die("memory", -ENOMEM);
 	}
 	must(fib_set(b.fib, t.v[0].addr, 0, 99), "fib_set");
 	load(&b, &t);
