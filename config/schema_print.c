@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The schema for people, and as JSON Schema for editors: both straight from the rows. [any] */
+#include <errno.h>
+#include <string.h>
+
+#include "config/schema.h"
+
+static const char *type_name(const struct schema_row *row)
+{
+	static const char *const names[] = {
+		[SCHEMA_MAP] = "mapping",
+		[SCHEMA_NAMED] = "mapping of names",
+		[SCHEMA_LIST] = "list",
+		[SCHEMA_UINT] = "number",
+		[SCHEMA_BOOL] = "true or false",
+		[SCHEMA_ENUM] = "",
+		[SCHEMA_CPUS] = "CPUs",
+		[SCHEMA_NETDEV] = "netdev",
+		[SCHEMA_PATH] = "path",
+		[SCHEMA_GROUP] = "group",
+		[SCHEMA_PATTERN] = "file pattern",
+		[SCHEMA_MODE] = "mode",
+		[SCHEMA_MAC] = "MAC address",
+		[SCHEMA_ADDRESS] = "address",
+		[SCHEMA_PREFIX] = "address/length",
+		[SCHEMA_DESTINATION] = "prefix or default",
+	};
+
+	return names[row->type];
+}
+
+void conf_schema_print(FILE *out)
+{
+	char words[100];
+
+	for (unsigned i = 1; i < schema_nrows; i++) { /* row 0 is the file itself */
+		const struct schema_row *row = &schema_rows[i];
+		fprintf(out, "%s\n    ", row->path);
+		fputs(type_name(row), out);
+		if (row->type == SCHEMA_UINT)
+			fprintf(out, " %u..%u%s%s", row->min, row->max,
+				row->power_of_two ? ", a power of two" : "",
+				row->words ? ", or " : "");
+		fputs(schema_words(row, words, sizeof(words)), out);
+		if (row->required)
+			fputs("; required", out);
+		if (row->fallback)
+			fprintf(out, "; default %s", row->fallback);
+		fprintf(out, "\n    %s\n", row->doc);
+	}
+}
+
+static void json_row(FILE *out, const struct schema_row *row, int indent);
+
+static void json_string(FILE *out, const char *s)
+{
+	fputc('"', out);
+	for (; *s; s++) /* texts of the table: ASCII without control characters */
+		fprintf(out, "%s%c", strchr("\"\\", *s) ? "\\" : "", *s);
+	fputc('"', out);
+}
+
+static void json_words(FILE *out, const struct schema_row *row)
+{
+	fputs("\"enum\": [", out);
+	for (const struct schema_word *w = row->words; w->word; w++) {
+		fputs(w == row->words ? "" : ", ", out);
+		json_string(out, w->word);
+	}
+	fputc(']', out);
+}
+
+static void json_integer(FILE *out, const struct schema_row *row)
+{
+	fputs("\"type\": \"integer\", ", out);
+	if (!row->power_of_two) {
+		fprintf(out, "\"minimum\": %u, \"maximum\": %u", row->min, row->max);
+		return;
+	}
+	fputs("\"enum\": [", out);
+	for (unsigned n = row->min; n <= row->max; n *= 2)
+		fprintf(out, "%s%u", n == row->min ? "" : ", ", n);
+	fputc(']', out);
+}
+
+/* A number of zero stands among the words of a row ("0" beside auto) for YAML's text, not for
+ * JSON's. */
+static void json_uint(FILE *out, const struct schema_row *row)
+{
+	if (!row->words) {
+		json_integer(out, row);
+		return;
+	}
+	fputs("\"anyOf\": [{", out);
+	json_integer(out, row);
+	for (const struct schema_word *w = row->words; w->word; w++) {
+		fputs("}, {\"const\": ", out);
+		if (!strcmp(w->word, "0"))
+			fputc('0', out);
+		else
+			json_string(out, w->word);
+	}
+	fputs("}]", out);
+}
+
+static void json_default(FILE *out, const struct schema_row *row)
+{
+	bool bare =
+		row->type == SCHEMA_BOOL ||
+		(row->type == SCHEMA_UINT && row->fallback[0] >= '0' && row->fallback[0] <= '9');
+
+	fputs(", \"default\": ", out);
+	if (bare)
+		fputs(row->fallback, out);
+	else
+		json_string(out, row->fallback);
+}
+
+static void json_map(FILE *out, const struct schema_row *row, int indent)
+{
+	const char *joint = "";
+
+	fputs("\"type\": \"object\", \"additionalProperties\": false", out);
+	for (unsigned i = 0; i < schema_nrows; i++) {
+		const char *key = schema_key_under(&schema_rows[i], row);
+		if (!key || !schema_rows[i].required)
+			continue;
+		fprintf(out, "%s\"%s\"", *joint ? joint : ", \"required\": [", key);
+		joint = ", ";
+	}
+	fprintf(out, "%s, \"properties\": {", *joint ? "]" : "");
+	joint = "";
+	for (unsigned i = 0; i < schema_nrows; i++) {
+		const char *key = schema_key_under(&schema_rows[i], row);
+		if (!key)
+			continue;
+		fprintf(out, "%s\n%*s\"%s\": ", joint, indent, "", key);
+		json_row(out, &schema_rows[i], indent + 2);
+		joint = ",";
+	}
+	fputc('}', out);
+}
+
+static void json_type(FILE *out, const struct schema_row *row, int indent)
+{
+	static const char cpus[] = "{\"type\": \"integer\", \"minimum\": 0}, "
+				   "{\"type\": \"string\", \"pattern\": \"^[0-9]+(-[0-9]+)?$\"}";
+
+	switch (row->type) {
+	case SCHEMA_MAP: json_map(out, row, indent); break;
+	case SCHEMA_NAMED:
+		fputs("\"type\": \"object\", \"additionalProperties\": ", out);
+		json_row(out, schema_element(row), indent);
+		break;
+	case SCHEMA_LIST:
+		fputs("\"type\": \"array\", \"items\": ", out);
+		json_row(out, schema_element(row), indent);
+		break;
+	case SCHEMA_UINT: json_uint(out, row); break;
+	case SCHEMA_BOOL: fputs("\"type\": \"boolean\"", out); break;
+	case SCHEMA_ENUM: json_words(out, row); break;
+	case SCHEMA_CPUS:
+		fprintf(out, "\"anyOf\": [%s, {\"type\": \"array\", \"items\": {\"anyOf\": [%s]}}]",
+			cpus, cpus);
+		break;
+	default: fputs("\"type\": \"string\"", out); break;
+	}
+}
+
+static void json_row(FILE *out, const struct schema_row *row, int indent)
+{
+	fputs("{\"description\": ", out);
+	json_string(out, row->doc);
+	if (row->fallback)
+		json_default(out, row);
+	fputs(", ", out);
+	json_type(out, row, indent);
+	fputc('}', out);
+}
+
+int conf_schema_json(FILE *out)
+{
+	fputs("{\"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n\"title\": "
+	      "\"router.yaml\", ",
+	      out);
+	fputs("\"description\": ", out);
+	json_string(out, schema_rows[0].doc);
+	fputs(", ", out);
+	json_type(out, &schema_rows[0], 2);
+	fputs("}\n", out);
+	return fflush(out) || ferror(out) ? -EIO : 0;
+}
