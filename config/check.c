@@ -1,0 +1,439 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What no single value shows: two interfaces on one netdev, one address twice, a route twice, a
+ * next hop on no link. An error is what Linux would refuse or what cannot be meant; a warning is
+ * what may well be right, because Linux has addresses and netdevs that this file does not know.
+ *
+ * A file may have a million entries, so nothing here compares all with all: an index is sorted once
+ * and searched. Fields that failed to parse are zero and are passed over.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/bind.h"
+#include "config/yaml.h"
+
+struct own_address {
+	struct prefix p; /* as written */
+	struct prefix net;
+	const struct conf_iface *iface;
+	const struct yaml_node *node;
+};
+
+struct check {
+	const struct conf *c;
+	const struct bind_places *places;
+	struct report *report;
+	struct own_address *by_addr, *by_net; /* the same addresses in two orders */
+	unsigned naddrs;
+	bool lens[2][129];  /* which prefix lengths by_net has, IPv4 and IPv6 */
+	const char **names; /* of interfaces and of their netdevs, sorted */
+	unsigned nnames;
+};
+
+/* The place of a field, else of the record it belongs to. */
+static struct mark place(const struct check *k, const void *field, const void *record)
+{
+	const struct yaml_node *n = bind_where(k->places, field);
+	const struct mark start = { .line = 1, .col = 1, .len = 1 };
+
+	if (!n)
+		n = bind_where(k->places, record);
+	return n ? n->mark : start;
+}
+
+static char *path_of(const struct check *k, const void *field, char buf[YAML_PATH_MAX])
+{
+	return yaml_path(bind_where(k->places, field), buf);
+}
+
+static int compare_addr(const void *a, const void *b)
+{
+	const struct own_address *x = a, *y = b;
+	int order = addr_cmp(&x->p.addr, &y->p.addr);
+
+	return order ? order : (x->node > y->node) - (x->node < y->node);
+}
+
+static int compare_prefix(const struct prefix *x, const struct prefix *y)
+{
+	int order = addr_cmp(&x->addr, &y->addr);
+
+	return order ? order : (x->len > y->len) - (x->len < y->len);
+}
+
+static int compare_net(const void *a, const void *b)
+{
+	return compare_prefix(&((const struct own_address *)a)->net,
+			      &((const struct own_address *)b)->net);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int index_addresses(struct check *k)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < k->c->nifaces; i++)
+		n += k->c->ifaces[i].naddresses;
+	k->by_addr = calloc(n + 1, sizeof(*k->by_addr));
+	k->by_net = calloc(n + 1, sizeof(*k->by_net));
+	if (!k->by_addr || !k->by_net)
+		return -ENOMEM;
+	for (unsigned i = 0; i < k->c->nifaces; i++) {
+		const struct conf_iface *f = &k->c->ifaces[i];
+		for (unsigned j = 0; j < f->naddresses; j++) {
+			const struct prefix *p = &f->addresses[j];
+			if (!p->addr.family)
+				continue;
+			k->by_addr[k->naddrs++] = (struct own_address){ *p, prefix_masked(p), f,
+									bind_where(k->places, p) };
+			k->lens[p->addr.family == AF_INET6][p->len] = true;
+		}
+	}
+	memcpy(k->by_net, k->by_addr, k->naddrs * sizeof(*k->by_net));
+	qsort(k->by_addr, k->naddrs, sizeof(*k->by_addr), compare_addr);
+	qsort(k->by_net, k->naddrs, sizeof(*k->by_net), compare_net);
+	return 0;
+}
+
+static int index_names(struct check *k)
+{
+	k->names = calloc(2 * (size_t)k->c->nifaces + 1, sizeof(*k->names));
+	if (!k->names)
+		return -ENOMEM;
+	for (unsigned i = 0; i < k->c->nifaces; i++) {
+		k->names[k->nnames++] = k->c->ifaces[i].name;
+		k->names[k->nnames++] = k->c->ifaces[i].netdev;
+	}
+	qsort(k->names, k->nnames, sizeof(*k->names), compare_names);
+	return 0;
+}
+
+static const struct own_address *own_address_find(const struct check *k, const struct addr *a)
+{
+	unsigned low = 0, high = k->naddrs;
+
+	while (low < high) {
+		unsigned mid = low + (high - low) / 2;
+		int order = addr_cmp(&k->by_addr[mid].p.addr, a);
+		if (order == 0)
+			return &k->by_addr[mid];
+		if (order < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return NULL;
+}
+
+/* Is there an interface with an address in the same prefix? */
+static bool on_some_link(const struct check *k, const struct addr *a)
+{
+	struct own_address key;
+
+	for (unsigned len = 0; len <= addr_bits(a); len++) {
+		if (!k->lens[a->family == AF_INET6][len])
+			continue;
+		const struct prefix p = { *a, (uint8_t)len };
+		key.net = prefix_masked(&p);
+		if (bsearch(&key, k->by_net, k->naddrs, sizeof(key), compare_net))
+			return true;
+	}
+	return false;
+}
+
+static void check_duplicate_addresses(struct check *k)
+{
+	char path[YAML_PATH_MAX], text[ADDR_STRLEN];
+
+	for (unsigned i = 1; i < k->naddrs; i++) {
+		const struct own_address *a = &k->by_addr[i - 1], *b = &k->by_addr[i];
+		if (!addr_equal(&a->p.addr, &b->p.addr) || !a->node || !b->node)
+			continue;
+		const struct mark *x = &a->node->mark, *y = &b->node->mark;
+		bool swap = x->source != y->source ? x->source > y->source
+			    : x->line != y->line   ? x->line > y->line
+						   : x->col > y->col;
+		const struct own_address *first = swap ? b : a, *second = swap ? a : b;
+		report_error(k->report, second->node->mark, "%s: %s is an address of %s already",
+			     yaml_path(second->node, path), addr_format(&second->p.addr, text),
+			     first->iface->name);
+	}
+}
+
+static int compare_netdevs(const void *a, const void *b)
+{
+	const struct conf_iface *x = *(const struct conf_iface *const *)a;
+	const struct conf_iface *y = *(const struct conf_iface *const *)b;
+	int order = strcmp(x->netdev, y->netdev);
+
+	return order ? order : (x > y) - (x < y);
+}
+
+static int compare_macs(const void *a, const void *b)
+{
+	const struct conf_iface *x = *(const struct conf_iface *const *)a;
+	const struct conf_iface *y = *(const struct conf_iface *const *)b;
+	int order = memcmp(x->mac, y->mac, 6);
+
+	return order ? order : (x > y) - (x < y);
+}
+
+/* One netdev, or one MAC address, for two interfaces. */
+static int check_clashes(struct check *k)
+{
+	unsigned n = k->c->nifaces;
+	const struct conf_iface **f = calloc(n + 1, sizeof(struct conf_iface *));
+
+	if (!f)
+		return -ENOMEM;
+	for (unsigned i = 0; i < n; i++)
+		f[i] = &k->c->ifaces[i];
+	qsort(f, n, sizeof(*f), compare_netdevs);
+	for (unsigned i = 1; i < n; i++)
+		if (f[i]->netdev[0] && !strcmp(f[i]->netdev, f[i - 1]->netdev) &&
+		    strcmp(f[i]->name,
+			   f[i - 1]->name)) /* equal names were reported as a duplicate key */
+			report_error(k->report, place(k, f[i]->netdev, f[i]->name),
+				     "interfaces.%s: netdev %s is interfaces.%s already",
+				     f[i]->name, f[i]->netdev, f[i - 1]->name);
+	qsort(f, n, sizeof(*f), compare_macs);
+	for (unsigned i = 1; i < n; i++)
+		if (f[i]->has_mac && f[i - 1]->has_mac && !memcmp(f[i]->mac, f[i - 1]->mac, 6) &&
+		    strcmp(f[i]->name, f[i - 1]->name))
+			report_error(k->report, place(k, f[i]->mac, f[i]->name),
+				     "interfaces.%s.match.mac: is interfaces.%s's already",
+				     f[i]->name, f[i - 1]->name);
+	free(f);
+	return 0;
+}
+
+/* Is it the first or the last address of an IPv4 subnet that has such? */
+static bool subnet_edge(const struct prefix *p)
+{
+	if (p->addr.family != AF_INET || p->len >= 31)
+		return false;
+	uint32_t host = ntohl(p->addr.v4) & (0xffffffffu >> p->len);
+	return host == 0 || host == 0xffffffffu >> p->len;
+}
+
+static void check_iface(struct check *k, const struct conf_iface *f)
+{
+	char path[YAML_PATH_MAX], text[PREFIX_STRLEN];
+	bool v6 = false;
+
+	for (unsigned i = 0; i < f->naddresses; i++) {
+		const struct prefix *p = &f->addresses[i];
+		v6 |= p->addr.family == AF_INET6;
+		if (subnet_edge(p))
+			report_warning(
+				k->report, place(k, p, f->name),
+				"%s: %s is the network's or its broadcast address, not a host's",
+				path_of(k, p, path), prefix_format(p, text));
+	}
+	if (f->mtu && f->mtu < 1280 && v6) {
+		report_error(k->report, place(k, &f->mtu, f->name),
+			     "%s: %u is less than IPv6 needs", path_of(k, &f->mtu, path), f->mtu);
+		report_help(k->report, "write 1280 or more, or take the IPv6 addresses away");
+	}
+	if (!strcmp(f->netdev, "lo"))
+		report_error(k->report, place(k, f->netdev, f->name),
+			     "interfaces.%s: lo carries only Linux's own packets", f->name);
+}
+
+static void check_dev(struct check *k, const char *dev, const void *record)
+{
+	char path[YAML_PATH_MAX];
+
+	if (!dev[0] || bsearch(&dev, k->names, k->nnames, sizeof(*k->names), compare_names))
+		return;
+	report_warning(k->report, place(k, dev, record), "%s: %s is none of this file's interfaces",
+		       path_of(k, dev, path), dev);
+}
+
+static void check_nexthop(struct check *k, const struct conf_route *r, const struct conf_nexthop *h)
+{
+	char path[YAML_PATH_MAX], text[ADDR_STRLEN];
+	struct mark at = place(k, &h->via, &r->line);
+
+	check_dev(k, h->dev, &r->line);
+	if (!h->via.family)
+		return;
+	path_of(k, &h->via, path);
+	addr_format(&h->via, text);
+	const struct own_address *own = own_address_find(k, &h->via);
+	if (r->to.addr.family == AF_INET6 && h->via.family == AF_INET) {
+		report_error(k->report, at, "%s: an IPv6 route cannot go via IPv4's %s", path,
+			     text);
+	} else if (own) {
+		report_error(k->report, at, "%s: %s is our own address on %s", path, text,
+			     own->iface->name);
+	} else if (h->via.family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&h->via.v6)) {
+		if (!h->dev[0])
+			report_error(k->report, at, "%s: link-local %s needs a dev", path, text);
+	} else if (!h->dev[0] && !on_some_link(k, &h->via)) {
+		report_warning(k->report, at, "%s: %s is in the prefix of no address of this file",
+			       path, text);
+		report_help(k->report, "say which link it is on by dev, if Linux has the address");
+	}
+}
+
+static void check_route(struct check *k, const struct conf_route *r)
+{
+	char path[YAML_PATH_MAX];
+
+	for (unsigned i = 0; i < r->nnexthops; i++) {
+		const struct conf_nexthop *h = &r->nexthops[i];
+		check_nexthop(k, r, h);
+		for (unsigned j = 0; j < i; j++) {
+			const struct conf_nexthop *other = &r->nexthops[j];
+			if ((!h->via.family && !h->dev[0]) || !addr_equal(&h->via, &other->via) ||
+			    strcmp(h->dev, other->dev))
+				continue;
+			const void *field = h->via.family ? (const void *)&h->via : h->dev;
+			report_warning(k->report, place(k, field, &r->line),
+				       "%s: the same next hop twice", path_of(k, field, path));
+			report_help(k->report, "give it a larger weight instead");
+			break;
+		}
+	}
+}
+
+static int compare_keys(const struct conf_route *x, const struct conf_route *y)
+{
+	int order = compare_prefix(&x->to, &y->to);
+
+	if (order)
+		return order;
+	if (x->table != y->table)
+		return x->table < y->table ? -1 : 1;
+	return (x->metric > y->metric) - (x->metric < y->metric);
+}
+
+static int compare_routes(const void *a, const void *b)
+{
+	const struct conf_route *x = *(const struct conf_route *const *)a;
+	const struct conf_route *y = *(const struct conf_route *const *)b;
+	int order = compare_keys(x, y);
+
+	return order ? order : (x > y) - (x < y); /* in the order of the file */
+}
+
+static int check_duplicate_routes(struct check *k)
+{
+	unsigned n = 0;
+	const struct conf_route **r = calloc(k->c->nroutes + 1, sizeof(struct conf_route *));
+	char path[YAML_PATH_MAX], text[PREFIX_STRLEN];
+
+	if (!r)
+		return -ENOMEM;
+	for (unsigned i = 0; i < k->c->nroutes; i++)
+		if (k->c->routes[i].to.addr.family)
+			r[n++] = &k->c->routes[i];
+	qsort(r, n, sizeof(*r), compare_routes);
+	for (unsigned i = 1; i < n; i++) {
+		if (compare_keys(r[i - 1], r[i]))
+			continue;
+		report_error(k->report, place(k, &r[i]->to, &r[i]->line),
+			     "%s: a route to %s with this table and metric is at line %u already",
+			     path_of(k, &r[i]->line, path), prefix_format(&r[i]->to, text),
+			     r[i - 1]->line);
+		report_help(k->report,
+			    "give it another metric, or list both next hops under nexthops");
+	}
+	free(r);
+	return 0;
+}
+
+static int compare_neighbour_keys(const struct conf_neighbour *x, const struct conf_neighbour *y)
+{
+	int order = strcmp(x->dev, y->dev);
+
+	return order ? order : addr_cmp(&x->ip, &y->ip);
+}
+
+static int compare_neighbours(const void *a, const void *b)
+{
+	const struct conf_neighbour *x = *(const struct conf_neighbour *const *)a;
+	const struct conf_neighbour *y = *(const struct conf_neighbour *const *)b;
+	int order = compare_neighbour_keys(x, y);
+
+	return order ? order : (x > y) - (x < y);
+}
+
+static int check_neighbours(struct check *k)
+{
+	unsigned n = 0;
+	const struct conf_neighbour **s =
+		calloc(k->c->nneighbours + 1, sizeof(struct conf_neighbour *));
+	char path[YAML_PATH_MAX], text[ADDR_STRLEN];
+
+	if (!s)
+		return -ENOMEM;
+	for (unsigned i = 0; i < k->c->nneighbours; i++) {
+		const struct conf_neighbour *e = &k->c->neighbours[i];
+		check_dev(k, e->dev, &e->line);
+		if (e->ip.family && own_address_find(k, &e->ip))
+			report_error(k->report, place(k, &e->ip, &e->line),
+				     "%s: %s is our own address", path_of(k, &e->ip, path),
+				     addr_format(&e->ip, text));
+		if (e->dev[0] && e->ip.family)
+			s[n++] = e;
+	}
+	qsort(s, n, sizeof(*s), compare_neighbours);
+	for (unsigned i = 1; i < n; i++)
+		if (!compare_neighbour_keys(s[i - 1], s[i]))
+			report_error(k->report, place(k, &s[i]->ip, &s[i]->line),
+				     "%s: %s on %s is at line %u already",
+				     path_of(k, &s[i]->line, path), addr_format(&s[i]->ip, text),
+				     s[i]->dev, s[i - 1]->line);
+	free(s);
+	return 0;
+}
+
+static void check_daemon(struct check *k)
+{
+	const struct conf *c = k->c;
+	const struct yaml_node *count = bind_where(k->places, &c->workers.count);
+
+	if (count && bind_where(k->places, c->workers.cpus)) {
+		report_error(k->report, count->mark, "router.workers.count: not beside cpus");
+		report_help(k->report, "cpus has one worker for each CPU it names");
+	}
+	if (c->stats.socket.path[0] &&
+	    !strcmp(c->stats.socket.path, c->stats.read_only_socket.path))
+		report_error(k->report, place(k, c->stats.read_only_socket.path, NULL),
+			     "stats.read-only-socket.path: is stats.socket.path already");
+}
+
+int conf_check(const struct conf *c, const struct bind_places *places, struct report *r)
+{
+	struct check k = { .c = c, .places = places, .report = r };
+	int err = index_addresses(&k);
+
+	if (!err)
+		err = index_names(&k);
+	if (err)
+		goto out;
+	check_daemon(&k);
+	check_duplicate_addresses(&k);
+	for (unsigned i = 0; i < c->nifaces; i++)
+		check_iface(&k, &c->ifaces[i]);
+	for (unsigned i = 0; i < c->nroutes; i++)
+		check_route(&k, &c->routes[i]);
+	err = check_clashes(&k);
+	if (!err)
+		err = check_duplicate_routes(&k);
+	if (!err)
+		err = check_neighbours(&k);
+out:
+	free(k.by_addr);
+	free(k.by_net);
+	free(k.names);
+	return err;
+}
