@@ -24,6 +24,8 @@ for unit in $units; do
 		"systemd/$unit"
 done
 
+is "the watchdog bites after 10 seconds" "$(sed -n 's/^WatchdogSec=//p' systemd/router.service)" 10
+
 # What the two have to have in common stands below a line of its own.
 for unit in $units; do
 	sed -n '/^# --- The sandbox/,$p' "systemd/$unit" > "$T/$unit"
