@@ -47,9 +47,9 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, STEER__COUNT);
 	__type(key, __u32);
-	__type(value, struct steer_counters);
+	__type(value, __u64);
 } verdicts SEC(".maps");
 
 struct {
@@ -91,12 +91,13 @@ static __always_inline bool vlan_ours(const struct vlan_tag *tag)
 }
 
 /* The address a client asks for is not an address of this host yet, and the answer may come to it
- * as unicast (RFC 2131 4.1). */
+ * as unicast (RFC 2131 4.1). Behind IP options nobody sends one; looking there would take a packet
+ * pointer plus a variable, which the kernel allows with CAP_PERFMON only. */
 static __always_inline bool is_dhcp_answer(const struct iphdr *ip, const void *end)
 {
-	const struct udphdr *udp = (const void *)ip + ip->ihl * 4;
+	const struct udphdr *udp = (const void *)(ip + 1);
 
-	if (ip->protocol != IPPROTO_UDP || ip->ihl < 5 || ip->frag_off & bpf_htons(0x1fff))
+	if (ip->protocol != IPPROTO_UDP || ip->ihl != 5 || ip->frag_off & bpf_htons(0x1fff))
 		return false;
 	if ((const void *)(udp + 1) > end)
 		return false;
@@ -163,11 +164,11 @@ static __always_inline enum steer_verdict judge(const void *frame, const void *e
 
 static __always_inline void count(enum steer_verdict v)
 {
-	__u32 zero = 0;
-	struct steer_counters *c = bpf_map_lookup_elem(&verdicts, &zero);
+	__u32 key = v;
+	__u64 *n = bpf_map_lookup_elem(&verdicts, &key);
 
-	if (c)
-		c->n[v]++;
+	if (n)
+		(*n)++;
 }
 
 SEC("xdp")

@@ -193,14 +193,15 @@ int steer_port_vlan(struct steer_port *p, uint16_t vid, bool ours)
 
 void steer_port_counters(const struct steer_port *p, uint64_t out[STEER__COUNT])
 {
-	uint32_t zero = 0;
+	int map = bpf_map__fd(p->skel->maps.verdicts);
 
-	memset(out, 0, STEER__COUNT * sizeof(out[0]));
-	if (bpf_map_lookup_elem(bpf_map__fd(p->skel->maps.verdicts), &zero, p->percpu))
-		return;
-	for (int cpu = 0; cpu < p->cpus; cpu++)
-		for (int v = 0; v < STEER__COUNT; v++)
-			out[v] += p->percpu[cpu].n[v];
+	for (uint32_t v = 0; v < STEER__COUNT; v++) {
+		out[v] = 0;
+		if (bpf_map_lookup_elem(map, &v, p->percpu))
+			continue;
+		for (int cpu = 0; cpu < p->cpus; cpu++)
+			out[v] += p->percpu[cpu];
+	}
 }
 
 const char *steer_port_mode(const struct steer_port *p)

@@ -19,7 +19,7 @@ struct steer_port {
 	struct steer_port *next;
 	struct steer_bpf *skel;
 	struct steer_port_state *state; /* mapped: the program sees each store */
-	struct steer_counters *percpu;	/* to read into */
+	uint64_t *percpu;		/* to read a counter into */
 	int cpus;
 	int link; /* -1: not attached */
 	int ifindex;

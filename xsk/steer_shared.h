@@ -33,11 +33,6 @@ enum steer_verdict {
 /* The value of both address maps: being there is all that is said. */
 #define STEER_LOCAL_VALUE_SIZE 1
 
-/* One a CPU. */
-struct steer_counters {
-	__u64 n[STEER__COUNT];
-};
-
 /* What the program reads of its port. Every change is one aligned store of the daemon's into this
  * memory, so the program never sees half a MAC address. */
 struct steer_port_state {
