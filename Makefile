@@ -84,7 +84,7 @@ $(B)/obj/%.o: %.c Makefile | $(SKEL)
 	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 $(B)/gen/%.bpf.o: %.bpf.c Makefile
 	@mkdir -p $(@D); echo "  BPF     $@"
-	$(Q)$(CLANG) -O2 -g -Wall -Werror -target bpf -mcpu=v3 -I. -I/usr/include/$(shell $(CC) -print-multiarch) -c -o $@ $<
+	$(Q)$(CLANG) -O2 -g -Wall -Werror -target bpf -mcpu=v3 -I. -I/usr/include/$(shell $(CC) -print-multiarch) -MMD -MP -c -o $@ $<
 $(B)/gen/%.skel.h: $(B)/gen/%.bpf.o
 	@echo "  SKEL    $@"
 	$(Q)$(BPFTOOL) gen skeleton $< name $(subst -,_,$(notdir $*))_bpf > $@.tmp && mv $@.tmp $@
