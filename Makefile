@@ -38,7 +38,7 @@ UNIT_C  := $(wildcard tests/unit/test_*.c)
 FUZZ_C  := $(wildcard tests/fuzz/fuzz_*.c)
 TOOL_C  := $(wildcard tests/tools/*.c)
 BENCH_C := $(wildcard tests/bench/*.c)
-BPF_C   := $(wildcard xsk/*.bpf.c tests/tools/*.bpf.c)
+BPF_C   := $(wildcard xsk/*.bpf.c tests/tools/*/*.bpf.c)
 SKEL    := $(patsubst %.bpf.c,$(B)/gen/%.skel.h,$(BPF_C))
 
 # Objects have a tree of their own: $(B)/router is a program, and router/ a folder of sources.
@@ -69,6 +69,7 @@ $(LIB): $(call obj,$(LIB_C) $(DAEMON_C))
 $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D); echo "  LD      $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+$(B)/tests/tools/pktgen: $(call obj,$(wildcard tests/tools/pktgen/*.c))
 $(B)/tests/tools/%: $(B)/obj/tests/tools/%.o $(LIB)
 	@mkdir -p $(@D); echo "  LD      $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
