@@ -48,6 +48,18 @@ static char *path_of(const struct check *k, const void *field, char buf[YAML_PAT
 	return yaml_path(bind_where(k->places, field), buf);
 }
 
+/* "line 7", or the file too when it is another than that of the message. Returns buf. */
+static char *name_place(const struct check *k, struct mark of, struct mark seen_from,
+			char buf[YAML_PATH_MAX])
+{
+	if (of.source == seen_from.source)
+		snprintf(buf, YAML_PATH_MAX, "line %u", of.line);
+	else
+		snprintf(buf, YAML_PATH_MAX, "%.200s:%u", report_source_name(k->report, of.source),
+			 of.line);
+	return buf;
+}
+
 static int compare_addr(const void *a, const void *b)
 {
 	const struct own_address *x = a, *y = b;
@@ -134,7 +146,7 @@ static const struct own_address *own_address_find(const struct check *k, const s
 /* Is there an interface with an address in the same prefix? */
 static bool on_some_link(const struct check *k, const struct addr *a)
 {
-	struct own_address key;
+	struct own_address key = { 0 };
 
 	for (unsigned len = 0; len <= addr_bits(a); len++) {
 		if (!k->lens[a->family == AF_INET6][len])
@@ -328,7 +340,7 @@ static int check_duplicate_routes(struct check *k)
 {
 	unsigned n = 0;
 	const struct conf_route **r = calloc(k->c->nroutes + 1, sizeof(struct conf_route *));
-	char path[YAML_PATH_MAX], text[PREFIX_STRLEN];
+	char path[YAML_PATH_MAX], first[YAML_PATH_MAX], text[PREFIX_STRLEN];
 
 	if (!r)
 		return -ENOMEM;
@@ -339,10 +351,11 @@ static int check_duplicate_routes(struct check *k)
 	for (unsigned i = 1; i < n; i++) {
 		if (compare_keys(r[i - 1], r[i]))
 			continue;
-		report_error(k->report, place(k, &r[i]->to, &r[i]->line),
-			     "%s: a route to %s with this table and metric is at line %u already",
+		struct mark at = place(k, &r[i]->to, &r[i]->line);
+		report_error(k->report, at,
+			     "%s: a route to %s with this table and metric is at %s already",
 			     path_of(k, &r[i]->line, path), prefix_format(&r[i]->to, text),
-			     r[i - 1]->line);
+			     name_place(k, place(k, &r[i - 1]->line, NULL), at, first));
 		report_help(k->report,
 			    "give it another metric, or list both next hops under nexthops");
 	}
@@ -371,7 +384,7 @@ static int check_neighbours(struct check *k)
 	unsigned n = 0;
 	const struct conf_neighbour **s =
 		calloc(k->c->nneighbours + 1, sizeof(struct conf_neighbour *));
-	char path[YAML_PATH_MAX], text[ADDR_STRLEN];
+	char path[YAML_PATH_MAX], first[YAML_PATH_MAX], text[ADDR_STRLEN];
 
 	if (!s)
 		return -ENOMEM;
@@ -386,12 +399,14 @@ static int check_neighbours(struct check *k)
 			s[n++] = e;
 	}
 	qsort(s, n, sizeof(*s), compare_neighbours);
-	for (unsigned i = 1; i < n; i++)
-		if (!compare_neighbour_keys(s[i - 1], s[i]))
-			report_error(k->report, place(k, &s[i]->ip, &s[i]->line),
-				     "%s: %s on %s is at line %u already",
-				     path_of(k, &s[i]->line, path), addr_format(&s[i]->ip, text),
-				     s[i]->dev, s[i - 1]->line);
+	for (unsigned i = 1; i < n; i++) {
+		if (compare_neighbour_keys(s[i - 1], s[i]))
+			continue;
+		struct mark at = place(k, &s[i]->ip, &s[i]->line);
+		report_error(k->report, at, "%s: %s on %s is at %s already",
+			     path_of(k, &s[i]->line, path), addr_format(&s[i]->ip, text), s[i]->dev,
+			     name_place(k, place(k, &s[i - 1]->line, NULL), at, first));
+	}
 	free(s);
 	return 0;
 }

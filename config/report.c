@@ -152,6 +152,24 @@ int report_source_check(struct report *r, unsigned source)
 	return 0;
 }
 
+/* A key or value may hold any character by way of an escape; a terminal is to see none of that. */
+static void make_printable(char *text)
+{
+	size_t left = strlen(text);
+
+	while (left > 0) {
+		uint32_t c;
+		size_t n = text_utf8(text, left, &c);
+		if (n == 0 || c == '\t' || c == '\n' || c == '\r' || c == 0x85 ||
+		    !yaml_character(c)) {
+			n = n ? n : 1;
+			memset(text, '?', n);
+		}
+		text += n;
+		left -= n;
+	}
+}
+
 static void message_add(struct report *r, struct mark at, bool warning, const char *fmt,
 			va_list args)
 {
@@ -163,6 +181,7 @@ static void message_add(struct report *r, struct mark at, bool warning, const ch
 		r->unshown += !warning;
 		return;
 	}
+	make_printable(text);
 	r->messages[r->nmessages] = (struct message){
 		.mark = at, .seq = r->nmessages, .warning = warning, .text = text
 	};
@@ -196,6 +215,7 @@ void report_help(struct report *r, const char *fmt, ...)
 		return;
 	va_start(args, fmt);
 	if (vasprintf(&help, fmt, args) >= 0) {
+		make_printable(help);
 		free(r->messages[r->nmessages - 1].help);
 		r->messages[r->nmessages - 1].help = help;
 	}
@@ -250,7 +270,7 @@ static void print_excerpt(struct source *s, struct mark m, FILE *out)
 {
 	size_t len;
 	const char *line = find_line(s, m.line, &len);
-	unsigned first = m.col > EXCERPT_COLUMNS / 2 ? m.col - EXCERPT_COLUMNS / 2 : 1;
+	unsigned first = m.col > EXCERPT_COLUMNS - 40 ? m.col - EXCERPT_COLUMNS / 2 : 1;
 	unsigned last = first + EXCERPT_COLUMNS - 1, col = 1, tildes = 0;
 	char pad[EXCERPT_COLUMNS + 1];
 	unsigned npad = 0;

@@ -57,15 +57,31 @@ static void suggest_word(const struct schema_row *row, const char *text, struct 
 		help(e, "did you mean \"%s\"?", guess.best);
 }
 
-/* Decimal digits only: no sign, no 0x, no leading zero that another tool would read as octal. */
+/* Decimal digits only: no sign, no 0x, no leading zero that another tool would read as octal. What
+ * is too large for any use stays too large. */
 static bool digits(const char *text, uint64_t *value)
 {
 	size_t n = strspn(text, "0123456789");
 
-	if (n == 0 || n > 18 || text[n] || (n > 1 && text[0] == '0'))
+	if (n == 0 || text[n] || (n > 1 && text[0] == '0'))
 		return false;
-	*value = strtoull(text, NULL, 10);
+	*value = n > 18 ? UINT64_MAX : strtoull(text, NULL, 10);
 	return true;
+}
+
+/* What was meant by digits that are no number: a unit behind them, or zeros before them. */
+static void help_digits(const char *text, struct value_error *e)
+{
+	size_t zeros = strspn(text, "0"), n = strspn(text, "0123456789"), unit = n;
+
+	while (isalpha((unsigned char)text[unit]))
+		unit++;
+	if (n == 0 || n > 18 || text[unit])
+		return;
+	if (unit > n)
+		help(e, "write %.*s; it takes no unit", (int)n, text);
+	else if (zeros > 0 && zeros < n)
+		help(e, "write %s", text + zeros);
 }
 
 static int parse_uint(const struct schema_row *row, const char *text, void *field,
@@ -80,11 +96,9 @@ static int parse_uint(const struct schema_row *row, const char *text, void *fiel
 		return 0;
 	}
 	if (!digits(text, &n)) {
-		size_t lead = strspn(text, "0123456789");
 		schema_words(row, words, sizeof(words));
 		suggest_word(row, text, e);
-		if (lead > 0 && lead < 10 && isalpha((unsigned char)text[lead]))
-			help(e, "write %.*s; it takes no unit", (int)lead, text);
+		help_digits(text, e);
 		return wrong(e, "%s is not a number%s%s", text_quote(text, word),
 			     words[0] ? ", nor " : "", words);
 	}
@@ -116,8 +130,15 @@ static int parse_bool(const struct schema_row *row, const char *text, void *fiel
 	char word[TEXT_QUOTE_MAX];
 	(void)row;
 
-	if (strcmp(text, "true") && strcmp(text, "false"))
+	if (strcmp(text, "true") && strcmp(text, "false")) {
+		if (!strcasecmp(text, "yes") || !strcasecmp(text, "on") ||
+		    !strcasecmp(text, "true"))
+			help(e, "write true");
+		else if (!strcasecmp(text, "no") || !strcasecmp(text, "off") ||
+			 !strcasecmp(text, "false"))
+			help(e, "write false");
 		return wrong(e, "%s is not true or false", text_quote(text, word));
+	}
 	*(bool *)field = text[0] == 't';
 	return 0;
 }
@@ -177,7 +198,7 @@ int value_parse_cpus(const struct schema_row *row, const char *text, unsigned *c
 	if (to < from)
 		return wrong(e, "range %s is upside down", text_quote(text, word));
 	if (to > row->max)
-		return wrong(e, "CPU %llu is out of range, 0 to %u", (unsigned long long)to,
+		return wrong(e, "%s is out of range, CPU 0 to %u", text_quote(text, word),
 			     row->max);
 	if (to - from >= CONF_CPUS_MAX - *ncpus)
 		return wrong(e, "more than %d CPUs", CONF_CPUS_MAX);

@@ -175,7 +175,7 @@ struct yaml_item **yaml_sorted(struct yaml_node *const maps[], unsigned nmaps, u
 
 char *yaml_path(const struct yaml_node *n, char buf[YAML_PATH_MAX])
 {
-	const struct yaml_node *chain[YAML_DEPTH_MAX + 1];
+	const struct yaml_node *chain[YAML_DEPTH_MAX + 1] = { NULL };
 	unsigned depth = 0;
 	size_t used = 0;
 
@@ -192,9 +192,6 @@ char *yaml_path(const struct yaml_node *n, char buf[YAML_PATH_MAX])
 		else
 			used += (size_t)snprintf(at, room, "[%u]", step->index);
 	}
-	for (char *p = buf; *p; p++) /* a key may be any text */
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = '?';
 	return buf;
 }
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The configuration as its users see it: tests/config holds files beside the exact messages they
- * cause (no messages: the file is good); what is printed loads again as the same; the schema, the
- * annotated example and the JSON Schema name the same keys. UPDATE_GOLDEN=1 writes the .expect
- * files anew. Run from the top of the tree.
+ * cause (no messages: the file is good); then what good files mean, and where the limits are.
+ * UPDATE_GOLDEN=1 writes the .expect files anew. Run from the top of the tree.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,79 +12,15 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "config/conf.h"
-#include "config/schema.h"
-#include "config/text.h"
-#include "config/value.h"
 #include "router/lib/log.h"
+#include "tests/unit/conf_util.h"
 
 #define GOLDEN_DIR "tests/config"
-
-/* Load and give back the messages, to be freed. */
-static int load(const char *path, const char *text, struct conf **c, char **messages)
-{
-	size_t len;
-	FILE *out = open_memstream(messages, &len);
-
-	*c = NULL;
-	int err = conf_load(path, text, out, c);
-	fclose(out);
-	return err;
-}
-
-static struct conf *load_good(const char *path, const char *text)
-{
-	struct conf *c;
-	char *messages;
-	int err = load(path, text, &c, &messages);
-
-	if (err)
-		print_error("%s", messages);
-	free(messages);
-	assert_int_equal(err, 0);
-	return c;
-}
-
-static void assert_message(const char *text, const char *wanted)
-{
-	struct conf *c;
-	char *messages;
-
-	load("t.yaml", text, &c, &messages);
-	if (!strstr(messages, wanted))
-		fail_msg("no \"%s\" in:\n%s", wanted, messages);
-	conf_destroy(c);
-	free(messages);
-}
-
-static char *printed(const struct conf *c)
-{
-	char *text;
-	size_t len;
-	FILE *out = open_memstream(&text, &len);
-
-	conf_print(c, out);
-	fclose(out);
-	return text;
-}
-
-static char *file_text(const char *path)
-{
-	FILE *f = fopen(path, "r");
-	char *text = calloc(1, 1 << 20);
-
-	if (f) {
-		size_t n = fread(text, 1, (1 << 20) - 1, f);
-		text[n] = '\0';
-		fclose(f);
-	}
-	return text;
-}
 
 /* ---- golden files */
 
@@ -332,6 +267,18 @@ static char *repeated(const char *head, const char *unit, size_t times, const ch
 	return text;
 }
 
+static void assert_message(const char *text, const char *wanted)
+{
+	struct conf *c;
+	char *messages;
+
+	load("t.yaml", text, &c, &messages);
+	if (!strstr(messages, wanted))
+		fail_msg("no \"%s\" in:\n%s", wanted, messages);
+	conf_destroy(c);
+	free(messages);
+}
+
 static void assert_limit(const char *head, const char *unit, size_t times, const char *tail,
 			 const char *wanted)
 {
@@ -399,337 +346,6 @@ static void test_many_entries(void **state)
 	free(text);
 }
 
-/* ---- printing */
-
-static bool same_iface(const struct conf_iface *a, const struct conf_iface *b)
-{
-	bool same = !strcmp(a->name, b->name) && !strcmp(a->netdev, b->netdev) &&
-		    a->has_mac == b->has_mac && !memcmp(a->mac, b->mac, 6) &&
-		    a->queues == b->queues && a->xdp_mode == b->xdp_mode && a->mtu == b->mtu &&
-		    a->naddresses == b->naddresses;
-
-	for (unsigned i = 0; same && i < a->naddresses; i++)
-		same = prefix_equal(&a->addresses[i], &b->addresses[i]);
-	return same;
-}
-
-static bool same_route(const struct conf_route *a, const struct conf_route *b)
-{
-	bool same = prefix_equal(&a->to, &b->to) && a->table == b->table &&
-		    a->metric == b->metric && a->type == b->type && a->nnexthops == b->nnexthops;
-
-	for (unsigned i = 0; same && i < a->nnexthops; i++)
-		same = addr_equal(&a->nexthops[i].via, &b->nexthops[i].via) &&
-		       !strcmp(a->nexthops[i].dev, b->nexthops[i].dev) &&
-		       a->nexthops[i].weight == b->nexthops[i].weight;
-	return same;
-}
-
-static void assert_same(const struct conf *a, const struct conf *b)
-{
-	assert_memory_equal(&a->workers, &b->workers, sizeof(a->workers));
-	assert_memory_equal(&a->memory, &b->memory, sizeof(a->memory));
-	assert_int_equal(a->xdp.mode, b->xdp.mode);
-	assert_int_equal(a->xdp.ring_size, b->xdp.ring_size);
-	assert_int_equal(a->xdp.busy_poll_usecs, b->xdp.busy_poll_usecs);
-	assert_int_equal(a->xdp.busy_poll_budget, b->xdp.busy_poll_budget);
-	assert_int_equal(a->xdp.replace, b->xdp.replace);
-	assert_memory_equal(&a->stats, &b->stats, sizeof(a->stats));
-	assert_int_equal(a->nifaces, b->nifaces);
-	for (unsigned i = 0; i < a->nifaces; i++)
-		assert_true(same_iface(&a->ifaces[i], &b->ifaces[i]));
-	assert_int_equal(a->nroutes, b->nroutes);
-	for (unsigned i = 0; i < a->nroutes; i++)
-		assert_true(same_route(&a->routes[i], &b->routes[i]));
-	assert_int_equal(a->nneighbours, b->nneighbours);
-	for (unsigned i = 0; i < a->nneighbours; i++) {
-		assert_string_equal(a->neighbours[i].dev, b->neighbours[i].dev);
-		assert_true(addr_equal(&a->neighbours[i].ip, &b->neighbours[i].ip));
-		assert_memory_equal(a->neighbours[i].mac, b->neighbours[i].mac, 6);
-	}
-}
-
-static void assert_prints_again(const struct conf *c)
-{
-	char *text = printed(c);
-	struct conf *again = load_good("printed.yaml", text);
-
-	assert_same(c, again);
-	char *text_again = printed(again);
-	assert_string_equal(text, text_again);
-	free(text_again);
-	free(text);
-	conf_destroy(again);
-}
-
-static void test_example_prints_again(void **state)
-{
-	struct conf *c = load_good("config/router.yaml", NULL);
-	(void)state;
-
-	assert_prints_again(c);
-	conf_destroy(c);
-	c = load_good("config/minimal.yaml", NULL);
-	assert_prints_again(c);
-	conf_destroy(c);
-}
-
-static unsigned pick(unsigned *seed, unsigned n)
-{
-	*seed = *seed * 1664525 + 1013904223;
-	return (*seed >> 8) % n;
-}
-
-static void random_iface(struct conf_iface *f, unsigned index, unsigned *seed)
-{
-	static const char *const styles[] = { "eth%u",	"lan0.%u", "\"q%u\"", "0x%u",
-					      "a,b]%u", "on%u",	   "#{\\%u" };
-
-	sprintf(f->name, styles[pick(seed, 7)], index);
-	if (pick(seed, 3) == 0)
-		f->has_mac = true, memcpy(f->mac, (uint8_t[]){ 2, 0, 0, 0, 0, (uint8_t)index }, 6);
-	else if (pick(seed, 2))
-		sprintf(f->netdev, "n%u", index);
-	else
-		strcpy(f->netdev, f->name);
-	f->queues = pick(seed, 2) ? 0 : 1 + pick(seed, 1024);
-	f->xdp_mode = (enum conf_xdp_mode)pick(seed, 5);
-	f->mtu = pick(seed, 2) ? 0 : 1280 + pick(seed, 60000);
-	f->naddresses = pick(seed, 4);
-	f->addresses = f->naddresses ? calloc(f->naddresses, sizeof(struct prefix)) : NULL;
-	for (unsigned i = 0; i < f->naddresses; i++) {
-		char text[64];
-		sprintf(text, pick(seed, 2) ? "10.%u.%u.7/24" : "2001:db8:%x:%x::7/64", index, i);
-		assert_int_equal(prefix_parse(text, &f->addresses[i]), 0);
-	}
-}
-
-static void random_route(struct conf_route *r, unsigned index, unsigned *seed)
-{
-	char text[64];
-	bool v6 = pick(seed, 2);
-
-	sprintf(text, v6 ? "fd00:%x::/32" : "77.%u.0.0/16", index);
-	assert_int_equal(prefix_parse(pick(seed, 8) ? text : v6 ? "::/0" : "0.0.0.0/0", &r->to), 0);
-	r->table = pick(seed, 2) ? 254 : 1 + pick(seed, 1u << 24);
-	r->metric = index + 1;
-	r->type = pick(seed, 2) ? CONF_ROUTE_UNICAST : (enum conf_route_type)pick(seed, 4);
-	r->nnexthops = r->type == CONF_ROUTE_UNICAST ? 1 + pick(seed, 3) : 0;
-	r->nexthops = r->nnexthops ? calloc(r->nnexthops, sizeof(struct conf_nexthop)) : NULL;
-	for (unsigned i = 0; i < r->nnexthops; i++) {
-		struct conf_nexthop *h = &r->nexthops[i];
-		sprintf(text, v6 || pick(seed, 4) == 0 ? "fe80::%x" : "172.16.0.%u", i + 1);
-		if (pick(seed, 4))
-			h->via = address(text);
-		sprintf(h->dev, "n%u", i);
-		h->weight = 1 + pick(seed, 2) * pick(seed, 256);
-	}
-}
-
-static struct conf *random_conf(unsigned seed)
-{
-	struct conf *c = load_good("t.yaml", "version: 1");
-
-	c->workers.ncpus = pick(&seed, 5);
-	for (unsigned i = 0; i < c->workers.ncpus; i++)
-		c->workers.cpus[i] = 3 * i + pick(&seed, 3);
-	c->workers.count = c->workers.ncpus ? 0 : pick(&seed, 3);
-	c->workers.poll = (enum conf_poll)pick(&seed, 2);
-	c->memory.frames = pick(&seed, 2) * 65536;
-	c->memory.hugepages = (enum conf_hugepages)pick(&seed, 3);
-	c->xdp.mode = (enum conf_xdp_mode)(1 + pick(&seed, 4));
-	c->xdp.ring_size = 64u << pick(&seed, 10);
-	c->xdp.replace = pick(&seed, 2);
-	c->stats.socket.mode = pick(&seed, 512);
-	strcpy(c->stats.socket.path, pick(&seed, 2) ? "/run/a \"b\"\\: c#" : "");
-	c->stats.log_level = 3 + pick(&seed, 5);
-	c->nifaces = pick(&seed, 6);
-	c->ifaces = c->nifaces ? calloc(c->nifaces, sizeof(*c->ifaces)) : NULL;
-	for (unsigned i = 0; i < c->nifaces; i++)
-		random_iface(&c->ifaces[i], i, &seed);
-	c->nroutes = pick(&seed, 8);
-	c->routes = c->nroutes ? calloc(c->nroutes, sizeof(*c->routes)) : NULL;
-	for (unsigned i = 0; i < c->nroutes; i++)
-		random_route(&c->routes[i], i, &seed);
-	return c;
-}
-
-static void test_random_confs_print_again(void **state)
-{
-	(void)state;
-	for (unsigned seed = 1; seed <= 500; seed++) {
-		struct conf *c = random_conf(seed);
-		assert_prints_again(c);
-		conf_destroy(c);
-	}
-}
-
-/* ---- the table, the example, the JSON Schema */
-
-static bool names_key(const char *text, const char *key)
-{
-	size_t n = strlen(key);
-
-	for (const char *p = strstr(text, key); p; p = strstr(p + 1, key))
-		if (p[n] == ':' && p > text && strchr(" {\n", p[-1]))
-			return true;
-	return false;
-}
-
-static void test_example_mentions_every_key(void **state)
-{
-	char *text = file_text("config/router.yaml");
-	unsigned missing = 0;
-	(void)state;
-
-	for (unsigned i = 1; i < schema_nrows; i++) {
-		const char *path = schema_rows[i].path, *dot = strrchr(path, '.');
-		const char *key = dot ? dot + 1 : path;
-		if (strpbrk(key, "*["))
-			continue;
-		if (!names_key(text, key)) {
-			print_error("config/router.yaml does not mention %s\n", path);
-			missing++;
-		}
-	}
-	free(text);
-	assert_int_equal(missing, 0);
-}
-
-/* Every row has a container before it, a text for people, and a default that is its own text. */
-static void test_rows_are_sound(void **state)
-{
-	struct value_error e;
-	char buf[VALUE_TEXT_MAX];
-	_Alignas(max_align_t) char field[512] = { 0 };
-	(void)state;
-
-	for (unsigned i = 1; i < schema_nrows; i++) {
-		const struct schema_row *row = &schema_rows[i];
-		assert_ptr_equal(schema_find(row->path), row); /* no path twice */
-		assert_true(strlen(row->path) < 60 && row->doc[0]);
-		assert_true(row->type != SCHEMA_ENUM || row->words);
-		bool owned = false;
-		for (unsigned j = 0; j < i; j++)
-			owned |= schema_key_under(row, &schema_rows[j]) ||
-				 ((schema_rows[j].type == SCHEMA_NAMED ||
-				   schema_rows[j].type == SCHEMA_LIST) &&
-				  schema_element(&schema_rows[j]) == row);
-		assert_true(owned);
-		if (!row->fallback)
-			continue;
-		assert_int_equal(value_parse(row, row->fallback, field, &e), 0);
-		assert_string_equal(value_format(row, field, buf), row->fallback);
-	}
-}
-
-/* Follow a row's path through the JSON Schema. */
-static json_t *json_find(json_t *schema, const char *path)
-{
-	char step[64];
-
-	while (schema && *path) {
-		size_t n = strcspn(path, ".[");
-		if (*path == '*' || *path == '[') {
-			schema = json_object_get(schema,
-						 *path == '*' ? "additionalProperties" : "items");
-			path += *path == '*' ? 1 : 2;
-		} else {
-			snprintf(step, sizeof(step), "%.*s", (int)n, path);
-			schema = json_object_get(json_object_get(schema, "properties"), step);
-			path += n;
-		}
-		path += *path == '.';
-	}
-	return schema;
-}
-
-static void test_json_schema(void **state)
-{
-	char *text;
-	size_t len;
-	FILE *out = open_memstream(&text, &len);
-	json_error_t error;
-	(void)state;
-
-	assert_int_equal(conf_schema_json(out), 0);
-	fclose(out);
-	json_t *schema = json_loads(text, JSON_REJECT_DUPLICATES, &error);
-	if (!schema)
-		fail_msg("line %d: %s", error.line, error.text);
-	for (unsigned i = 0; i < schema_nrows; i++) {
-		const json_t *found = json_find(schema, schema_rows[i].path);
-		if (!found)
-			fail_msg("the JSON Schema lacks %s", schema_rows[i].path);
-		assert_string_equal(json_string_value(json_object_get(found, "description")),
-				    schema_rows[i].doc);
-	}
-	const json_t *mtu = json_find(schema, "interfaces.*.mtu");
-	assert_int_equal(json_integer_value(json_object_get(mtu, "maximum")), 65535);
-	assert_string_equal(
-		json_string_value(json_array_get(json_object_get(schema, "required"), 0)),
-		"version");
-	json_decref(schema);
-	free(text);
-}
-
-static void test_schema_text_names_every_key(void **state)
-{
-	char *text;
-	size_t len;
-	FILE *out = open_memstream(&text, &len);
-	(void)state;
-
-	conf_schema_print(out);
-	fclose(out);
-	for (unsigned i = 1; i < schema_nrows; i++)
-		assert_non_null(strstr(text, schema_rows[i].path));
-	assert_non_null(strstr(
-		text,
-		"router.xdp.ring-size\n    number 64..32768, a power of two; default 2048\n"));
-	free(text);
-}
-
-/* ---- words */
-
-static void test_distance(void **state)
-{
-	(void)state;
-	assert_int_equal(text_distance("masqurade", "masquerade"), 1);
-	assert_int_equal(text_distance("adrdesses", "addresses"), 1); /* neighbours swapped */
-	assert_int_equal(text_distance("", "mtu"), 3);
-	assert_int_equal(text_distance("kitten", "sitting"), 3);
-	assert_int_equal(text_distance("same", "same"), 0);
-}
-
-static void test_guess(void **state)
-{
-	struct text_guess g = { .written = "mtuu" };
-	struct text_guess none = { .written = "zones" };
-	(void)state;
-
-	text_guess_add(&g, "match");
-	text_guess_add(&g, "mtu");
-	text_guess_add(&g, "queues");
-	assert_string_equal(g.best, "mtu");
-	text_guess_add(&none, "routing");
-	text_guess_add(&none, "router");
-	assert_null(none.best);
-}
-
-static void test_quote(void **state)
-{
-	char buf[TEXT_QUOTE_MAX], long_word[200];
-	(void)state;
-
-	memset(long_word, 'x', sizeof(long_word));
-	long_word[199] = '\0';
-	assert_string_equal(text_quote("a\x1b[31m\xff", buf), "\"a?[31m?\"");
-	assert_true(strlen(text_quote(long_word, buf)) < TEXT_QUOTE_MAX);
-	assert_non_null(strstr(buf, "...\""));
-	assert_string_equal(text_quote("\xc3\xa4", buf), "\"\xc3\xa4\"");
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -743,15 +359,6 @@ int main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_alias_bomb),
 		cmocka_unit_test(test_many_entries),
-		cmocka_unit_test(test_example_prints_again),
-		cmocka_unit_test(test_random_confs_print_again),
-		cmocka_unit_test(test_example_mentions_every_key),
-		cmocka_unit_test(test_rows_are_sound),
-		cmocka_unit_test(test_json_schema),
-		cmocka_unit_test(test_schema_text_names_every_key),
-		cmocka_unit_test(test_distance),
-		cmocka_unit_test(test_guess),
-		cmocka_unit_test(test_quote),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
