@@ -77,7 +77,8 @@ int steer_port_vlan(struct steer_port *p, uint16_t vid, bool ours);
 void steer_port_counters(const struct steer_port *p, uint64_t out[STEER__COUNT]);
 const char *steer_port_mode(const struct steer_port *p); /* "native", "generic", "" before attach */
 int steer_port_prog_fd(const struct steer_port *p);	 /* for BPF_PROG_RUN in tests */
-/* Frees the handle. detach: program and pins leave the port; else the pinned link stays. */
+/* Frees the handle. detach: program and pins leave the port, unless another process has taken the
+ * link over; else the pinned link stays. */
 void steer_port_destroy(struct steer_port *p, bool detach);
 
 /* router --cleanup: detach and unpin everything below pin_dir; returns the number of links removed

@@ -132,14 +132,28 @@ static int pin(const struct steer_port *p, char *why)
 	return err ? steer_why_errno(why, err, "%s: cannot pin %.96s", p->name, path) : 0;
 }
 
+/* Whether the link still runs our program: the next process may have taken it over meanwhile. */
+static bool link_is_ours(const struct steer_port *p)
+{
+	struct bpf_prog_info info = {};
+	uint32_t len = sizeof(info), prog_id;
+	int ifindex;
+
+	if (bpf_obj_get_info_by_fd(steer_port_prog_fd(p), &info, &len) ||
+	    steer_pin_link_info(p->link, &ifindex, &prog_id))
+		return true;
+	return prog_id == info.id;
+}
+
 static void detach(struct steer_port *p)
 {
-	if (p->link >= 0) {
+	if (p->link >= 0 && link_is_ours(p)) {
 		bpf_link_detach(p->link); /* at once, whoever else holds the link */
-		close(p->link);
 		if (p->steer->pin_dir)
 			steer_pin_port_remove(p->steer->pin_dir, p->ifindex);
 	}
+	if (p->link >= 0)
+		close(p->link);
 	p->link = -1;
 	p->mode = "";
 }

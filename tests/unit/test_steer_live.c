@@ -117,6 +117,22 @@ static void test_next_process_adopts(void **state)
 	assert_int_not_equal(program_on("port"), 0);
 }
 
+/* The old process may stop, and detach as it stops, after the new one has taken over. */
+static void test_late_detach_spares_the_next(void **state)
+{
+	struct steer *s = open_steer();
+	struct steer_port *p = attach(s, "port"), *next = attach(s, "port");
+	uint32_t prog = program_on("port");
+
+	(void)state;
+	steer_port_destroy(p, true);
+	assert_int_equal(program_on("port"), prog);
+	assert_true(pinned("port", "link"));
+	steer_port_destroy(next, true);
+	assert_int_equal(program_on("port"), 0);
+	steer_destroy(s, true);
+}
+
 static void test_killed_process_leaves_it_attached(void **state)
 {
 	int fds[2];
@@ -319,13 +335,20 @@ static void test_layout_of_pinned_maps(void **state)
 	assert_int_equal(room, STEER_LOCALS_ROOM);
 	live_and_die();
 	assert_int_equal(map_id(path, &room), id); /* reused */
-	assert_int_equal(unlink(path), 0);
-	fd = bpf_map_create(BPF_MAP_TYPE_HASH, "older", 4, 4, 16, NULL);
-	assert_int_equal(bpf_obj_pin(fd, path), 0);
-	close(fd);
-	live_and_die();
-	map_id(path, &room);
-	assert_int_equal(room, STEER_LOCALS_ROOM); /* replaced */
+	for (int i = 0; i < 4; i++) {
+		LIBBPF_OPTS(bpf_map_create_opts, o, .map_flags = i == 0 ? 0 : BPF_F_NO_PREALLOC);
+		uint32_t older;
+
+		assert_int_equal(unlink(path), 0);
+		fd = bpf_map_create(BPF_MAP_TYPE_HASH, "older", i == 1 ? 8 : 4, i == 2 ? 4 : 1,
+				    i == 3 ? 16 : STEER_LOCALS_ROOM, &o);
+		assert_int_equal(bpf_obj_pin(fd, path), 0);
+		close(fd);
+		older = map_id(path, &room);
+		live_and_die();
+		assert_int_not_equal(map_id(path, &room), older); /* replaced */
+		assert_int_equal(room, STEER_LOCALS_ROOM);
+	}
 }
 
 /* ---- where there is no bpffs ---- */
@@ -390,6 +413,7 @@ int main(void)
 		TEST(test_attach_and_leave_nothing),
 		TEST(test_generic_mode),
 		TEST(test_next_process_adopts),
+		TEST(test_late_detach_spares_the_next),
 		TEST(test_killed_process_leaves_it_attached),
 		TEST(test_foreign_program_is_named),
 		TEST(test_foreign_link_is_not_replaced),
