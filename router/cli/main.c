@@ -26,16 +26,22 @@ const char usage_text[] =
 	"\n"
 	"exit status: 0 done, 1 refused or not found, 2 usage, 3 daemon unreachable\n";
 
+/* Much of it came from elsewhere: words, names, the daemon's answers. */
 void complain(const char *fmt, ...)
 {
+	char *text;
 	va_list ap;
+	int n;
 
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
 	fflush(stdout);
 	fputs("routerctl: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
+	print_safe(stderr, n < 0 ? fmt : text);
 	fputc('\n', stderr);
+	if (n >= 0)
+		free(text);
 }
 
 /* ---- argv */

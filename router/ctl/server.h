@@ -8,17 +8,19 @@
  *   < {"message": "..."}                   for people
  *   < {"end": 0}  or  {"end": 1, "error": "..."}   (end 2: usage)
  *
- *   > {"complete": ["show","ro"]}          rows {"word":..., "help":...} that could be the last word
+ *   > {"complete": ["show","ro"]}          rows {"word":..., "help":...} that could be the last
+ * word
  *
- * "words" alone is needed. A title is null when text has no such column, a kind is "text", "number",
- * "bytes", "bool" or "json". One request a line, many in turn on a connection. An endless command ends
- * when the client shuts its sending side down.
+ * "words" alone is needed. A title is null when text has no such column, a kind is "text",
+ * "number", "bytes", "bool" or "json". One request a line, many in turn on a connection. An endless
+ * command ends when the client shuts its sending side down.
  *
- * Rows are generated only while the client reads, so a dump of a million rows needs the memory of a few.
- * A request line has at most 64 KiB. Connections are bounded; when all are taken, the one that has been
- * idle longest makes room, and those that may only read never take the last quarter. Who leaves half a
- * request or an unread answer standing for a minute is closed. Peers are admin when SO_PEERCRED says root, the
- * daemon's own uid, or a member of the socket's group (on the admin socket); else read-only. [control]
+ * Rows are generated only while the client reads, so a dump of a million rows needs the memory of a
+ * few. A request line has at most 64 KiB. Connections are bounded; when all are taken, the one that
+ * has been idle longest makes room, and those that may only read never take the last quarter. Who
+ * leaves half a request or an unread answer standing for a minute is closed. Peers are admin when
+ * SO_PEERCRED says root, the daemon's own uid, or a member of the socket's group (on the admin
+ * socket); else read-only. [control]
  */
 #ifndef ROUTER_CTL_SERVER_H
 #define ROUTER_CTL_SERVER_H
@@ -33,7 +35,8 @@ struct server;
 /* Listens on path, mode as chmod(2), group by name or "". A stale socket file is replaced; one that
  * answers is -EADDRINUSE. 0 or -errno. */
 int server_create(struct loop *loop, struct router *r, struct server **out);
-int server_listen(struct server *s, const char *path, unsigned mode, const char *group, bool read_only);
+int server_listen(struct server *s, const char *path, unsigned mode, const char *group,
+		  bool read_only);
 void server_destroy(struct server *s); /* removes the socket files it made */
 
 /* Something happened that endless commands may tell of: call them soon. */
