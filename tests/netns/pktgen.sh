@@ -50,6 +50,17 @@ exact()
 	note "$(json "$T/sink" 'd["pps"]') pps, latency $(json "$T/sink" 'd["latency_ns"]')"
 }
 
+# on_wire GEN-ARGUMENT...: the first and the third packet's Ethernet and IP addresses and ports.
+on_wire()
+{
+	ns_bg b timeout 20 tcpdump -tnqe -i v1 -c 3 udp > "$T/dump" 2> "$T/dump.err"
+	local dump=$!
+	eventually 5 grep -q listening "$T/dump.err" > "$T/seen"
+	gen --count 3 --rate 100 --flows 3 --src-mac 02:00:00:00:00:01 "$@"
+	wait $dump
+	sed -n '1p;3p' "$T/dump" | sed 's/, [^:]*:/,/; s/: [^:]*$//'
+}
+
 # flows WHAT N GEN-ARGUMENT...: N packets in a row are of N flows, the next N of the same.
 flows()
 {
@@ -77,6 +88,13 @@ exact "v6, 1518 bytes, 1000 flows" 20000 $((20000 * 1514)) "${v6[@]}" --rate 500
 exact "v6, IMIX" 12000 $((1000 * imix6)) "${v6[@]}" --rate 50000 --size imix
 exact "v4, a million flows at full rate" 1000000 60000000 "${v4[@]}" --flows 1000000
 
+is "v4 packets say what was asked" "$(on_wire "${v4[@]}" --dport 7)" \
+	"02:00:00:00:00:01 > $mac, 198.18.0.1.1024 > 198.19.0.1.7
+02:00:00:00:00:01 > $mac, 198.18.0.3.1024 > 198.19.0.1.7"
+is "v6 packets say what was asked" "$(on_wire --size 84 --dst 2001:db8:0:2::fffe \
+	--src 2001:db8:0:1::fffe-2001:db8:0:1::1:0000)" \
+	"02:00:00:00:00:01 > $mac, 2001:db8:0:1::fffe.1024 > 2001:db8:0:2::fffe.9
+02:00:00:00:00:01 > $mac, 2001:db8:0:1::1:0.1024 > 2001:db8:0:2::fffe.9"
 flows "1000 flows over source addresses" 1000 "${v4[@]}"
 flows "300 flows over ports" 300 --src 198.18.0.1 --dst 198.19.0.1 --sport 1000-1099 --dport 5-7
 flows "1000 flows over v6 addresses, with a carry" 1000 --size 84 \

@@ -99,10 +99,10 @@ static void config_fill(struct gen_config *c, const struct gen_options *o)
 	c->walk[GEN_DST] = o->dst.walk;
 	c->walk[GEN_SPORT] = o->sport;
 	c->walk[GEN_DPORT] = o->dport;
-	memcpy(&c->src_hi, &o->src.first, sizeof(c->src_hi));
-	memcpy(&c->dst_hi, &o->dst.first, sizeof(c->dst_hi));
-	memcpy(c->dst_mac, o->dst_mac, sizeof(c->dst_mac));
-	memcpy(c->src_mac, o->src_mac, sizeof(c->src_mac));
+	memcpy(c->src_hi, &o->src.first, sizeof(c->src_hi));
+	memcpy(c->dst_hi, &o->dst.first, sizeof(c->dst_hi));
+	memcpy(&c->macs[0], o->dst_mac, sizeof(o->dst_mac));
+	memcpy(&c->macs[3], o->src_mac, sizeof(o->src_mac));
 	c->v6 = v6;
 	c->udp_csum = o->udp_csum;
 	c->imix = !o->size;

@@ -55,14 +55,13 @@ struct gen_config {
 	__u64 interval_fp; /* ns between packets, with GEN_FP_BITS of fraction; 0: as fast as can be
 			    */
 	struct gen_walk walk[GEN_FIELDS];
-	__u64 src_hi, dst_hi; /* upper halves of IPv6 addresses, network order */
-	__u16 len;	      /* of every frame, or of the longest with imix */
+	__u32 src_hi[2], dst_hi[2]; /* upper halves of IPv6 addresses, network order */
+	__u16 len;		    /* of every frame, or of the longest with imix */
 	__u16 imix_len[GEN_IMIX_LEN];
+	__u16 macs[6]; /* destination and source, as they lie in the frame */
 	__u8 imix;
 	__u8 v6;
 	__u8 udp_csum; /* over IPv4 too */
-	__u8 dst_mac[6];
-	__u8 src_mac[6];
 };
 
 #define GEN_FP_BITS 8
