@@ -18,7 +18,7 @@ MFD_HUGETLB_2MB = 0x4 | 21 << 26
 CLONE_NEWNS = 0x00020000
 RUN = os.environ["RUNTIME_DIRECTORY"]
 NAME = os.path.basename(RUN)
-PINS = "/sys/fs/bpf/" + NAME
+PINS = "/sys/fs/bpf/router/" + NAME
 CONFIG = "/etc/router/" + (NAME.removeprefix("router-")) + ".yaml"
 REFUSALS = (errno.EPERM, errno.EACCES, errno.EROFS, errno.EAFNOSUPPORT)
 libc = ctypes.CDLL(None, use_errno=True)
@@ -47,12 +47,12 @@ def made_by_group():
 
 
 def load_and_pin():
-    os.mkdir(PINS + "/port")
-    bpftool("prog", "load", "/usr/sbin/pass.o", PINS + "/port/pass")
+    os.mkdir(PINS)
+    bpftool("prog", "load", "/usr/sbin/pass.o", PINS + "/pass")
 
 
 def attach():
-    bpftool("net", "attach", "xdp", "pinned", PINS + "/port/pass", "dev", "host0")
+    bpftool("net", "attach", "xdp", "pinned", PINS + "/pass", "dev", "host0")
     bpftool("net", "detach", "xdp", "dev", "host0")
 
 
