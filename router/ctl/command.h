@@ -71,9 +71,9 @@ void command_message(struct command_ctx *c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /* Finish later. A `wait` command that cannot answer yet calls command_defer() and returns
- * COMMAND_DONE; exactly one command_finish() must follow, from the loop, never from within the
- * command. err 0: done, with text (or NULL) as the message; negative: refused, with text or the
- * error's name. The client may have gone meanwhile. */
+ * COMMAND_DONE; exactly one command_finish() must follow, from the loop or at once. err 0: done,
+ * with text (or NULL) as the message; negative: refused, with text or the error's name. The client
+ * may have gone meanwhile. */
 struct pending;
 struct pending *command_defer(struct command_ctx *c); /* NULL: no memory */
 void command_finish(struct pending *p, int err, const char *text);

@@ -33,6 +33,7 @@ static void end_command(struct peer *p)
 	p->json = NULL;
 	p->request = (struct request){ 0 };
 	p->cursor = (struct cursor){ 0 };
+	p->finished = false;
 	p->state = PEER_READING;
 }
 
@@ -43,7 +44,11 @@ void peer_run(struct peer *p)
 
 	if (!p->out.len) /* patience is measured from the first byte that waits */
 		progress(p);
+	p->running = true;
 	rc = c->cmd->run(p->host->router, &p->request, &p->cursor, c);
+	p->running = false;
+	if (p->finished)
+		rc = p->result;
 	if (c->pending && rc >= 0) {
 		p->state = PEER_DEFERRED;
 		return;
@@ -109,6 +114,11 @@ void command_finish(struct pending *pending, int err, const char *text)
 		command_message(&p->ctx, "%s", text);
 	else if (text)
 		command_fail(&p->ctx, err, "%s", text);
+	if (p->running) { /* sooner than expected: peer_run() ends it */
+		p->finished = true;
+		p->result = err < 0 ? err : COMMAND_DONE;
+		return;
+	}
 	answer_end(&p->ctx, err);
 	end_command(p);
 	move(p);

@@ -60,6 +60,9 @@ struct peer {
 	struct request request;
 	struct cursor cursor;
 	struct command_ctx ctx;
+	bool running;  /* its generator is on the stack */
+	bool finished; /* ... and has called command_finish(), with this result */
+	int result;
 };
 
 /* Takes fd over, also on failure: NULL. */

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -115,6 +116,11 @@ static int later(struct router *r, const struct request *q, struct cursor *cur,
 	(void)cur;
 	l->err = q->arg[0] ? -EIO : 0;
 	l->pending = command_defer(c);
+	if (q->arg[1]) {
+		command_finish(l->pending, l->err, "at once");
+		free(l);
+		return COMMAND_DONE;
+	}
 	l->timer = loop_timer_add(loop, finish_later, l);
 	loop_timer_set(l->timer, clock_now() + 200 * NSEC_PER_MSEC);
 	return COMMAND_DONE;
@@ -169,7 +175,7 @@ static struct command table[] = {
 	{ .words = "refuse [<name>]", .help = "No", .run = refusal },
 	{ .words = "say", .help = "Say", .run = message },
 	{ .words = "change", .help = "Change", .run = message, .admin = true },
-	{ .words = "later [--badly]", .help = "Later", .run = later, .wait = true },
+	{ .words = "later [--badly] [--now]", .help = "Later", .run = later, .wait = true },
 	{ .words = "watch",
 	  .help = "Watch",
 	  .columns = watch_columns,
@@ -201,6 +207,7 @@ static void serve(int ready)
 	snprintf(path, sizeof(path), "%s/router.sock", env.dir);
 	snprintf(public, sizeof(public), "%s/stats.sock", env.dir);
 	snprintf(group, sizeof(group), "%s/group.sock", env.dir);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	loop = loop_create();
 	signal(SIGTERM, stop_loop);
 	if (server_create(loop, NULL, &s))

@@ -154,7 +154,7 @@ static void test_ctl_help_and_completion(void **state)
 		   "routerctl: no command begins with that; `routerctl help` lists all\n");
 	assert_int_equal(ctl("--version")->status, 0);
 	assert_ctl("--complete sh ''", 0, "rows\nobject\nprose\ncommands\n", "");
-	assert_ctl("--complete later --", 0, "--badly\n", "");
+	assert_ctl("--complete later --", 0, "--badly\n--now\n", "");
 	assert_ctl("--complete -R /nonexistent x", 3, "", ""); /* nobody wants to read about it */
 }
 

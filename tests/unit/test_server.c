@@ -295,6 +295,10 @@ static void test_answer_that_comes_later(void **state)
 			    "\n{\"message\":\"it went well\"}\n{\"end\":0}\n");
 	assert_string_equal(strchr(answer(fd), '\n'),
 			    "\n{\"end\":1,\"error\":\"it went wrong\"}\n");
+	ask(fd,
+	    "{\"words\":[\"later\",\"--now\"]}\n{\"words\":[\"later\",\"--now\",\"--badly\"]}\n");
+	assert_string_equal(strchr(answer(fd), '\n'), "\n{\"message\":\"at once\"}\n{\"end\":0}\n");
+	assert_string_equal(strchr(answer(fd), '\n'), "\n{\"end\":1,\"error\":\"at once\"}\n");
 	close(fd);
 }
 
