@@ -3,8 +3,8 @@
  * Linux as control plane: a mirror of links, addresses, routes, nexthop objects and neighbours by
  * rtnetlink (libmnl), and the few requests we make of it.
  *
- * One socket subscribes to the groups and one dumps and asks, so that an answer never waits behind
- * events. Messages are parsed into plain structs and given to struct netlink_ops in the order the
+ * One socket subscribes to the groups, one dumps and one asks, so that an answer never waits behind
+ * events or a dump. Messages are parsed into plain structs and given to struct netlink_ops in the order the
  * kernel sent them. When the event socket overran (ENOBUFS) everything is dumped again between
  * sync_begin and sync_end; what is not seen in between is gone from Linux. [control]
  */
@@ -86,6 +86,7 @@ struct netlink_nexthop { /* RTM_NEWNEXTHOP */
 	uint8_t family, protocol;
 	bool blackhole, fdb, encap, resilient;
 	struct netlink_hop hop; /* when it is no group */
+	bool truncated;		/* more than NETLINK_HOPS_MAX members: the rest is left out */
 	unsigned nmembers;	/* group: id and weight of each */
 	struct {
 		uint32_t id, weight;
@@ -108,7 +109,8 @@ struct netlink_ops {
 	void (*route)(void *arg, const struct netlink_route *r);
 	void (*nexthop)(void *arg, const struct netlink_nexthop *n);
 	void (*neigh)(void *arg, const struct netlink_neigh *n);
-	/* around a full dump: at start, and after an overrun */
+	/* around a full dump: at start, and after an overrun. sync_begin may come again before
+	 * sync_end, when the dump had to start anew: what was seen so far counts no more. */
 	void (*sync_begin)(void *arg);
 	void (*sync_end)(void *arg);
 	/* after each batch of messages (one or many reads): publish what changed */
@@ -117,7 +119,7 @@ struct netlink_ops {
 
 struct netlink;
 
-/* Opens both sockets in the current network namespace, subscribes, and dumps everything once (link,
+/* Opens the sockets in the current network namespace, subscribes, and dumps everything once (link,
  * addr, nexthop, route, neigh, in that order) before it returns. 0 or -errno. Later events arrive through
  * the loop; overruns are counted and repaired by a dump that is read piecewise from the loop, so that a
  * million routes do not stop other control work for long. */
@@ -144,8 +146,15 @@ bool netlink_parse_neigh(const struct nlmsghdr *h, struct netlink_neigh *out);
 void netlink_parse_buffer(const void *buf, size_t len, const struct netlink_ops *ops, void *arg,
 			  struct netlink_stats *stats);
 
-/* Requests: synchronous on the second socket (the kernel answers at once). 0 or -errno; on failure `why`
- * (if not NULL, 128 bytes) has the kernel's extended ack text or strerror. */
+/* Receive buffer of the event socket, in bytes; beyond net.core.rmem_max only with CAP_NET_ADMIN.
+ * A small one makes overruns, which is what tests want. */
+int netlink_rcvbuf(struct netlink *nl, int bytes);
+
+/* Requests: synchronous on the third socket (the kernel answers at once). 0 or -errno; on failure `why`
+ * (if not NULL, 128 bytes) has the kernel's extended ack text or strerror. To add what is there and to
+ * delete what is gone (or whose link is gone) succeeds. An added route replaces the one with the same
+ * prefix, table, metric and TOS; deleting with protocol, type or hops given takes only a route that has
+ * them. An IPv4 route without a gateway gets scope link unless r->scope says another, as ip(8) does. */
 #define NETLINK_WHY 128
 int netlink_addr_set(struct netlink *nl, int ifindex, const struct prefix *p, bool add, char *why);
 int netlink_route_set(struct netlink *nl, const struct netlink_route *r, bool add, char *why);
@@ -154,7 +163,9 @@ int netlink_link_up(struct netlink *nl, int ifindex, char *why);
 int netlink_neigh_static(struct netlink *nl, int ifindex, const struct addr *ip, const uint8_t mac[6],
 			 bool add, char *why);
 /* Ask Linux to resolve or keep fresh: NTF_USE; with managed, NTF_EXT_MANAGED (5.16+), falling back to
- * NTF_USE for good after the first EINVAL. Not waited for. */
+ * NTF_USE for good when only that is taken. Not waited for: an event comes when the neighbour is
+ * resolved or has failed. Not for permanent neighbours: Linux would take their permanence away.
+ * Unmanage keeps the entry. */
 int netlink_neigh_use(struct netlink *nl, int ifindex, const struct addr *ip, bool managed);
 int netlink_neigh_unmanage(struct netlink *nl, int ifindex, const struct addr *ip);
 
