@@ -60,6 +60,7 @@ struct conf_route {
 	struct conf_nexthop *nexthops;
 	unsigned nnexthops;
 	unsigned line;
+	bool refused; /* Linux would not take it, and that was said */
 };
 
 struct conf_neighbour {

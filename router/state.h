@@ -108,7 +108,7 @@ struct state {
 	struct link *links;
 	struct table adjs, paths, routes, objects;
 	struct route *first, *last;
-	struct route *cursor_guard;
+	uint64_t removals; /* of routes: a walk that stopped at one must look again */
 	uint64_t serial;
 	size_t nroutes[2]; /* IPv4, IPv6 */
 	struct fib_pool *pool[2];
@@ -122,7 +122,7 @@ struct state {
 	struct dp_config *config;   /* as published */
 	uint64_t generation;
 	uint32_t hash_seed;
-	bool ifaces_dirty;
+	bool ifaces_dirty, addrs_dirty;
 	bool fib_full; /* a route did not fit: said once */
 	bool syncing;
 

@@ -6,6 +6,7 @@
 #include "router/ctl/command.h"
 
 #include "router/ctl/answer.h"
+#include "router/ctl/rows.h"
 
 static json_t *columns_json(const struct column *columns)
 {
@@ -51,11 +52,28 @@ static int show_commands(struct router *r, const struct request *q, struct curso
 }
 
 const struct command command_table[] = {
-	{
-		.words = "show commands",
-		.help = "All commands of this daemon",
-		.columns = show_commands_columns,
-		.run = show_commands,
-	},
+	{ .words = "show status", .help = "What the daemon is doing, and the sums of all packets",
+	  .columns = show_status_columns, .run = show_status, .single = true },
+	{ .words = "show interfaces", .help = "Ports and their state; -s with counters",
+	  .columns = show_interfaces_columns, .run = show_interfaces },
+	{ .words = "show routes [table <table>] [for <ip>]",
+	  .help = "Routes as Linux has them, or the one a packet would take",
+	  .columns = show_routes_columns, .run = show_routes },
+	{ .words = "show neighbours", .help = "Neighbours packets are sent to",
+	  .columns = show_neighbours_columns, .run = show_neighbours },
+	{ .words = "show drops [all]", .help = "Why packets were dropped; -s with other events",
+	  .columns = show_drops_columns, .run = show_drops },
+	{ .words = "show workers", .help = "The packet threads; -s with counters",
+	  .columns = show_workers_columns, .run = show_workers },
+	{ .words = "show memory", .help = "The packet memory: where every frame is",
+	  .columns = show_memory_columns, .run = show_memory, .single = true },
+	{ .words = "show xdp", .help = "AF_XDP sockets and the mode each really got; -s with counters",
+	  .columns = show_xdp_columns, .run = show_xdp },
+	{ .words = "show config", .help = "The running configuration",
+	  .columns = show_config_columns, .run = show_config, .single = true },
+	{ .words = "reload [--wait]", .help = "Read the configuration file again and apply it",
+	  .run = cmd_reload, .admin = true },
+	{ .words = "show commands", .help = "All commands of this daemon",
+	  .columns = show_commands_columns, .run = show_commands },
 	{ 0 },
 };

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* See apply.h. [control] */
+#include "router/apply.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "router/lib/log.h"
+#include "router/router.h"
+
+#define METRIC6_DEFAULT 1024 /* what Linux makes of an IPv6 route without one */
+
+static struct link *iface_link(const struct router *r, const struct conf_iface *c)
+{
+	struct link *l = state_link_named(r->state, c->netdev);
+
+	for (unsigned i = 0; i < PORTS_MAX && !l; i++) /* found by its MAC address */
+		if (r->ports[i].state != PORT_FREE && !strcmp(r->ports[i].conf.name, c->name))
+			l = state_link(r->state, r->ports[i].ifindex);
+	return l;
+}
+
+static bool link_has(const struct link *l, const struct prefix *p)
+{
+	for (const struct link_addr *a = l->addrs; a; a = a->next)
+		if (prefix_equal(&a->a.local, p))
+			return true;
+	return false;
+}
+
+/* ---- links and addresses ------------------------------------------------------------------------------ */
+
+static void install_addrs(struct router *r, const struct conf_iface *c, const struct link *l)
+{
+	char text[PREFIX_STRLEN], why[NETLINK_WHY];
+
+	for (unsigned i = 0; i < c->naddresses; i++) {
+		if (link_has(l, &c->addresses[i]))
+			continue;
+		if (netlink_addr_set(r->nl, l->l.ifindex, &c->addresses[i], true, why))
+			log_err("%s: address %s: %s", c->name, prefix_format(&c->addresses[i], text), why);
+	}
+}
+
+static void install_link(struct router *r, const struct conf_iface *c, const struct link *l)
+{
+	char why[NETLINK_WHY];
+
+	if (c->mtu && l->l.mtu != c->mtu && netlink_link_mtu(r->nl, l->l.ifindex, c->mtu, why))
+		log_err("%s: mtu %u: %s", c->name, c->mtu, why);
+	install_addrs(r, c, l);
+}
+
+void apply_link(struct router *r, struct link *l)
+{
+	for (unsigned i = 0; i < r->conf->nifaces; i++)
+		if (iface_link(r, &r->conf->ifaces[i]) == l)
+			install_link(r, &r->conf->ifaces[i], l);
+}
+
+static bool iface_lists(const struct conf *c, const char *name, const struct prefix *p)
+{
+	for (unsigned i = 0; i < c->nifaces; i++)
+		if (!strcmp(c->ifaces[i].name, name))
+			for (unsigned k = 0; k < c->ifaces[i].naddresses; k++)
+				if (prefix_equal(&c->ifaces[i].addresses[k], p))
+					return true;
+	return false;
+}
+
+/* Addresses that have left the file. */
+static void withdraw_addrs(struct router *r, const struct conf *old)
+{
+	char text[PREFIX_STRLEN], why[NETLINK_WHY];
+
+	for (unsigned i = 0; i < old->nifaces; i++) {
+		const struct conf_iface *c = &old->ifaces[i];
+		const struct link *l = iface_link(r, c);
+
+		for (unsigned k = 0; l && k < c->naddresses; k++) {
+			const struct prefix *p = &c->addresses[k];
+
+			if (!iface_lists(r->conf, c->name, p) &&
+			    netlink_addr_set(r->nl, l->l.ifindex, p, false, why))
+				log_err("%s: address %s: %s", c->name, prefix_format(p, text), why);
+		}
+	}
+}
+
+/* ---- routes ------------------------------------------------------------------------------------------- */
+
+static uint8_t route_type(enum conf_route_type t)
+{
+	switch (t) {
+	case CONF_ROUTE_BLACKHOLE: return RTN_BLACKHOLE;
+	case CONF_ROUTE_UNREACHABLE: return RTN_UNREACHABLE;
+	case CONF_ROUTE_PROHIBIT: return RTN_PROHIBIT;
+	case CONF_ROUTE_UNICAST: break;
+	}
+	return RTN_UNICAST;
+}
+
+static bool route_build(const struct router *r, const struct conf_route *c, struct netlink_route *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->dst = prefix_masked(&c->to);
+	out->table = c->table;
+	out->metric = c->metric;
+	out->type = route_type(c->type);
+	out->protocol = NETLINK_PROTO;
+	out->nhops = c->nnexthops < NETLINK_HOPS_MAX ? c->nnexthops : NETLINK_HOPS_MAX;
+	for (unsigned i = 0; i < out->nhops; i++) {
+		const struct conf_nexthop *h = &c->nexthops[i];
+		const struct link *l = h->dev[0] ? state_link_named(r->state, h->dev) : NULL;
+
+		if (h->dev[0] && !l)
+			return false; /* when the link is there */
+		out->hops[i].ifindex = l ? l->l.ifindex : 0;
+		out->hops[i].via = h->via;
+		out->hops[i].weight = h->weight;
+	}
+	return true;
+}
+
+static bool same_route(const struct route *have, const struct netlink_route *want)
+{
+	uint32_t metric = want->metric;
+
+	if (!metric && want->dst.addr.family == AF_INET6)
+		metric = METRIC6_DEFAULT;
+	return have->protocol == NETLINK_PROTO && have->table == want->table && have->metric == metric &&
+	       prefix_equal(&have->dst, &want->dst);
+}
+
+static bool same_hops(const struct route *have, const struct netlink_route *want)
+{
+	const struct path *p = have->path;
+
+	if (have->type != want->type)
+		return false;
+	if (want->type != RTN_UNICAST)
+		return true; /* Linux hangs an IPv6 blackhole on lo */
+	if (p->nhops != want->nhops)
+		return false;
+	for (unsigned i = 0; i < p->nhops; i++) {
+		const struct netlink_hop *h = &p->hops[i].hop, *w = &want->hops[i];
+
+		if (!addr_equal(&h->via, &w->via) || (w->ifindex && h->ifindex != w->ifindex) ||
+		    h->weight != w->weight)
+			return false;
+	}
+	return true;
+}
+
+static bool is_installed(const struct router *r, const struct netlink_route *want)
+{
+	for (const struct route *have = r->state->first; have; have = have->next_all)
+		if (same_route(have, want))
+			return same_hops(have, want);
+	return false;
+}
+
+static void install_routes(struct router *r)
+{
+	static struct netlink_route want; /* [control] only; large */
+	char text[PREFIX_STRLEN], why[NETLINK_WHY];
+
+	for (unsigned i = 0; i < r->conf->nroutes; i++) {
+		struct conf_route *c = &r->conf->routes[i];
+		int err;
+
+		if (!route_build(r, c, &want) || is_installed(r, &want))
+			continue;
+		err = netlink_route_set(r->nl, &want, true, why);
+		if (err && !c->refused)
+			log_warn("route %s (line %u): %s; will try again when links or addresses change",
+				 prefix_format(&c->to, text), c->line, why);
+		c->refused = err != 0;
+	}
+}
+
+static bool is_wanted(const struct router *r, const struct route *have)
+{
+	static struct netlink_route want;
+
+	for (unsigned i = 0; i < r->conf->nroutes; i++)
+		if (route_build(r, &r->conf->routes[i], &want) && same_route(have, &want))
+			return true;
+	return false;
+}
+
+/* Routes of our protocol that are not in the file: of an older one, or of a router that was killed. */
+static void withdraw_routes(struct router *r)
+{
+	static struct netlink_route gone;
+
+	for (const struct route *have = r->state->first; have; have = have->next_all) {
+		if (have->protocol != NETLINK_PROTO || is_wanted(r, have))
+			continue;
+		memset(&gone, 0, sizeof(gone));
+		gone.dst = have->dst;
+		gone.table = have->table;
+		gone.metric = have->metric;
+		gone.type = have->type;
+		gone.protocol = have->protocol;
+		netlink_route_set(r->nl, &gone, false, NULL);
+	}
+}
+
+/* ---- neighbours --------------------------------------------------------------------------------------- */
+
+static void set_neighbour(struct router *r, const struct conf_neighbour *n, bool add)
+{
+	const struct link *l = state_link_named(r->state, n->dev);
+	char text[ADDR_STRLEN], why[NETLINK_WHY];
+
+	if (l && netlink_neigh_static(r->nl, l->l.ifindex, &n->ip, n->mac, add, why))
+		log_err("neighbour %s (line %u): %s", addr_format(&n->ip, text), n->line, why);
+}
+
+static bool neighbour_listed(const struct conf *c, const struct conf_neighbour *n)
+{
+	for (unsigned i = 0; i < c->nneighbours; i++)
+		if (!strcmp(c->neighbours[i].dev, n->dev) && addr_equal(&c->neighbours[i].ip, &n->ip))
+			return true;
+	return false;
+}
+
+/* ---- the whole ---------------------------------------------------------------------------------------- */
+
+void apply_kernel(struct router *r)
+{
+	for (unsigned i = 0; i < r->conf->nifaces; i++) {
+		const struct link *l = iface_link(r, &r->conf->ifaces[i]);
+
+		if (l)
+			install_link(r, &r->conf->ifaces[i], l);
+	}
+	install_routes(r);
+	for (unsigned i = 0; i < r->conf->nneighbours; i++)
+		set_neighbour(r, &r->conf->neighbours[i], true);
+}
+
+/* Settings that are fixed while the process lives. */
+static void keep_fixed(const struct conf *old, struct conf *c, FILE *messages)
+{
+	if (memcmp(&old->workers, &c->workers, sizeof(c->workers)) != 0) {
+		fprintf(messages, "router.workers: takes effect at the next start\n");
+		c->workers = old->workers;
+	}
+	if (memcmp(&old->memory, &c->memory, sizeof(c->memory)) != 0) {
+		fprintf(messages, "router.memory: takes effect at the next start\n");
+		c->memory = old->memory;
+	}
+	if (memcmp(&old->stats.socket, &c->stats.socket, sizeof(c->stats.socket)) != 0 ||
+	    memcmp(&old->stats.read_only_socket, &c->stats.read_only_socket,
+		   sizeof(c->stats.read_only_socket)) != 0) {
+		fprintf(messages, "stats sockets: take effect at the next start\n");
+		c->stats.socket = old->stats.socket;
+		c->stats.read_only_socket = old->stats.read_only_socket;
+	}
+}
+
+int apply_reload(struct router *r, FILE *messages)
+{
+	struct conf *old = r->conf, *c;
+	int err = conf_load(r->conf_path, NULL, messages, &c);
+
+	if (err) {
+		r->refused++;
+		return err;
+	}
+	keep_fixed(old, c, messages);
+	r->conf = c;
+	r->revision++;
+	log_init((enum log_level)c->stats.log_level);
+	withdraw_addrs(r, old);
+	withdraw_routes(r);
+	for (unsigned i = 0; i < old->nneighbours; i++)
+		if (!neighbour_listed(c, &old->neighbours[i]))
+			set_neighbour(r, &old->neighbours[i], false);
+	apply_kernel(r);
+	ports_follow(r);
+	conf_destroy(old);
+	return 0;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The commands' columns and generators, as commands.c lists them. [control] */
+#ifndef ROUTER_CTL_ROWS_H
+#define ROUTER_CTL_ROWS_H
+
+#include "router/ctl/command.h"
+
+extern const struct column show_status_columns[], show_interfaces_columns[], show_routes_columns[],
+	show_neighbours_columns[], show_drops_columns[], show_workers_columns[], show_memory_columns[],
+	show_xdp_columns[], show_config_columns[];
+
+command_fn show_status, show_interfaces, show_routes, show_neighbours, show_drops, show_workers,
+	show_memory, show_xdp, show_config, cmd_reload;
+
+/* Sums over all workers, as `show status` and `show drops` have them. */
+struct totals {
+	uint64_t rx, tx, generated, dropped, held;
+};
+struct router;
+void totals_get(const struct router *r, struct totals *t);
+
+#endif

@@ -1,0 +1,548 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The daemon: arguments, start, the control loop, stop in reverse order.
+ *
+ * One control thread (this one) and N workers. Start order: configuration, Linux's state, packet memory, workers,
+ * control socket, what the configuration wants of Linux, ports; READY only then.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "router/apply.h"
+#include "router/lib/clock.h"
+#include "router/lib/log.h"
+#include "router/router.h"
+#include "systemd/notify.h"
+
+#define CONF_DEFAULT	"/etc/router/router.yaml"
+#define RUN_DIR_DEFAULT "/run/router"
+#define BPF_DIR		"/sys/fs/bpf/router"
+#define UPKEEP_NS	(5 * NSEC_PER_SEC)
+#define LOCALS_MAX	4096
+
+enum action { ACTION_RUN, ACTION_CHECK, ACTION_CLEANUP };
+
+static const char usage[] =
+	"usage: router [-c FILE] [-R DIR] [-v]      run in the foreground, log on stderr\n"
+	"       router --check [-c] [FILE]          check a configuration and say what is wrong\n"
+	"       router --cleanup [-R DIR]           remove what a router attached or pinned\n"
+	"       router --help | --version\n"
+	"  -c FILE  configuration (default " CONF_DEFAULT ")\n"
+	"  -R DIR   sockets and state (default " RUN_DIR_DEFAULT "): one for each router on a host\n"
+	"  -v       log more\n";
+
+/* Where our pins are: one folder for each run directory, "/run/router" -> ".../run-router". */
+static void pin_dir(const char *run_dir, char *out, size_t size)
+{
+	int n = snprintf(out, size, "%s/", BPF_DIR);
+
+	while (*run_dir == '/')
+		run_dir++;
+	for (; *run_dir && (size_t)n + 1 < size; run_dir++)
+		out[n++] = *run_dir == '/' || *run_dir == '.' ? '-' : *run_dir;
+	out[n] = '\0';
+}
+
+/* ---- --check and --cleanup ---------------------------------------------------------------------------- */
+
+static int check(const char *path)
+{
+	struct conf *c = NULL;
+	int err = conf_load(path, NULL, stderr, &c);
+
+	if (err && err != -EINVAL)
+		fprintf(stderr, "%s: %s\n", path, strerror(-err));
+	if (!err)
+		printf("%s: ok\n", path);
+	conf_destroy(c);
+	return err ? 1 : 0;
+}
+
+static void say(void *arg, const char *text)
+{
+	(void)arg;
+	puts(text);
+}
+
+static int cleanup(const char *run_dir)
+{
+	char dir[160];
+	int n;
+
+	pin_dir(run_dir, dir, sizeof(dir));
+	n = steer_cleanup(dir, say, NULL);
+	if (n < 0 && n != -ENOENT) {
+		fprintf(stderr, "router: %s: %s\n", dir, strerror(-n));
+		return 1;
+	}
+	printf("%d program%s removed\n", n > 0 ? n : 0, n == 1 ? "" : "s");
+	return 0;
+}
+
+/* ---- callbacks of the state --------------------------------------------------------------------------- */
+
+static void on_publish(void *arg, const struct dp_config *c)
+{
+	struct router *r = arg;
+
+	for (unsigned w = 0; w < r->nworkers; w++)
+		__atomic_store_n(&r->worker[w]->config, c, __ATOMIC_RELEASE);
+}
+
+static void on_neigh_changed(void *arg)
+{
+	struct router *r = arg;
+
+	for (unsigned w = 0; w < r->nworkers; w++)
+		if (__atomic_load_n(&r->worker[w]->nheld, __ATOMIC_RELAXED))
+			worker_wake(r->worker[w]);
+}
+
+static void on_link_changed(void *arg, struct link *l, bool gone)
+{
+	struct router *r = arg;
+
+	if (!r->running)
+		return;
+	ports_link_changed(r, l, gone);
+}
+
+static void locals_follow(struct router *r)
+{
+	static struct addr locals[LOCALS_MAX]; /* [control] only; large */
+	unsigned n = state_local_addrs(r->state, locals, LOCALS_MAX);
+
+	if (n > LOCALS_MAX)
+		log_err("%u local addresses: only %u can be kept from the routed ports", n, LOCALS_MAX);
+	n = n < LOCALS_MAX ? n : LOCALS_MAX;
+	if (steer_local_replace(r->steer, locals, n))
+		log_err("local addresses: the XDP map would not take them all");
+}
+
+static void on_addr_changed(void *arg, const struct netlink_addr *a)
+{
+	struct router *r = arg;
+
+	if (!r->running)
+		return;
+	/* An address must reach Linux from its first packet on; what goes may go a little later. */
+	if (!a->deleted) {
+		steer_local_add(r->steer, &a->local.addr);
+		if (a->broadcast.family)
+			steer_local_add(r->steer, &a->broadcast);
+	}
+	loop_timer_set(r->ports_timer, 1);
+}
+
+/* ---- timers and signals ------------------------------------------------------------------------------- */
+
+/* Links or addresses changed: everything that hangs on them follows, once for a batch of changes. */
+static void on_ports_timer(void *arg, uint64_t now)
+{
+	struct router *r = arg;
+
+	(void)now;
+	locals_follow(r);
+	ports_follow(r);
+	apply_kernel(r);
+	state_publish(r->state);
+}
+
+static void on_second(void *arg, uint64_t now)
+{
+	struct router *r = arg;
+
+	state_neighbours_upkeep(r->state);
+	state_publish(r->state);
+	loop_timer_set(r->second, now + UPKEEP_NS);
+}
+
+/* A worker that neither sleeps nor turns for a whole interval hangs: systemd hears nothing then. */
+static void on_watchdog(void *arg, uint64_t now)
+{
+	struct router *r = arg;
+	bool all = true;
+
+	for (unsigned w = 0; w < r->nworkers; w++) {
+		uint64_t loops = counter_read(&r->worker[w]->loops);
+		bool asleep = __atomic_load_n(&r->worker[w]->asleep, __ATOMIC_RELAXED);
+
+		if (loops == r->moved[w] && !asleep) {
+			log_err("worker %u does not move", w);
+			all = false;
+		}
+		r->moved[w] = loops;
+	}
+	if (all)
+		notify_watchdog();
+	loop_timer_set(r->watchdog, now + notify_watchdog_interval_ns());
+}
+
+static void say_status(struct router *r, bool ready)
+{
+	char text[128];
+	unsigned open = 0;
+
+	for (unsigned i = 0; i < PORTS_MAX; i++)
+		open += r->ports[i].state == PORT_OPEN;
+	snprintf(text, sizeof(text), "forwarding on %u of %u ports, %u worker%s", open, r->conf->nifaces,
+		 r->nworkers, r->nworkers == 1 ? "" : "s");
+	if (ready)
+		notify_ready(text);
+	else
+		notify_status(text);
+}
+
+int router_reload(struct router *r, char *text, size_t size)
+{
+	char *buffer = NULL, *line, *save = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&buffer, &len);
+	int err;
+
+	if (!f)
+		return -ENOMEM;
+	notify_reloading();
+	err = apply_reload(r, f);
+	fclose(f);
+	snprintf(text, size, "%s%s", buffer ? buffer : "",
+		 err ? "running configuration unchanged" : "");
+	for (line = strtok_r(buffer, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		log_printf(err ? LOG_ERROR : LOG_WARNING, "%s", line);
+	free(buffer);
+	log_printf(err ? LOG_ERROR : LOG_NOTICE, "configuration %s: %s", r->conf_path,
+		   err ? "refused; running configuration unchanged" : "applied");
+	say_status(r, true);
+	return err;
+}
+
+static void on_signal(void *arg, int fd, uint32_t events)
+{
+	struct router *r = arg;
+	struct signalfd_siginfo si;
+	char text[4096];
+
+	(void)events;
+	if (read(fd, &si, sizeof(si)) != sizeof(si))
+		return;
+	if (si.ssi_signo == SIGHUP)
+		router_reload(r, text, sizeof(text));
+	else
+		loop_stop(r->loop);
+}
+
+static void on_worker_message(void *arg, int fd, uint32_t events)
+{
+	struct router *r = arg;
+	struct dp_message m;
+	uint64_t n;
+
+	(void)events;
+	if (read(fd, &n, sizeof(n)) < 0)
+		return;
+	for (unsigned w = 0; w < r->nworkers; w++)
+		while (spsc_get(&r->worker[w]->messages, &m))
+			state_resolve(r->state, &m);
+}
+
+/* ---- start -------------------------------------------------------------------------------------------- */
+
+static int start_signals(struct router *r)
+{
+	sigset_t set;
+	int fd;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &set, NULL); /* workers inherit it */
+	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	r->signals = fd < 0 ? NULL : loop_fd_add(r->loop, fd, EPOLLIN, on_signal, r);
+	return r->signals ? 0 : -ENOMEM;
+}
+
+static int start_steer(struct router *r)
+{
+	char dir[160], why[STEER_WHY];
+	int err;
+
+	pin_dir(r->run_dir, dir, sizeof(dir));
+	err = steer_create(dir, &r->steer, why);
+	if (err)
+		log_err("XDP: %s", why);
+	else if (steer_note(r->steer))
+		log_warn("XDP: %s", steer_note(r->steer));
+	return err;
+}
+
+static int start_state(struct router *r)
+{
+	int err = state_create(&r->state);
+
+	if (err)
+		return err;
+	r->state->arg = r;
+	r->state->publish = on_publish;
+	r->state->neigh_changed = on_neigh_changed;
+	r->state->link_changed = on_link_changed;
+	r->state->addr_changed = on_addr_changed;
+	err = netlink_create(r->loop, &state_netlink_ops, r->state, &r->nl);
+	if (err)
+		log_err("rtnetlink: %s", strerror(-err));
+	r->state->nl = r->nl;
+	return err;
+}
+
+static unsigned cpus_usable(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) ? 1 : (unsigned)CPU_COUNT(&set);
+}
+
+/* One worker for each CPU named; else so many as asked for; else as many as there is work for. */
+static unsigned workers_wanted(const struct router *r)
+{
+	unsigned queues = ports_most_queues(r, r->conf), cpus = cpus_usable();
+
+	if (r->conf->workers.ncpus)
+		return r->conf->workers.ncpus;
+	if (r->conf->workers.count)
+		return r->conf->workers.count < WORKERS_MAX ? r->conf->workers.count : WORKERS_MAX;
+	return queues < cpus ? queues : cpus;
+}
+
+static int start_memory(struct router *r)
+{
+	static const enum xsk_hugepages huge[] = { [CONF_HUGEPAGES_PREFER] = XSK_HUGEPAGES_PREFER,
+						   [CONF_HUGEPAGES_REQUIRE] = XSK_HUGEPAGES_REQUIRE,
+						   [CONF_HUGEPAGES_OFF] = XSK_HUGEPAGES_OFF };
+	uint32_t frames = r->conf->memory.frames ? r->conf->memory.frames : ports_frames(r, r->conf);
+	int err = xsk_mem_create(frames, r->conf->memory.frame_size, huge[r->conf->memory.hugepages], &r->mem);
+
+	if (err)
+		log_err("packet memory: %u frames of %u bytes: %s%s", frames, r->conf->memory.frame_size,
+			strerror(-err),
+			r->conf->memory.hugepages == CONF_HUGEPAGES_REQUIRE
+				? " (no such huge pages: vm.nr_hugepages, or hugepages: prefer)" : "");
+	else
+		log_info("packet memory: %u frames of %u bytes%s", frames, r->conf->memory.frame_size,
+			 r->mem->huge ? ", 2 MiB pages" : "");
+	return err;
+}
+
+static int start_workers(struct router *r)
+{
+	unsigned n = workers_wanted(r);
+
+	r->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	r->wake = loop_fd_add(r->loop, r->wake_fd, EPOLLIN, on_worker_message, r);
+	for (unsigned w = 0; w < n; w++) {
+		int cpu = r->conf->workers.ncpus ? (int)r->conf->workers.cpus[w] : -1;
+		int err = worker_create(r->mem, w, n, cpu, r->conf->workers.poll == CONF_POLL_BUSY, r->wake_fd,
+					&r->worker[w]);
+
+		if (err)
+			return err;
+		r->nworkers++;
+		r->worker[w]->config = r->state->config;
+	}
+	for (unsigned w = 0; w < n; w++) {
+		int err = worker_start(r->worker[w]);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int listen_on(struct router *r, const struct conf_socket *s, const char *name, bool read_only)
+{
+	char path[160];
+	int err;
+
+	snprintf(path, sizeof(path), "%s/%s", r->run_dir, name);
+	if (s->path[0])
+		snprintf(path, sizeof(path), "%s", s->path);
+	err = server_listen(r->server, path, s->mode, s->group, read_only);
+	if (err == -ENOENT && s->group[0]) { /* no such group: only root then */
+		log_warn("%s: no group \"%s\"; only root may use it", path, s->group);
+		err = server_listen(r->server, path, s->mode, "", read_only);
+	}
+	if (err)
+		log_err("%s: %s", path, err == -EADDRINUSE ? "a router runs already" : strerror(-err));
+	return err;
+}
+
+static int start_server(struct router *r)
+{
+	int err = server_create(r->loop, r, &r->server);
+
+	if (!err)
+		err = listen_on(r, &r->conf->stats.socket, "router.sock", false);
+	if (!err)
+		err = listen_on(r, &r->conf->stats.read_only_socket, "stats.sock", true);
+	return err;
+}
+
+static void warn_of_kernel_forwarding(void)
+{
+	char c = '0';
+	int fd = open("/proc/sys/net/ipv4/ip_forward", O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0 && read(fd, &c, 1) == 1 && c != '0')
+		log_warn("net.ipv4.ip_forward is on: Linux forwards what reaches it by other ways");
+	if (fd >= 0)
+		close(fd);
+}
+
+static int start(struct router *r)
+{
+	int err;
+
+	r->loop = loop_create();
+	if (!r->loop)
+		return -errno;
+	if (mkdir(r->run_dir, 0755) && errno != EEXIST) {
+		log_err("%s: %s", r->run_dir, strerror(errno));
+		return -errno;
+	}
+	r->ports_timer = loop_timer_add(r->loop, on_ports_timer, r);
+	r->second = loop_timer_add(r->loop, on_second, r);
+	r->watchdog = loop_timer_add(r->loop, on_watchdog, r);
+	if (!r->ports_timer || !r->second || !r->watchdog)
+		return -ENOMEM;
+	/* The socket comes early: whoever finds a router running must not disturb it. */
+	if ((err = start_signals(r)) || (err = start_server(r)) || (err = start_steer(r)) ||
+	    (err = start_state(r)))
+		return err;
+	err = start_memory(r);
+	if (!err)
+		err = start_workers(r);
+	if (err)
+		return err;
+	warn_of_kernel_forwarding();
+	apply_kernel(r);
+	locals_follow(r);
+	ports_follow(r);
+	steer_prune(r->steer, NULL, NULL);
+	r->running = true;
+	r->revision = 1;
+	return 0;
+}
+
+/* ---- stop --------------------------------------------------------------------------------------------- */
+
+static void stop(struct router *r)
+{
+	r->running = false;
+	server_destroy(r->server);
+	if (r->nworkers && r->state)
+		ports_close_all(r);
+	for (unsigned w = 0; w < r->nworkers; w++)
+		worker_stop(r->worker[w]);
+	netlink_destroy(r->nl);
+	state_destroy(r->state);
+	for (unsigned w = 0; w < r->nworkers; w++) {
+		free((void *)r->worker[w]->ports);
+		worker_destroy(r->worker[w]);
+	}
+	xsk_mem_destroy(r->mem);
+	steer_destroy(r->steer, true);
+	loop_fd_del(r->wake);
+	loop_fd_del(r->signals);
+	loop_timer_del(r->ports_timer);
+	loop_timer_del(r->second);
+	loop_timer_del(r->watchdog);
+	loop_destroy(r->loop);
+	if (r->wake_fd > 0)
+		close(r->wake_fd);
+	conf_destroy(r->conf);
+}
+
+static int run(const char *conf_path, const char *run_dir, bool verbose)
+{
+	static struct router r; /* zeroed, and large */
+	int err;
+
+	r.conf_path = conf_path;
+	r.started_at = clock_now();
+	snprintf(r.run_dir, sizeof(r.run_dir), "%s", run_dir);
+	log_init(verbose ? LOG_DETAIL : LOG_INFORM);
+	err = conf_load(conf_path, NULL, stderr, &r.conf);
+	if (err) {
+		if (err != -EINVAL)
+			log_err("%s: %s", conf_path, strerror(-err));
+		return 1;
+	}
+	if (!verbose)
+		log_init((enum log_level)r.conf->stats.log_level);
+	err = start(&r);
+	if (err) {
+		log_err("start failed: %s", strerror(-err));
+		stop(&r);
+		return 1;
+	}
+	loop_timer_set(r.second, clock_now() + NSEC_PER_SEC);
+	if (notify_watchdog_interval_ns())
+		loop_timer_set(r.watchdog, 1);
+	say_status(&r, true);
+	err = loop_run(r.loop);
+	notify_stopping("stopping");
+	log_notice("stopping");
+	stop(&r);
+	return err ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "check", no_argument, NULL, 'k' },   { "cleanup", no_argument, NULL, 'x' },
+		{ "help", no_argument, NULL, 'h' },    { "version", no_argument, NULL, 'V' },
+		{ "config", required_argument, NULL, 'c' }, { 0 },
+	};
+	const char *conf = CONF_DEFAULT, *run_dir = getenv("ROUTER_RUN_DIR");
+	enum action action = ACTION_RUN;
+	bool verbose = false;
+	int o;
+
+	while ((o = getopt_long(argc, argv, "c:R:vhV", options, NULL)) != -1) {
+		switch (o) {
+		case 'c': conf = optarg; break;
+		case 'R': run_dir = optarg; break;
+		case 'v': verbose = true; break;
+		case 'k': action = ACTION_CHECK; break;
+		case 'x': action = ACTION_CLEANUP; break;
+		case 'h': fputs(usage, stdout); return 0;
+		case 'V': puts("router " ROUTER_VERSION); return 0;
+		default: fputs(usage, stderr); return 2;
+		}
+	}
+	if (action == ACTION_CHECK && optind + 1 == argc)
+		conf = argv[optind++];
+	if (optind != argc) {
+		fputs(usage, stderr);
+		return 2;
+	}
+	if (!run_dir || !run_dir[0])
+		run_dir = RUN_DIR_DEFAULT;
+	switch (action) {
+	case ACTION_CHECK: return check(conf);
+	case ACTION_CLEANUP: return cleanup(run_dir);
+	case ACTION_RUN: break;
+	}
+	return run(conf, run_dir, verbose);
+}

@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Opening and closing ports; see ports.h.
+ *
+ * Opening goes from the inside out, so that no packet is ever redirected to where nobody listens: sockets with
+ * posted frames, workers that serve them, sockets in the XSKMAP, the program on the device. Closing goes the other way,
+ * with a grace period in the middle; the frames the kernel still had stay in quarantine until it is surely done.
+ */
+#include "router/ports.h"
+
+#include <errno.h>
+#include <linux/ethtool.h>
+#include <net/if.h>
+#include <linux/sockios.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <urcu-qsbr.h>
+
+#include "router/lib/clock.h"
+#include "router/lib/log.h"
+#include "router/router.h"
+
+#define RETRY_NS	NSEC_PER_SEC
+#define RETRY_BUSY_NS	(50 * NSEC_PER_MSEC)
+#define QUARANTINE_NS	(100 * NSEC_PER_MSEC) /* copy mode: close() has waited for the kernel already */
+#define QUARANTINE_ZC	(2 * NSEC_PER_SEC)    /* zero-copy: the device may still write */
+#define SPARE_QUEUES	2		      /* in the default memory size: for ports that come later */
+#define FRAMES_MIN	16384
+
+const char *const port_state_names[] = {
+	[PORT_FREE] = "free",	[PORT_ABSENT] = "absent",   [PORT_FAILED] = "failed",
+	[PORT_OPEN] = "open", [PORT_CLOSING] = "closing",
+};
+
+/* ---- ethtool ---------------------------------------------------------------------------------------- */
+
+static int ethtool(const char *netdev, void *cmd)
+{
+	struct ifreq ifr = { .ifr_data = cmd };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), err;
+
+	if (fd < 0)
+		return -errno;
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", netdev);
+	err = ioctl(fd, SIOCETHTOOL, &ifr) ? -errno : 0;
+	close(fd);
+	return err;
+}
+
+static unsigned device_queues(const char *netdev)
+{
+	struct ethtool_channels ch = { .cmd = ETHTOOL_GCHANNELS };
+	unsigned n;
+
+	if (ethtool(netdev, &ch))
+		return 1;
+	n = ch.combined_count + ch.rx_count;
+	return n ? n : 1;
+}
+
+/* Receive offloads hide from us what came by the wire: merged packets, stripped tags. */
+static uint32_t offloads_off(const char *netdev)
+{
+	struct ethtool_value v = { .cmd = ETHTOOL_GFLAGS };
+	uint32_t bad, old;
+
+	if (ethtool(netdev, &v))
+		return 0;
+	old = v.data;
+	bad = old & (ETH_FLAG_LRO | ETH_FLAG_RXVLAN);
+	if (!bad)
+		return 0;
+	v.cmd = ETHTOOL_SFLAGS;
+	v.data = old & ~bad;
+	return ethtool(netdev, &v) ? 0 : bad;
+}
+
+static void offloads_restore(const char *netdev, uint32_t bad)
+{
+	struct ethtool_value v = { .cmd = ETHTOOL_GFLAGS };
+
+	if (!bad || ethtool(netdev, &v))
+		return;
+	v.cmd = ETHTOOL_SFLAGS;
+	v.data |= bad;
+	ethtool(netdev, &v);
+}
+
+/* ---- what workers serve ----------------------------------------------------------------------------- */
+
+static void epoll_follow(const struct router *r, const struct xsk_port *p, int op)
+{
+	for (unsigned q = 0; q < p->nqueues; q++) {
+		struct epoll_event ev = { .events = EPOLLIN, .data.fd = p->queue[q]->fd };
+
+		epoll_ctl(r->worker[q % r->nworkers]->epoll_fd, op, p->queue[q]->fd, &ev);
+	}
+}
+
+/* Queue q of every port is received by worker q modulo W; worker w sends on queue w modulo Q. */
+static struct worker_ports *worker_ports_build(const struct router *r, unsigned w)
+{
+	struct worker_ports *wp = calloc(1, sizeof(*wp));
+
+	if (!wp)
+		return NULL;
+	for (unsigned i = 0; i < PORTS_MAX; i++) {
+		const struct port *p = &r->ports[i];
+
+		if (p->state != PORT_OPEN)
+			continue;
+		wp->tx[i] = p->xsk->queue[w % p->xsk->nqueues];
+		for (unsigned q = w; q < p->xsk->nqueues; q += r->nworkers) {
+			if (wp->nrx == sizeof(wp->rx) / sizeof(wp->rx[0]))
+				break;
+			wp->rx[wp->nrx].q = p->xsk->queue[q];
+			wp->rx[wp->nrx++].port = (uint16_t)i;
+		}
+	}
+	return wp;
+}
+
+/* Publish what is open now, and wait until no worker uses what was. */
+static void publish_ports(struct router *r)
+{
+	const struct worker_ports *old[WORKERS_MAX];
+
+	for (unsigned w = 0; w < r->nworkers; w++) {
+		struct worker_ports *wp = worker_ports_build(r, w);
+
+		old[w] = NULL;
+		if (!wp)
+			continue;
+		old[w] = r->worker[w]->ports;
+		__atomic_store_n(&r->worker[w]->ports, wp, __ATOMIC_RELEASE);
+		worker_wake(r->worker[w]);
+	}
+	synchronize_rcu();
+	for (unsigned w = 0; w < r->nworkers; w++)
+		free((void *)old[w]);
+}
+
+/* ---- open ------------------------------------------------------------------------------------------- */
+
+static const struct conf_iface *conf_of(const struct conf *c, const char *name)
+{
+	for (unsigned i = 0; i < c->nifaces; i++)
+		if (!strcmp(c->ifaces[i].name, name))
+			return &c->ifaces[i];
+	return NULL;
+}
+
+static struct link *find_link(const struct router *r, const struct conf_iface *c)
+{
+	if (!c->has_mac)
+		return state_link_named(r->state, c->netdev);
+	for (struct link *l = r->state->links; l; l = l->next)
+		if (l->l.has_mac && !memcmp(l->l.mac, c->mac, 6) && strcmp(l->l.kind, "vlan"))
+			return l;
+	return NULL;
+}
+
+static unsigned queues_of(const struct conf_iface *c, const char *netdev)
+{
+	unsigned have = device_queues(netdev);
+
+	return c->queues && c->queues < have ? c->queues : have;
+}
+
+static enum xsk_want wanted_mode(const struct conf *c, const struct conf_iface *i)
+{
+	switch (i->xdp_mode == CONF_XDP_DEFAULT ? c->xdp.mode : i->xdp_mode) {
+	case CONF_XDP_ZERO_COPY: return XSK_WANT_ZERO_COPY;
+	case CONF_XDP_COPY: return XSK_WANT_COPY;
+	case CONF_XDP_GENERIC: return XSK_WANT_GENERIC;
+	case CONF_XDP_DEFAULT:
+	case CONF_XDP_BEST_EFFORT: break;
+	}
+	return XSK_WANT_BEST;
+}
+
+/* Does a frame hold what may arrive? 256 bytes before the packet are the kernel's and ours, then the link
+ * header with two tags. */
+static int check_mtu(const struct router *r, struct port *p, const struct link *l)
+{
+	uint32_t room = (1u << r->mem->shift) - HEADROOM - ETH_HLEN - 2 * VLAN_HLEN;
+
+	if (l->l.mtu <= room)
+		return 0;
+	snprintf(p->why, sizeof(p->why), "MTU %u does not fit a frame of %u bytes (at most %u): %s", l->l.mtu,
+		 1u << r->mem->shift, room,
+		 r->mem->shift == 11 ? "set router.memory.frame-size: 4096, or a smaller mtu" : "set a smaller mtu");
+	return -EMSGSIZE;
+}
+
+static int port_attach(struct router *r, struct port *p, const struct link *l)
+{
+	struct steer_port_config sc = { .ifindex = p->ifindex,
+					.name = p->netdev,
+					.queues = p->queues,
+					.generic = wanted_mode(r->conf, &p->conf) == XSK_WANT_GENERIC,
+					.replace = r->conf->xdp.replace };
+	int err;
+
+	memcpy(sc.mac, p->mac, 6);
+	err = steer_port_create(r->steer, &sc, &p->steer, p->why);
+	if (err)
+		return err;
+	for (unsigned q = 0; q < p->queues && !err; q++)
+		err = steer_port_socket(p->steer, q, p->xsk->queue[q]->fd);
+	for (const struct link *v = r->state->links; v && !err; v = v->next)
+		if (v->l.link == l->l.ifindex && !strcmp(v->l.kind, "vlan"))
+			steer_port_vlan(p->steer, v->l.vlan_id, true);
+	if (err)
+		snprintf(p->why, sizeof(p->why), "XSKMAP: %s", strerror(-err));
+	return err ? err : steer_port_attach(p->steer, p->why);
+}
+
+static void log_open(const struct port *p)
+{
+	const struct xsk_queue *q = p->xsk->queue[0];
+
+	log_notice("%s: port %s open: %u queue%s, %s mode%s%s%s", p->conf.name, p->netdev, p->queues,
+		   p->queues == 1 ? "" : "s", xsk_mode_names[q->mode], q->why[0] ? " (" : "", q->why,
+		   q->why[0] ? ")" : "");
+}
+
+static int port_open_sockets(struct router *r, struct port *p)
+{
+	struct xsk_port_config c = { .name = p->netdev,
+				     .ifindex = p->ifindex,
+				     .queues = p->queues,
+				     .ring_size = r->conf->xdp.ring_size,
+				     .want = wanted_mode(r->conf, &p->conf),
+				     .busy_poll_usecs = r->conf->xdp.busy_poll_usecs,
+				     .busy_poll_budget = r->conf->xdp.busy_poll_budget,
+				     .tx_shared = p->queues < r->nworkers };
+
+	return xsk_port_open(r->mem, &c, &p->xsk, p->why);
+}
+
+static void port_fail(struct port *p, int err, uint64_t now)
+{
+	bool news = p->state != PORT_FAILED || p->tries == 0;
+
+	p->state = PORT_FAILED;
+	p->tries++;
+	p->at = now + (err == -EBUSY && p->tries < 20 ? RETRY_BUSY_NS : RETRY_NS);
+	if (news && (err != -EBUSY || p->tries >= 20))
+		log_err("%s: %s", p->conf.name, p->why[0] ? p->why : strerror(-err));
+}
+
+static void port_open(struct router *r, struct port *p, struct link *l, uint64_t now)
+{
+	int err;
+
+	p->why[0] = '\0';
+	p->ifindex = l->l.ifindex;
+	memcpy(p->mac, l->l.mac, 6);
+	snprintf(p->netdev, sizeof(p->netdev), "%s", l->l.name);
+	p->queues = queues_of(&p->conf, p->netdev);
+	err = check_mtu(r, p, l);
+	if (err) {
+		port_fail(p, err, now);
+		return;
+	}
+	p->old_features = offloads_off(p->netdev);
+	err = port_open_sockets(r, p);
+	if (err)
+		goto fail;
+	p->state = PORT_OPEN;
+	epoll_follow(r, p->xsk, EPOLL_CTL_ADD);
+	publish_ports(r);
+	state_port(r->state, l, (uint16_t)(p - r->ports));
+	state_publish(r->state);
+	err = port_attach(r, p, l);
+	if (!err) {
+		p->tries = 0;
+		log_open(p);
+		return;
+	}
+	state_port(r->state, l, IFACE_NONE);
+	p->state = PORT_ABSENT;
+	publish_ports(r);
+	state_publish(r->state);
+	if (p->steer)
+		steer_port_destroy(p->steer, true);
+	p->steer = NULL;
+	xsk_port_close(p->xsk);
+	xsk_port_reclaim(p->xsk); /* nothing was redirected yet */
+	xsk_port_free(p->xsk);
+	p->xsk = NULL;
+fail:
+	offloads_restore(p->netdev, p->old_features);
+	p->old_features = 0;
+	port_fail(p, err, now);
+}
+
+/* ---- close ------------------------------------------------------------------------------------------ */
+
+/* Every descriptor of the port that the kernel had not taken was counted as sent: take that back. */
+static void account_unsent(struct router *r, const struct xsk_port *x)
+{
+	for (unsigned q = 0; q < x->nqueues; q++)
+		r->unsent += x->queue[q]->unsent;
+}
+
+static void port_close(struct router *r, struct port *p, bool gone, uint64_t now)
+{
+	struct link *l = state_link(r->state, p->ifindex);
+	bool zc = p->xsk->queue[0]->mode == XSK_MODE_ZERO_COPY;
+
+	p->state = PORT_CLOSING;
+	epoll_follow(r, p->xsk, EPOLL_CTL_DEL);
+	if (l && !gone) {
+		state_port(r->state, l, IFACE_NONE);
+		state_publish(r->state);
+	}
+	if (p->steer)
+		steer_port_destroy(p->steer, true);
+	p->steer = NULL;
+	publish_ports(r);
+	xsk_port_close(p->xsk);
+	account_unsent(r, p->xsk);
+	if (!gone)
+		offloads_restore(p->netdev, p->old_features);
+	p->old_features = 0;
+	r->quarantined += xsk_port_outstanding(p->xsk);
+	p->at = now + (zc && !gone ? QUARANTINE_ZC : QUARANTINE_NS);
+	log_notice("%s: port %s closed%s", p->conf.name, p->netdev, gone ? ": the device has gone" : "");
+}
+
+static void port_quarantine_end(struct router *r, struct port *p)
+{
+	r->quarantined -= xsk_port_outstanding(p->xsk);
+	xsk_port_reclaim(p->xsk);
+	xsk_port_free(p->xsk);
+	p->xsk = NULL;
+	p->ifindex = 0;
+	p->state = p->wanted ? PORT_ABSENT : PORT_FREE;
+}
+
+/* ---- following --------------------------------------------------------------------------------------- */
+
+struct port *port_of_link(struct router *r, int ifindex)
+{
+	for (unsigned i = 0; i < PORTS_MAX; i++)
+		if (r->ports[i].state != PORT_FREE && r->ports[i].ifindex == ifindex && r->ports[i].xsk)
+			return &r->ports[i];
+	return NULL;
+}
+
+static bool needs_reopen(const struct router *r, const struct port *p, const struct conf_iface *c)
+{
+	return c->queues != p->conf.queues || c->xdp_mode != p->conf.xdp_mode ||
+	       c->has_mac != p->conf.has_mac || memcmp(c->mac, p->conf.mac, 6) != 0 ||
+	       strcmp(c->netdev, p->conf.netdev) != 0 || queues_of(c, p->netdev) != p->queues ||
+	       p->xsk->queue[0]->fill.size != r->conf->xdp.ring_size;
+}
+
+/* Give each configured interface a port, and mark those that are no longer wanted. */
+static void match_config(struct router *r)
+{
+	for (unsigned i = 0; i < PORTS_MAX; i++) {
+		struct port *p = &r->ports[i];
+		const struct conf_iface *c;
+
+		if (p->state == PORT_FREE)
+			continue;
+		c = conf_of(r->conf, p->conf.name);
+		p->wanted = c != NULL;
+		if (p->state == PORT_OPEN && (!c || needs_reopen(r, p, c)))
+			port_close(r, p, false, clock_now());
+		if (c)
+			p->conf = *c;
+		else if (p->state != PORT_OPEN && p->state != PORT_CLOSING)
+			p->state = PORT_FREE;
+	}
+	for (unsigned k = 0; k < r->conf->nifaces; k++) {
+		const struct conf_iface *c = &r->conf->ifaces[k];
+		struct port *free_port = NULL;
+		bool found = false;
+
+		for (unsigned i = 0; i < PORTS_MAX; i++) {
+			struct port *p = &r->ports[i];
+
+			found |= p->state != PORT_FREE && !strcmp(p->conf.name, c->name);
+			if (p->state == PORT_FREE && !free_port)
+				free_port = p;
+		}
+		if (found)
+			continue;
+		if (!free_port) {
+			log_err("%s: more than %u ports", c->name, PORTS_MAX);
+			continue;
+		}
+		*free_port = (struct port){ .state = PORT_ABSENT, .conf = *c, .wanted = true };
+	}
+}
+
+static bool is_vlan(const struct link *l)
+{
+	return !strcmp(l->l.kind, "vlan"); /* received through its parent's port */
+}
+
+void ports_follow(struct router *r)
+{
+	uint64_t now = clock_now(), next = 0;
+
+	match_config(r);
+	for (unsigned i = 0; i < PORTS_MAX; i++) {
+		struct port *p = &r->ports[i];
+		struct link *l;
+
+		if (p->state == PORT_CLOSING && now >= p->at)
+			port_quarantine_end(r, p);
+		l = p->state == PORT_ABSENT || p->state == PORT_FAILED ? find_link(r, &p->conf) : NULL;
+		if (p->state == PORT_FAILED && !l)
+			p->state = PORT_ABSENT;
+		if (l && !is_vlan(l) && (p->state == PORT_ABSENT || now >= p->at))
+			port_open(r, p, l, now);
+		if ((p->state == PORT_CLOSING || p->state == PORT_FAILED) && (!next || p->at < next))
+			next = p->at;
+	}
+	loop_timer_set(r->ports_timer, next);
+}
+
+void ports_link_changed(struct router *r, struct link *l, bool gone)
+{
+	struct port *p = port_of_link(r, l->l.ifindex);
+	struct port *parent = port_of_link(r, l->l.link);
+
+	if (parent && parent->steer && is_vlan(l))
+		steer_port_vlan(parent->steer, l->l.vlan_id, !gone);
+	if (p && p->state == PORT_OPEN) {
+		if (gone) {
+			port_close(r, p, gone, clock_now());
+		} else if (memcmp(p->mac, l->l.mac, 6) != 0) {
+			memcpy(p->mac, l->l.mac, 6);
+			steer_port_mac(p->steer, p->mac);
+		}
+	}
+	loop_timer_set(r->ports_timer, 1); /* as soon as the messages at hand are read */
+}
+
+void ports_close_all(struct router *r)
+{
+	for (unsigned i = 0; i < PORTS_MAX; i++) {
+		struct port *p = &r->ports[i];
+
+		p->wanted = false;
+		if (p->state == PORT_OPEN)
+			port_close(r, p, false, 0);
+		if (p->state == PORT_CLOSING)
+			port_quarantine_end(r, p);
+		p->state = PORT_FREE;
+	}
+}
+
+/* ---- sizes ------------------------------------------------------------------------------------------ */
+
+uint32_t ports_frames(const struct router *r, const struct conf *c)
+{
+	uint32_t queues = SPARE_QUEUES, need;
+
+	for (unsigned i = 0; i < c->nifaces; i++) {
+		const struct link *l = find_link(r, &c->ifaces[i]);
+
+		queues += l ? queues_of(&c->ifaces[i], l->l.name) : 1;
+	}
+	/* posted and under way at once, in each queue; a cache a worker */
+	need = queues * 2 * c->xdp.ring_size + r->nworkers * 2 * FRAME_CACHE;
+	need = (need + 1023) & ~1023u;
+	return need > FRAMES_MIN ? need : FRAMES_MIN;
+}
+
+unsigned ports_most_queues(const struct router *r, const struct conf *c)
+{
+	unsigned most = 1;
+
+	for (unsigned i = 0; i < c->nifaces; i++) {
+		const struct link *l = find_link(r, &c->ifaces[i]);
+		unsigned n = l ? queues_of(&c->ifaces[i], l->l.name) : 1;
+
+		if (n > most)
+			most = n;
+	}
+	return most;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Ports: the netdevs the configuration names, as they appear, change and vanish.
+ *
+ *	absent -> open -> (closing: frames in quarantine) -> absent ...
+ *	       -> failed: the reason is shown, and it is tried again when the link changes or a second later
+ *
+ * [control]
+ */
+#ifndef ROUTER_PORTS_H
+#define ROUTER_PORTS_H
+
+#include "config/conf.h"
+#include "router/net/dp.h"
+#include "xsk/port.h"
+#include "xsk/steer.h"
+
+struct router;
+struct link;
+
+enum port_state { PORT_FREE, PORT_ABSENT, PORT_FAILED, PORT_OPEN, PORT_CLOSING };
+extern const char *const port_state_names[];
+
+struct port {
+	enum port_state state;
+	struct conf_iface conf; /* its key, and how to find and open it; addresses are not used */
+	bool wanted;		/* in the configuration */
+	char netdev[IFNAMSIZ];
+	int ifindex;
+	uint8_t mac[6];
+	unsigned queues;
+	struct xsk_port *xsk;
+	struct steer_port *steer;
+	uint32_t old_features; /* offloads we switched off, to be restored */
+	uint64_t at;	       /* when to try again, or when the quarantine ends */
+	unsigned tries;
+	char why[XSK_PORT_WHY];
+};
+
+/* Make the ports follow r->conf and the links: opens, closes, retries. Cheap when nothing has changed. */
+void ports_follow(struct router *r);
+void ports_link_changed(struct router *r, struct link *l, bool gone);
+/* Before the daemon ends: all of them, and what is attached. */
+void ports_close_all(struct router *r);
+
+/* Frames that all ports the configuration names would need, for r->nworkers workers. */
+uint32_t ports_frames(const struct router *r, const struct conf *c);
+/* The most receive queues of any port that is there. */
+unsigned ports_most_queues(const struct router *r, const struct conf *c);
+struct port *port_of_link(struct router *r, int ifindex);
+
+#endif

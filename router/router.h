@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The running daemon: what main.c puts together and control code works on. [control] */
+#ifndef ROUTER_ROUTER_H
+#define ROUTER_ROUTER_H
+
+#include "config/conf.h"
+#include "router/ctl/netlink.h"
+#include "router/ctl/server.h"
+#include "router/lib/loop.h"
+#include "router/ports.h"
+#include "router/state.h"
+#include "router/worker.h"
+#include "xsk/steer.h"
+
+struct router {
+	const char *conf_path;
+	char run_dir[96];
+	uint64_t started_at; /* CLOCK_MONOTONIC, ns */
+	bool running;	     /* configuration applied, ports tried */
+
+	struct loop *loop;
+	struct conf *conf; /* as applied */
+	uint64_t revision, refused; /* configurations applied, and refused */
+
+	struct netlink *nl;
+	struct state *state;
+	struct steer *steer;
+	struct server *server;
+
+	struct xsk_mem *mem;
+	unsigned nworkers;
+	struct worker *worker[WORKERS_MAX];
+	int wake_fd; /* workers ring it */
+	struct loop_fd *wake;
+
+	struct port ports[PORTS_MAX];
+	struct loop_timer *ports_timer;
+	/* packets that were handed over and then lost with their port */
+	uint64_t unsent;
+	uint32_t quarantined; /* frames of closed ports */
+
+	struct loop_timer *second; /* upkeep once a second */
+	struct loop_timer *watchdog;
+	uint64_t moved[WORKERS_MAX]; /* loops of each worker at the last look */
+	struct loop_fd *signals;
+};
+
+/* Load the configuration file again and apply it, telling systemd. 0, or the error with `text` saying why; text also
+ * has warnings. */
+int router_reload(struct router *r, char *text, size_t size);
+
+#endif

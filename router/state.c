@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Links, addresses and publication; see state.h. [control] */
+#include "router/state.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <urcu-qsbr.h>
+
+#include "router/lib/log.h"
+
+#define FIB_BYTES (256ul << 20) /* virtual, each family; the full table takes a tenth */
+
+struct link *state_link(const struct state *s, int ifindex)
+{
+	struct link *l = s->links;
+
+	while (l && l->l.ifindex != ifindex)
+		l = l->next;
+	return l;
+}
+
+struct link *state_link_named(const struct state *s, const char *name)
+{
+	struct link *l = s->links;
+
+	while (l && strcmp(l->l.name, name) != 0)
+		l = l->next;
+	return l;
+}
+
+int state_create(struct state **out)
+{
+	struct state *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	s->nht.slot = mmap(NULL, NH_SLOTS * sizeof(*s->nht.slot), PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	s->free_slots = mmap(NULL, NH_SLOTS * sizeof(*s->free_slots), PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	s->pool[0] = fib_pool_create(FIB_BYTES);
+	s->pool[1] = fib_pool_create(FIB_BYTES);
+	s->slots_used = 1; /* 0 is "no route" */
+	if (getrandom(&s->hash_seed, sizeof(s->hash_seed), 0) < 0)
+		s->hash_seed = 1;
+	if (s->nht.slot == MAP_FAILED || s->free_slots == MAP_FAILED || !s->pool[0] || !s->pool[1] ||
+	    table_init(&s->adjs) || table_init(&s->paths) || table_init(&s->routes) ||
+	    table_init(&s->objects))
+		return -ENOMEM; /* the process ends */
+	s->neigh = calloc(1, sizeof(*s->neigh) + 64 * sizeof(s->neigh->entry[0]));
+	if (!s->neigh)
+		return -ENOMEM;
+	s->neigh->mask = 63;
+	if (!state_fib(s, TABLE_MAIN, AF_INET, true) || !state_fib(s, TABLE_MAIN, AF_INET6, true))
+		return -ENOMEM;
+	state_build_config(s);
+	*out = s;
+	return s->config ? 0 : -ENOMEM;
+}
+
+/* ---- interfaces ------------------------------------------------------------------------------------- */
+
+static uint16_t iface_slot(const struct state *s)
+{
+	for (uint16_t i = 0; i < IFACES_MAX; i++) {
+		bool taken = false;
+
+		for (const struct link *l = s->links; l && !taken; l = l->next)
+			taken = l->iface == i;
+		if (!taken)
+			return i;
+	}
+	return IFACE_NONE;
+}
+
+/* A VLAN's port is its parent's. */
+static uint16_t link_port(const struct state *s, const struct link *l)
+{
+	const struct link *parent;
+
+	if (l->port != IFACE_NONE || strcmp(l->l.kind, "vlan") != 0)
+		return l->port;
+	parent = state_link(s, l->l.link);
+	return parent ? parent->port : IFACE_NONE;
+}
+
+static void fill_addrs(struct dp_iface *f, const struct link *l)
+{
+	for (const struct link_addr *a = l->addrs; a; a = a->next) {
+		const struct prefix *p = &a->a.local;
+
+		if (p->addr.family == AF_INET) {
+			if (f->nip4 == IFACE_IP4_ADDRS)
+				continue;
+			f->ip4[f->nip4].addr = p->addr.v4;
+			f->ip4[f->nip4++].mask = p->len ? htonl(~0u << (32 - p->len)) : 0;
+		} else if (a->a.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) {
+			continue;
+		} else if (a->a.scope == RT_SCOPE_LINK) {
+			f->ip6_link_local = p->addr.v6;
+			f->has_link_local = true;
+		} else if (f->nip6 < IFACE_IP6_ADDRS) {
+			f->ip6[f->nip6].addr = p->addr.v6;
+			f->ip6[f->nip6++].len = p->len;
+		}
+	}
+}
+
+static void fill_iface(struct state *s, struct dp_iface *f, const struct link *l)
+{
+	const struct link *master = state_link(s, l->l.master);
+	const struct link *dev = strcmp(l->l.kind, "vlan") ? l : state_link(s, l->l.link);
+	uint32_t table = master && master->l.vrf_table ? master->l.vrf_table : TABLE_MAIN;
+
+	memcpy(f->name, l->l.name, sizeof(f->name));
+	f->ifindex = l->l.ifindex;
+	f->port = link_port(s, l);
+	if (l != dev) {
+		f->vid = l->l.vlan_id;
+		f->vlan_proto = l->l.vlan_proto;
+	}
+	f->mtu = (uint16_t)(l->l.mtu > UINT16_MAX ? UINT16_MAX : l->l.mtu);
+	memcpy(f->mac, l->l.mac, sizeof(f->mac));
+	f->up = (l->l.flags & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING) && f->port != IFACE_NONE;
+	f->virtual = dev && (!strcmp(dev->l.kind, "veth") || !strcmp(dev->l.kind, "tun"));
+	f->fib4 = state_fib(s, table, AF_INET, true);
+	f->fib6 = state_fib(s, table, AF_INET6, true);
+	fill_addrs(f, l);
+}
+
+static void add_own(struct dp_config *c, uint32_t addr)
+{
+	uint32_t bit = own_bit(addr);
+
+	c->own4[bit / 64] |= 1ull << (bit % 64);
+}
+
+/* A new struct dp_config from what is known; published with the next state_publish(). */
+void state_build_config(struct state *s)
+{
+	struct dp_config *c;
+	unsigned n = 0;
+
+	for (const struct link *l = s->links; l; l = l->next)
+		if (l->iface != IFACE_NONE && l->iface >= n)
+			n = l->iface + 1u;
+	c = calloc(1, sizeof(*c) + (n + 1) * sizeof(c->iface[0]));
+	if (!c)
+		return;
+	c->generation = ++s->generation;
+	c->nht = &s->nht;
+	c->neigh = s->neigh;
+	c->hash_seed = s->hash_seed;
+	c->nifaces = n;
+	memset(c->port_iface, 0xff, sizeof(c->port_iface));
+	for (unsigned i = 0; i < n; i++)
+		c->iface[i].port = IFACE_NONE;
+	for (const struct link *l = s->links; l; l = l->next) {
+		for (const struct link_addr *a = l->addrs; a; a = a->next)
+			if (a->a.local.addr.family == AF_INET)
+				add_own(c, a->a.local.addr.v4);
+		if (l->iface == IFACE_NONE)
+			continue;
+		fill_iface(s, &c->iface[l->iface], l);
+		if (l->port != IFACE_NONE)
+			c->port_iface[l->port] = l->iface;
+		else if (c->iface[l->iface].port != IFACE_NONE)
+			c->port_vlans[c->iface[l->iface].port]++;
+	}
+	state_retire(s, s->config);
+	s->config = c;
+	s->ifaces_dirty = true;
+}
+
+static struct nh *glean(const struct dp_iface *f, uint16_t index)
+{
+	struct nh *n = calloc(1, sizeof(*n));
+
+	if (!n)
+		return NULL;
+	n->type = f->port == IFACE_NONE || !f->up ? NH_DOWN : NH_GLEAN;
+	n->iface = index;
+	n->port = f->port;
+	n->mtu = f->mtu;
+	return n;
+}
+
+/* An interface has changed: what depends on it follows. */
+static void iface_follow(struct state *s, struct link *l)
+{
+	uint32_t b = 0;
+	struct nh *g;
+
+	state_build_config(s);
+	if (l->iface == IFACE_NONE)
+		return;
+	if (!s->glean[l->iface])
+		s->glean[l->iface] = slot_alloc(s);
+	g = s->glean[l->iface] ? glean(&s->config->iface[l->iface], l->iface) : NULL;
+	if (g)
+		slot_store(s, s->glean[l->iface], g);
+	for (struct table_node *n = table_walk(&s->adjs, &b, NULL); n; n = table_walk(&s->adjs, &b, n)) {
+		struct adj *a = table_entry(n, struct adj, node);
+
+		if (a->iface == l->iface)
+			adj_store(s, a);
+	}
+	paths_follow_iface(s, l->l.ifindex);
+}
+
+/* Does this link carry an interface of ours now? Give or take its slot. */
+static void iface_update(struct state *s, struct link *l)
+{
+	bool ours = link_port(s, l) != IFACE_NONE && l->l.has_mac;
+
+	if (ours && l->iface == IFACE_NONE) {
+		l->iface = iface_slot(s);
+		if (l->iface == IFACE_NONE)
+			log_err("%s: more than %u interfaces", l->l.name, IFACES_MAX);
+		else if (s->nl)
+			netlink_resync(s->nl); /* its neighbours were not of interest until now */
+	} else if (!ours && l->iface != IFACE_NONE) {
+		uint16_t was = l->iface;
+
+		iface_follow(s, l); /* all its next hops are down first */
+		adj_iface_gone(s, was);
+		l->iface = IFACE_NONE;
+		paths_follow_iface(s, l->l.ifindex);
+	}
+	iface_follow(s, l);
+}
+
+void state_port(struct state *s, struct link *l, uint16_t port)
+{
+	l->port = port;
+	iface_update(s, l);
+	for (struct link *v = s->links; v; v = v->next)
+		if (v != l && v->l.link == l->l.ifindex && !strcmp(v->l.kind, "vlan"))
+			iface_update(s, v);
+}
+
+/* ---- what Linux says --------------------------------------------------------------------------------- */
+
+static void link_free(struct link *l)
+{
+	for (struct link_addr *a = l->addrs, *next; a; a = next) {
+		next = a->next;
+		free(a);
+	}
+	free(l);
+}
+
+static void link_gone(struct state *s, struct link *l)
+{
+	if (s->link_changed)
+		s->link_changed(s->arg, l, true);
+	routes_link_down(s, l->l.ifindex);
+	if (l->port != IFACE_NONE)
+		state_port(s, l, IFACE_NONE);
+	l->port = IFACE_NONE;
+	l->l.link = 0;
+	iface_update(s, l);
+	for (struct link **p = &s->links; *p; p = &(*p)->next) {
+		if (*p == l) {
+			*p = l->next;
+			break;
+		}
+	}
+	link_free(l);
+	state_build_config(s);
+}
+
+static void on_link(void *arg, const struct netlink_link *n)
+{
+	struct state *s = arg;
+	struct link *l = state_link(s, n->ifindex);
+	bool was_up = l && l->l.flags & IFF_UP;
+
+	if (n->deleted) {
+		if (l)
+			link_gone(s, l);
+		return;
+	}
+	if (!l) {
+		l = calloc(1, sizeof(*l));
+		if (!l)
+			return;
+		l->iface = l->port = IFACE_NONE;
+		l->next = s->links;
+		s->links = l;
+	}
+	l->l = *n;
+	l->seen = true;
+	if (was_up && !(n->flags & IFF_UP))
+		routes_link_down(s, n->ifindex);
+	iface_update(s, l);
+	if (s->link_changed)
+		s->link_changed(s->arg, l, false);
+}
+
+static void on_addr(void *arg, const struct netlink_addr *n)
+{
+	struct state *s = arg;
+	struct link *l = state_link(s, n->ifindex);
+	struct link_addr **p;
+
+	if (!l)
+		return;
+	for (p = &l->addrs; *p; p = &(*p)->next)
+		if (prefix_equal(&(*p)->a.local, &n->local))
+			break;
+	if (n->deleted) {
+		struct link_addr *a = *p;
+
+		if (!a)
+			return;
+		*p = a->next;
+		free(a);
+		if (n->local.addr.family == AF_INET)
+			routes_prefsrc_gone(s, n->local.addr.v4);
+	} else {
+		if (!*p)
+			*p = calloc(1, sizeof(**p)); /* at the end: the first is the preferred */
+		if (!*p)
+			return;
+		(*p)->a = *n;
+		(*p)->seen = true;
+	}
+	s->addrs_dirty = true;
+	if (s->addr_changed)
+		s->addr_changed(s->arg, n);
+}
+
+static void on_route(void *arg, const struct netlink_route *r)
+{
+	route_event(arg, r);
+}
+
+static void on_nexthop(void *arg, const struct netlink_nexthop *n)
+{
+	struct state *s = arg;
+	struct table_node *node = table_find(&s->objects, n->id);
+	struct nexthop_object *o = node ? table_entry(node, struct nexthop_object, node) : NULL;
+
+	if (n->deleted) {
+		if (!o)
+			return;
+		routes_object_gone(s, n->id);
+		table_del(&s->objects, node);
+		free(o);
+	} else {
+		if (!o) {
+			o = calloc(1, sizeof(*o));
+			if (!o)
+				return;
+			table_add(&s->objects, &o->node, n->id);
+		}
+		o->n = *n;
+		o->seen = true;
+	}
+	paths_follow_object(s, n->id);
+}
+
+static void on_neigh(void *arg, const struct netlink_neigh *n)
+{
+	adj_neigh(arg, n);
+}
+
+static void on_sync_begin(void *arg)
+{
+	struct state *s = arg;
+	uint32_t b = 0, b2 = 0;
+
+	s->syncing = true;
+	for (struct link *l = s->links; l; l = l->next) {
+		l->seen = false;
+		for (struct link_addr *a = l->addrs; a; a = a->next)
+			a->seen = false;
+	}
+	for (struct route *r = s->first; r; r = r->next_all)
+		r->seen = false;
+	for (struct table_node *n = table_walk(&s->objects, &b, NULL); n; n = table_walk(&s->objects, &b, n))
+		table_entry(n, struct nexthop_object, node)->seen = false;
+	for (struct table_node *n = table_walk(&s->adjs, &b2, NULL); n; n = table_walk(&s->adjs, &b2, n))
+		table_entry(n, struct adj, node)->seen = false;
+}
+
+static void sweep_links(struct state *s)
+{
+	for (struct link *l = s->links, *next; l; l = next) {
+		next = l->next;
+		if (!l->seen) {
+			link_gone(s, l);
+			continue;
+		}
+		for (struct link_addr *a = l->addrs, *after; a; a = after) {
+			struct netlink_addr gone = a->a;
+
+			after = a->next;
+			gone.deleted = true;
+			if (!a->seen)
+				on_addr(s, &gone);
+		}
+	}
+}
+
+static void on_sync_end(void *arg)
+{
+	struct state *s = arg;
+	uint32_t b = 0, b2 = 0;
+
+	routes_sweep(s);
+	for (struct table_node *n = table_walk(&s->objects, &b, NULL), *next; n; n = next) {
+		struct netlink_nexthop gone = { .deleted = true, .id = n->hash };
+
+		next = table_walk(&s->objects, &b, n);
+		if (!table_entry(n, struct nexthop_object, node)->seen)
+			on_nexthop(s, &gone);
+	}
+	for (struct table_node *n = table_walk(&s->adjs, &b2, NULL), *next; n; n = next) {
+		struct adj *a = table_entry(n, struct adj, node);
+		struct netlink_neigh gone = { .deleted = true, .ifindex = a->ifindex, .ip = a->addr };
+
+		next = table_walk(&s->adjs, &b2, n);
+		if (!a->seen && a->kernel)
+			adj_neigh(s, &gone);
+	}
+	sweep_links(s);
+	s->syncing = false;
+}
+
+static void on_batch_end(void *arg)
+{
+	state_publish(arg);
+}
+
+const struct netlink_ops state_netlink_ops = {
+	.link = on_link,
+	.addr = on_addr,
+	.route = on_route,
+	.nexthop = on_nexthop,
+	.neigh = on_neigh,
+	.sync_begin = on_sync_begin,
+	.sync_end = on_sync_end,
+	.batch_end = on_batch_end,
+};
+
+/* ---- publication -------------------------------------------------------------------------------------- */
+
+void state_publish(struct state *s)
+{
+	if (s->addrs_dirty || s->config->neigh != s->neigh)
+		state_build_config(s);
+	s->addrs_dirty = false;
+	if (s->ifaces_dirty && s->publish)
+		s->publish(s->arg, s->config);
+	s->ifaces_dirty = false;
+	if (!s->nretired && !s->nretired_slots && !fib_pool_retired(s->pool[0]) && !fib_pool_retired(s->pool[1]))
+		return;
+	synchronize_rcu();
+	for (size_t i = 0; i < s->nretired; i++)
+		free(s->retired[i]);
+	s->nretired = 0;
+	for (size_t i = 0; i < s->nretired_slots; i++) {
+		uint32_t slot = s->retired_slots[i];
+
+		free(s->nht.slot[slot]);
+		s->nht.slot[slot] = NULL;
+		s->free_slots[s->nfree_slots++] = slot;
+	}
+	s->nretired_slots = 0;
+	fib_pool_reclaim(s->pool[0]);
+	fib_pool_reclaim(s->pool[1]);
+}
+
+unsigned state_local_addrs(const struct state *s, struct addr *out, unsigned max)
+{
+	unsigned n = 0;
+
+	for (const struct link *l = s->links; l; l = l->next) {
+		for (const struct link_addr *a = l->addrs; a; a = a->next) {
+			if (n < max)
+				out[n] = a->a.local.addr;
+			n++;
+			if (!a->a.broadcast.family)
+				continue;
+			if (n < max)
+				out[n] = a->a.broadcast;
+			n++;
+		}
+	}
+	return n;
+}
+
+void state_destroy(struct state *s)
+{
+	uint32_t b = 0;
+
+	if (!s)
+		return;
+	s->link_changed = NULL;
+	s->addr_changed = NULL;
+	s->publish = NULL;
+	s->neigh_changed = NULL;
+	s->nl = NULL;
+	routes_forget(s);
+	while (s->links)
+		link_gone(s, s->links);
+	for (struct table_node *n = table_walk(&s->objects, &b, NULL), *next; n; n = next) {
+		next = table_walk(&s->objects, &b, n);
+		free(table_entry(n, struct nexthop_object, node));
+	}
+	state_publish(s);
+	for (unsigned i = 0; i < IFACES_MAX; i++)
+		if (s->glean[i])
+			free(s->nht.slot[s->glean[i]]);
+	for (struct fib_table *t = s->tables, *next; t; t = next) {
+		next = t->next;
+		fib_destroy(t->fib);
+		free(t);
+	}
+	fib_pool_destroy(s->pool[0]);
+	fib_pool_destroy(s->pool[1]);
+	table_fini(&s->adjs);
+	table_fini(&s->paths);
+	table_fini(&s->routes);
+	table_fini(&s->objects);
+	munmap(s->nht.slot, NH_SLOTS * sizeof(*s->nht.slot));
+	munmap(s->free_slots, NH_SLOTS * sizeof(*s->free_slots));
+	free(s->retired);
+	free(s->retired_slots);
+	free(s->neigh);
+	free(s->config);
+	free(s);
+}

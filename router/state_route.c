@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Linux's routes and the FIBs made of them; see state.h.
+ *
+ * Linux is not symmetric in what it tells. IPv4: a route is one message with all its next hops, a replace names the
+ * one it replaces by metric and TOS, and routes that go because a link or a source address went are not
+ * announced. IPv6: next hops of one metric are siblings; a new one is announced with all of them, a deleted one
+ * alone. This file is where that is made even. [control]
+ */
+#include "router/state.h"
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <urcu-qsbr.h>
+
+#include "router/lib/log.h"
+
+#define TABLE_DEFAULT 253
+#define RETIRED_MAX   (4u << 20) /* bytes of a FIB that may wait for a grace period during a long dump */
+
+static uint32_t route_hash(uint32_t table, const struct prefix *p)
+{
+	return hash_bytes(p, sizeof(p->addr) + 1, table);
+}
+
+static struct route *route_head(const struct state *s, uint32_t table, const struct prefix *p)
+{
+	struct table_node *n = table_find(&s->routes, route_hash(table, p));
+
+	for (; n; n = table_find_next(n)) {
+		struct route *r = table_entry(n, struct route, node);
+
+		if (r->table == table && prefix_equal(&r->dst, p))
+			return r;
+	}
+	return NULL;
+}
+
+/* ---- the FIBs that a table feeds ---------------------------------------------------------------------- */
+
+/* A lookup asks local, main, default, in this order; a VRF only its own table. Each is folded into one FIB. */
+static unsigned feeders(uint32_t table, uint32_t out[3])
+{
+	if (table == TABLE_MAIN) {
+		out[0] = TABLE_LOCAL;
+		out[1] = TABLE_MAIN;
+		out[2] = TABLE_DEFAULT;
+		return 3;
+	}
+	out[0] = table;
+	return 1;
+}
+
+static struct route *best_of(const struct state *s, uint32_t table, const struct prefix *p)
+{
+	struct route *r = route_head(s, table, p);
+
+	while (r && r->tos)
+		r = r->next;
+	return r;
+}
+
+static void fib_refresh_one(struct state *s, struct fib_table *t, const struct prefix *p)
+{
+	uint32_t tables[3];
+	unsigned n = feeders(t->table, tables);
+	struct fib_pool *pool = s->pool[t->family == AF_INET6];
+	struct route *r = NULL;
+	int err;
+
+	for (unsigned i = 0; i < n && !r; i++)
+		r = best_of(s, tables[i], p);
+	err = r ? fib_set(t->fib, p->addr.bytes, p->len, r->path->slot)
+		: fib_del(t->fib, p->addr.bytes, p->len);
+	if (r)
+		r->in_fib = !err;
+	if (fib_pool_retired(pool) > RETIRED_MAX) {
+		synchronize_rcu();
+		fib_pool_reclaim(pool);
+	}
+	if (err == -ENOSPC && !s->fib_full) {
+		s->fib_full = true;
+		log_err("table %u: the FIB is full at %zu routes; further routes are not used", t->table,
+			fib_count(t->fib));
+	}
+}
+
+static void fib_refresh(struct state *s, uint32_t table, const struct prefix *p)
+{
+	for (struct fib_table *t = s->tables; t; t = t->next) {
+		uint32_t tables[3];
+		unsigned n = feeders(t->table, tables);
+
+		if (t->family != p->addr.family)
+			continue;
+		for (unsigned i = 0; i < n; i++)
+			if (tables[i] == table)
+				fib_refresh_one(s, t, p);
+	}
+}
+
+struct fib *state_fib(struct state *s, uint32_t table, int family, bool create)
+{
+	struct fib_table *t = s->tables;
+
+	while (t && (t->table != table || t->family != family))
+		t = t->next;
+	if (t || !create)
+		return t ? t->fib : NULL;
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return NULL;
+	t->table = table;
+	t->family = family;
+	t->fib = fib_create(s->pool[family == AF_INET6], family);
+	if (!t->fib) {
+		free(t);
+		return NULL;
+	}
+	t->next = s->tables;
+	s->tables = t;
+	for (struct route *r = s->first; r; r = r->next_all)
+		if (r->dst.addr.family == family)
+			fib_refresh_one(s, t, &r->dst);
+	return t->fib;
+}
+
+/* ---- routes in and out -------------------------------------------------------------------------------- */
+
+static void list_add(struct state *s, struct route *r)
+{
+	r->serial = ++s->serial;
+	r->prev_all = s->last;
+	r->next_all = NULL;
+	*(s->last ? &s->last->next_all : &s->first) = r;
+	s->last = r;
+	s->nroutes[r->dst.addr.family == AF_INET6]++;
+}
+
+static void list_del(struct state *s, struct route *r)
+{
+	*(r->prev_all ? &r->prev_all->next_all : &s->first) = r->next_all;
+	*(r->next_all ? &r->next_all->prev_all : &s->last) = r->prev_all;
+	s->nroutes[r->dst.addr.family == AF_INET6]--;
+	s->removals++;
+}
+
+/* Into the chain of its prefix by metric; among equals first, unless it is to come last. */
+static void chain_add(struct state *s, struct route *r, bool last)
+{
+	struct route *head = route_head(s, r->table, &r->dst), **at = &head;
+	struct route *old = head;
+
+	while (*at && ((*at)->metric < r->metric || ((*at)->metric == r->metric && last)))
+		at = &(*at)->next;
+	r->next = *at;
+	*at = r;
+	if (head == old)
+		return;
+	if (old)
+		table_del(&s->routes, &old->node);
+	table_add(&s->routes, &head->node, route_hash(r->table, &r->dst));
+}
+
+static void chain_del(struct state *s, struct route *r)
+{
+	struct route *head = route_head(s, r->table, &r->dst);
+
+	if (head == r) {
+		table_del(&s->routes, &r->node);
+		if (r->next)
+			table_add(&s->routes, &r->next->node, r->node.hash);
+		return;
+	}
+	while (head->next != r)
+		head = head->next;
+	head->next = r->next;
+}
+
+static void route_remove(struct state *s, struct route *r)
+{
+	chain_del(s, r);
+	list_del(s, r);
+	fib_refresh(s, r->table, &r->dst);
+	path_put(s, r->path);
+	free(r);
+}
+
+static void route_fill(struct route *r, const struct netlink_route *n)
+{
+	r->type = n->type;
+	r->protocol = n->protocol;
+	r->scope = n->scope;
+	r->tos = n->tos;
+	r->metric = n->metric;
+	r->prefsrc = n->prefsrc.family == AF_INET ? n->prefsrc.v4 : 0;
+	r->seen = true;
+}
+
+static void route_insert(struct state *s, const struct netlink_route *n, struct path *path)
+{
+	struct route *r = calloc(1, sizeof(*r));
+
+	if (!r) {
+		path_put(s, path);
+		return;
+	}
+	r->table = n->table;
+	r->dst = n->dst;
+	r->path = path;
+	route_fill(r, n);
+	chain_add(s, r, n->append || s->syncing || n->dst.addr.family == AF_INET6);
+	list_add(s, r);
+	fib_refresh(s, r->table, &r->dst);
+}
+
+/* The new path before the old one goes: the FIB never shows a gap. */
+static void route_replace(struct state *s, struct route *r, const struct netlink_route *n,
+			  struct path *path)
+{
+	struct path *old = r->path;
+
+	r->path = path;
+	route_fill(r, n);
+	fib_refresh(s, r->table, &r->dst);
+	path_put(s, old);
+}
+
+static bool is_gateway(const struct netlink_hop *h, unsigned n)
+{
+	return n && h[0].via.family;
+}
+
+/* The route an announcement is about, if it is one we know. */
+static struct route *route_match(const struct state *s, const struct netlink_route *n,
+				 const struct path *path)
+{
+	struct route *r = route_head(s, n->table, &n->dst);
+	bool six = n->dst.addr.family == AF_INET6;
+
+	for (; r; r = r->next) {
+		const struct path *p = r->path;
+
+		if (r->metric != n->metric || r->tos != n->tos)
+			continue;
+		if (path && r->path == path && r->type == n->type && r->protocol == n->protocol)
+			return r; /* the very same */
+		if (!six && (n->replace || (n->deleted && !n->nhops && !n->nhid)))
+			return r;
+		if (!six || n->nhid || p->nhid)
+			continue;
+		if (n->replace)
+			return r;
+		/* siblings, or the same interface's */
+		if (n->nhops && p->nhops &&
+		    (is_gateway(n->hops, n->nhops) ? p->hops[0].hop.via.family != 0
+						   : p->hops[0].hop.ifindex == n->hops[0].ifindex))
+			return r;
+	}
+	return NULL;
+}
+
+/* IPv6: take the hops named in n out of r. True: none is left. */
+static bool hops_minus(const struct route *r, const struct netlink_route *n, struct netlink_route *left)
+{
+	const struct path *p = r->path;
+
+	*left = *n;
+	left->deleted = false;
+	left->mtu = p->mtu;
+	left->type = p->type;
+	left->nhops = 0;
+	for (unsigned i = 0; i < p->nhops; i++) {
+		bool gone = false;
+
+		for (unsigned k = 0; k < n->nhops; k++)
+			gone |= n->hops[k].ifindex == p->hops[i].hop.ifindex &&
+				addr_equal(&n->hops[k].via, &p->hops[i].hop.via);
+		if (!gone)
+			left->hops[left->nhops++] = p->hops[i].hop;
+	}
+	return left->nhops == 0;
+}
+
+static void route_delete(struct state *s, const struct netlink_route *n)
+{
+	static struct netlink_route left; /* [control] only; large */
+	struct path *path = path_get(s, n);
+	struct route *r = path ? route_match(s, n, path) : NULL;
+
+	if (path)
+		path_put(s, path);
+	if (!r && !n->nhid && n->dst.addr.family == AF_INET) {
+		struct netlink_route any = *n;
+
+		any.replace = true; /* attributes differ: the first of that metric */
+		r = route_match(s, &any, NULL);
+	}
+	if (!r)
+		return;
+	if (n->dst.addr.family == AF_INET6 && !n->nhid && n->nhops && r->path->nhops > n->nhops &&
+	    !hops_minus(r, n, &left)) {
+		path = path_get(s, &left);
+		if (path) {
+			left.protocol = r->protocol;
+			route_replace(s, r, &left, path);
+			return;
+		}
+	}
+	route_remove(s, r);
+}
+
+void route_event(struct state *s, const struct netlink_route *n)
+{
+	struct path *path;
+	struct route *r;
+
+	if (n->type == RTN_MULTICAST || n->src.len || n->dst.addr.family == 0)
+		return;
+	if (n->deleted) {
+		route_delete(s, n);
+		return;
+	}
+	path = path_get(s, n);
+	if (!path)
+		return;
+	r = route_match(s, n, path);
+	if (r)
+		route_replace(s, r, n, path);
+	else
+		route_insert(s, n, path);
+}
+
+/* ---- what Linux does without a word ------------------------------------------------------------------- */
+
+static void remove_if(struct state *s, bool (*gone)(const struct route *r, uint32_t key), uint32_t key)
+{
+	for (struct route *r = s->first, *next; r; r = next) {
+		next = r->next_all;
+		if (gone(r, key))
+			route_remove(s, r);
+	}
+}
+
+static bool all_hops_on(const struct route *r, uint32_t ifindex)
+{
+	if (r->dst.addr.family != AF_INET || r->type == RTN_LOCAL || !r->path->nhops)
+		return false;
+	for (unsigned i = 0; i < r->path->nhops; i++)
+		if (r->path->hops[i].hop.ifindex != (int)ifindex)
+			return false;
+	return true;
+}
+
+void routes_link_down(struct state *s, int ifindex)
+{
+	remove_if(s, all_hops_on, (uint32_t)ifindex);
+}
+
+static bool has_prefsrc(const struct route *r, uint32_t addr)
+{
+	return r->prefsrc == addr && r->dst.addr.family == AF_INET && r->type != RTN_LOCAL;
+}
+
+void routes_prefsrc_gone(struct state *s, uint32_t addr)
+{
+	if (addr)
+		remove_if(s, has_prefsrc, addr);
+}
+
+static bool has_object(const struct route *r, uint32_t nhid)
+{
+	return r->path->nhid == nhid;
+}
+
+void routes_object_gone(struct state *s, uint32_t nhid)
+{
+	remove_if(s, has_object, nhid);
+}
+
+static bool unseen(const struct route *r, uint32_t key)
+{
+	(void)key;
+	return !r->seen;
+}
+
+void routes_sweep(struct state *s)
+{
+	remove_if(s, unseen, 0);
+}
+
+static bool any_route(const struct route *r, uint32_t key)
+{
+	(void)r;
+	(void)key;
+	return true;
+}
+
+void routes_forget(struct state *s)
+{
+	remove_if(s, any_route, 0);
+}
+
+const struct route *state_route_for(const struct state *s, uint32_t table, const struct addr *a)
+{
+	struct prefix p = { .addr = *a };
+	uint32_t tables[3];
+	unsigned n = feeders(table, tables);
+
+	for (int len = (int)addr_bits(a); len >= 0; len--) {
+		p.len = (uint8_t)len;
+		p = prefix_masked(&p);
+		for (unsigned i = 0; i < n; i++) {
+			const struct route *r = best_of(s, tables[i], &p);
+
+			if (r)
+				return r;
+		}
+	}
+	return NULL;
+}
