@@ -270,7 +270,7 @@ static unsigned drop_repeated(struct yaml_item *group[], unsigned n)
 static int merge_maps(struct including *in, struct yaml_node *const maps[], unsigned n,
 		      struct yaml_node **out)
 {
-	unsigned nitems, nmerged = 0;
+	unsigned nitems = 0, nmerged = 0;
 	struct yaml_node *map = yaml_node_copy(in->tree, maps[0]);
 	struct yaml_item **sorted = yaml_sorted(maps, n, &nitems);
 	struct yaml_item *merged = malloc((nitems + 1) * sizeof(*merged));
