@@ -234,11 +234,32 @@ static bool subnet_edge(const struct prefix *p)
 	return host == 0 || host == 0xffffffffu >> p->len;
 }
 
+/* A frame holds the kernel's headroom for XDP, an Ethernet header with a VLAN tag, and the packet.
+ */
+static void check_mtu(struct check *k, const struct conf_iface *f)
+{
+	enum { HEADROOM = 256 + 14 + 4, LARGEST_FRAME = 4096 };
+	unsigned frame = k->c->memory.frame_size;
+	char path[YAML_PATH_MAX];
+
+	if (f->mtu + HEADROOM <= frame)
+		return;
+	report_warning(k->report, place(k, &f->mtu, f->name),
+		       "%s: %u does not fit into a frame of %u bytes", path_of(k, &f->mtu, path),
+		       f->mtu, frame);
+	if (f->mtu + HEADROOM <= LARGEST_FRAME)
+		report_help(k->report, "set router.memory.frame-size: 4096");
+	else
+		report_help(k->report, "with router.memory.frame-size: 4096, the largest MTU is %d",
+			    LARGEST_FRAME - HEADROOM);
+}
+
 static void check_iface(struct check *k, const struct conf_iface *f)
 {
 	char path[YAML_PATH_MAX], text[PREFIX_STRLEN];
 	bool v6 = false;
 
+	check_mtu(k, f);
 	for (unsigned i = 0; i < f->naddresses; i++) {
 		const struct prefix *p = &f->addresses[i];
 		v6 |= p->addr.family == AF_INET6;

@@ -82,7 +82,8 @@ const struct schema_row schema_rows[] = {
 	  .doc = "Number of frames; auto sizes it from ports and rings." },
 	{ "router.memory.frame-size", SCHEMA_UINT, "2048",
 	  FIELD(SCHEMA_CONF, conf, memory.frame_size), .min = 2048, .max = 4096,
-	  .power_of_two = true, .doc = "Bytes a frame. An MTU above about 1780 needs 4096." },
+	  .power_of_two = true,
+	  .doc = "Bytes a frame. An MTU above 1774 needs 4096; the largest is 3822." },
 	{ "router.memory.hugepages", SCHEMA_ENUM, "prefer",
 	  FIELD(SCHEMA_CONF, conf, memory.hugepages), .words = hugepage_words,
 	  .doc = "2 MiB pages: use them if there are any, refuse to start without, or do not "
