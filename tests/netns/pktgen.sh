@@ -79,7 +79,7 @@ ns_add a b && veth a v0 b v1 && ip -n b link set v1 address $mac || exit
 ns b ethtool -K v1 gro on # a veth takes frames if its peer polls: GRO does for tcpdump
 
 exact "v4, 64 bytes, one flow" 20000 1200000 "${v4[@]}" --rate 10000
-is "it keeps to 10 kpps" "$(json "$T/sink" 'abs(d["pps"] - 10000) < 500')" true
+is "it keeps to 10 kpps" "$(json "$T/sink" 'abs(d["pps"] - 10000) < 1000')" true
 exact "v4, 64 bytes, 1000 flows" 20000 1200000 "${v4[@]}" --rate 50000 --flows 1000
 exact "v4, 1518 bytes, UDP checksums" 20000 $((20000 * 1514)) "${v4[@]}" --rate 50000 --size 1518 --udp-checksum
 exact "v4, IMIX, 1000 flows" 12000 $((1000 * imix)) "${v4[@]}" --rate 50000 --size imix --flows 1000
@@ -125,6 +125,6 @@ is "losses are counted" "$(json "$T/sink" 'd["lost"] > 100 and d["lost"] + d["pa
 sink_start
 check "it ends at its time" gen "${v4[@]}" --rate 1000 --time 0.5
 sink_stop
-is "having sent for that long" "$(json "$T/gen" '400 <= d["packets"] <= 510')" true
+is "having sent for that long" "$(json "$T/gen" '100 <= d["packets"] <= 510')" true
 
 finish
