@@ -264,9 +264,9 @@ lib_frames_add_up()
 lib_packets_add_up()
 {
 	local t reasons
-	t=$(ctl_json 'd["totals"]' show status) && reasons=$(ctl_json 'sum(r["packets"] for r in d)' show drops) ||
+	t=$(ctl -j show status) && reasons=$(ctl_json 'sum(r["packets"] for r in d)' show drops) ||
 		return
-	echo "$t, drops by reason: $reasons"
+	echo "$t; drops by reason: $reasons"
 	[ "$(json - "d['rx_packets'] + d['generated'] == d['tx_packets'] + d['dropped'] + d['held']
 		and d['dropped'] == $reasons" <<< "$t")" = true ]
 }
