@@ -31,7 +31,8 @@ static bool link_has(const struct link *l, const struct prefix *p)
 	return false;
 }
 
-/* ---- links and addresses ------------------------------------------------------------------------------ */
+/* ---- links and addresses
+ * ------------------------------------------------------------------------------ */
 
 static void install_addrs(struct router *r, const struct conf_iface *c, const struct link *l)
 {
@@ -41,7 +42,8 @@ static void install_addrs(struct router *r, const struct conf_iface *c, const st
 		if (link_has(l, &c->addresses[i]))
 			continue;
 		if (netlink_addr_set(r->nl, l->l.ifindex, &c->addresses[i], true, why))
-			log_err("%s: address %s: %s", c->name, prefix_format(&c->addresses[i], text), why);
+			log_err("%s: address %s: %s", c->name,
+				prefix_format(&c->addresses[i], text), why);
 	}
 }
 
@@ -90,7 +92,8 @@ static void withdraw_addrs(struct router *r, const struct conf *old)
 	}
 }
 
-/* ---- routes ------------------------------------------------------------------------------------------- */
+/* ---- routes
+ * ------------------------------------------------------------------------------------------- */
 
 static uint8_t route_type(enum conf_route_type t)
 {
@@ -103,7 +106,8 @@ static uint8_t route_type(enum conf_route_type t)
 	return RTN_UNICAST;
 }
 
-static bool route_build(const struct router *r, const struct conf_route *c, struct netlink_route *out)
+static bool route_build(const struct router *r, const struct conf_route *c,
+			struct netlink_route *out)
 {
 	memset(out, 0, sizeof(*out));
 	out->dst = prefix_masked(&c->to);
@@ -131,8 +135,8 @@ static bool same_route(const struct route *have, const struct netlink_route *wan
 
 	if (!metric && want->dst.addr.family == AF_INET6)
 		metric = METRIC6_DEFAULT;
-	return have->protocol == NETLINK_PROTO && have->table == want->table && have->metric == metric &&
-	       prefix_equal(&have->dst, &want->dst);
+	return have->protocol == NETLINK_PROTO && have->table == want->table &&
+	       have->metric == metric && prefix_equal(&have->dst, &want->dst);
 }
 
 static bool same_hops(const struct route *have, const struct netlink_route *want)
@@ -176,7 +180,8 @@ static void install_routes(struct router *r)
 			continue;
 		err = netlink_route_set(r->nl, &want, true, why);
 		if (err && !c->refused)
-			log_warn("route %s (line %u): %s; will try again when links or addresses change",
+			log_warn("route %s (line %u): %s; will try again when links or addresses "
+				 "change",
 				 prefix_format(&c->to, text), c->line, why);
 		c->refused = err != 0;
 	}
@@ -192,7 +197,8 @@ static bool is_wanted(const struct router *r, const struct route *have)
 	return false;
 }
 
-/* Routes of our protocol that are not in the file: of an older one, or of a router that was killed. */
+/* Routes of our protocol that are not in the file: of an older one, or of a router that was killed.
+ */
 static void withdraw_routes(struct router *r)
 {
 	static struct netlink_route gone;
@@ -210,7 +216,8 @@ static void withdraw_routes(struct router *r)
 	}
 }
 
-/* ---- neighbours --------------------------------------------------------------------------------------- */
+/* ---- neighbours
+ * --------------------------------------------------------------------------------------- */
 
 static void set_neighbour(struct router *r, const struct conf_neighbour *n, bool add)
 {
@@ -224,12 +231,14 @@ static void set_neighbour(struct router *r, const struct conf_neighbour *n, bool
 static bool neighbour_listed(const struct conf *c, const struct conf_neighbour *n)
 {
 	for (unsigned i = 0; i < c->nneighbours; i++)
-		if (!strcmp(c->neighbours[i].dev, n->dev) && addr_equal(&c->neighbours[i].ip, &n->ip))
+		if (!strcmp(c->neighbours[i].dev, n->dev) &&
+		    addr_equal(&c->neighbours[i].ip, &n->ip))
 			return true;
 	return false;
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------------- */
+/* ---- the whole
+ * ---------------------------------------------------------------------------------------- */
 
 void apply_kernel(struct router *r)
 {

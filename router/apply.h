@@ -2,8 +2,8 @@
 /*
  * A configuration becomes what runs: checked whole, then applied; a refused one changes nothing.
  *
- * Addresses, MTUs, routes and static neighbours of the file are installed into Linux, which tells us about
- * them like about any other; what leaves the file is withdrawn. [control]
+ * Addresses, MTUs, routes and static neighbours of the file are installed into Linux, which tells
+ * us about them like about any other; what leaves the file is withdrawn. [control]
  */
 #ifndef ROUTER_APPLY_H
 #define ROUTER_APPLY_H
@@ -14,12 +14,13 @@
 struct router;
 struct link;
 
-/* Load r->conf_path and apply it. 0; or the error of conf_load() with its messages in `messages`, and
- * nothing changed. Settings that need a restart are named in `messages` and kept as they run. */
+/* Load r->conf_path and apply it. 0; or the error of conf_load() with its messages in `messages`,
+ * and nothing changed. Settings that need a restart are named in `messages` and kept as they run.
+ */
 int apply_reload(struct router *r, FILE *messages);
 
-/* Linux follows r->conf: installs what is missing. Called when links and addresses change, too: a route whose gateway
- * was not reachable may be now. */
+/* Linux follows r->conf: installs what is missing. Called when links and addresses change, too: a
+ * route whose gateway was not reachable may be now. */
 void apply_kernel(struct router *r);
 
 /* A link appeared or came up. */

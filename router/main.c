@@ -2,8 +2,8 @@
 /*
  * The daemon: arguments, start, the control loop, stop in reverse order.
  *
- * One control thread (this one) and N workers. Start order: configuration, Linux's state, packet memory, workers,
- * control socket, what the configuration wants of Linux, ports; READY only then.
+ * One control thread (this one) and N workers. Start order: configuration, Linux's state, packet
+ * memory, workers, control socket, what the configuration wants of Linux, ports; READY only then.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -39,7 +39,8 @@ static const char usage[] =
 	"       router --cleanup [-R DIR]           remove what a router attached or pinned\n"
 	"       router --help | --version\n"
 	"  -c FILE  configuration (default " CONF_DEFAULT ")\n"
-	"  -R DIR   sockets and state (default " RUN_DIR_DEFAULT "): one for each router on a host\n"
+	"  -R DIR   sockets and state (default " RUN_DIR_DEFAULT
+	"): one for each router on a host\n"
 	"  -v       log more\n";
 
 /* Where our pins are: one folder for each run directory, "/run/router" -> ".../run-router". */
@@ -54,7 +55,8 @@ static void pin_dir(const char *run_dir, char *out, size_t size)
 	out[n] = '\0';
 }
 
-/* ---- --check and --cleanup ---------------------------------------------------------------------------- */
+/* ---- --check and --cleanup
+ * ---------------------------------------------------------------------------- */
 
 static int check(const char *path)
 {
@@ -90,7 +92,8 @@ static int cleanup(const char *run_dir)
 	return 0;
 }
 
-/* ---- callbacks of the state --------------------------------------------------------------------------- */
+/* ---- callbacks of the state
+ * --------------------------------------------------------------------------- */
 
 static void on_publish(void *arg, const struct dp_config *c)
 {
@@ -124,7 +127,8 @@ static void locals_follow(struct router *r)
 	unsigned n = state_local_addrs(r->state, locals, LOCALS_MAX);
 
 	if (n > LOCALS_MAX)
-		log_err("%u local addresses: only %u can be kept from the routed ports", n, LOCALS_MAX);
+		log_err("%u local addresses: only %u can be kept from the routed ports", n,
+			LOCALS_MAX);
 	n = n < LOCALS_MAX ? n : LOCALS_MAX;
 	if (steer_local_replace(r->steer, locals, n))
 		log_err("local addresses: the XDP map would not take them all");
@@ -145,9 +149,11 @@ static void on_addr_changed(void *arg, const struct netlink_addr *a)
 	loop_timer_set(r->ports_timer, 1);
 }
 
-/* ---- timers and signals ------------------------------------------------------------------------------- */
+/* ---- timers and signals
+ * ------------------------------------------------------------------------------- */
 
-/* Links or addresses changed: everything that hangs on them follows, once for a batch of changes. */
+/* Links or addresses changed: everything that hangs on them follows, once for a batch of changes.
+ */
 static void on_ports_timer(void *arg, uint64_t now)
 {
 	struct router *r = arg;
@@ -196,8 +202,8 @@ static void say_status(struct router *r, bool ready)
 
 	for (unsigned i = 0; i < PORTS_MAX; i++)
 		open += r->ports[i].state == PORT_OPEN;
-	snprintf(text, sizeof(text), "forwarding on %u of %u ports, %u worker%s", open, r->conf->nifaces,
-		 r->nworkers, r->nworkers == 1 ? "" : "s");
+	snprintf(text, sizeof(text), "forwarding on %u of %u ports, %u worker%s", open,
+		 r->conf->nifaces, r->nworkers, r->nworkers == 1 ? "" : "s");
 	if (ready)
 		notify_ready(text);
 	else
@@ -256,7 +262,8 @@ static void on_worker_message(void *arg, int fd, uint32_t events)
 			state_resolve(r->state, &m);
 }
 
-/* ---- start -------------------------------------------------------------------------------------------- */
+/* ---- start
+ * -------------------------------------------------------------------------------------------- */
 
 static int start_signals(struct router *r)
 {
@@ -330,17 +337,20 @@ static int start_memory(struct router *r)
 	static const enum xsk_hugepages huge[] = { [CONF_HUGEPAGES_PREFER] = XSK_HUGEPAGES_PREFER,
 						   [CONF_HUGEPAGES_REQUIRE] = XSK_HUGEPAGES_REQUIRE,
 						   [CONF_HUGEPAGES_OFF] = XSK_HUGEPAGES_OFF };
-	uint32_t frames = r->conf->memory.frames ? r->conf->memory.frames : ports_frames(r, r->conf);
-	int err = xsk_mem_create(frames, r->conf->memory.frame_size, huge[r->conf->memory.hugepages], &r->mem);
+	uint32_t frames =
+		r->conf->memory.frames ? r->conf->memory.frames : ports_frames(r, r->conf);
+	int err = xsk_mem_create(frames, r->conf->memory.frame_size,
+				 huge[r->conf->memory.hugepages], &r->mem);
 
 	if (err)
-		log_err("packet memory: %u frames of %u bytes: %s%s", frames, r->conf->memory.frame_size,
-			strerror(-err),
+		log_err("packet memory: %u frames of %u bytes: %s%s", frames,
+			r->conf->memory.frame_size, strerror(-err),
 			r->conf->memory.hugepages == CONF_HUGEPAGES_REQUIRE
-				? " (no such huge pages: vm.nr_hugepages, or hugepages: prefer)" : "");
+				? " (no such huge pages: vm.nr_hugepages, or hugepages: prefer)"
+				: "");
 	else
-		log_info("packet memory: %u frames of %u bytes%s", frames, r->conf->memory.frame_size,
-			 r->mem->huge ? ", 2 MiB pages" : "");
+		log_info("packet memory: %u frames of %u bytes%s", frames,
+			 r->conf->memory.frame_size, r->mem->huge ? ", 2 MiB pages" : "");
 	return err;
 }
 
@@ -352,8 +362,8 @@ static int start_workers(struct router *r)
 	r->wake = loop_fd_add(r->loop, r->wake_fd, EPOLLIN, on_worker_message, r);
 	for (unsigned w = 0; w < n; w++) {
 		int cpu = r->conf->workers.ncpus ? (int)r->conf->workers.cpus[w] : -1;
-		int err = worker_create(r->mem, w, n, cpu, r->conf->workers.poll == CONF_POLL_BUSY, r->wake_fd,
-					&r->worker[w]);
+		int err = worker_create(r->mem, w, n, cpu, r->conf->workers.poll == CONF_POLL_BUSY,
+					r->wake_fd, &r->worker[w]);
 
 		if (err)
 			return err;
@@ -369,7 +379,8 @@ static int start_workers(struct router *r)
 	return 0;
 }
 
-static int listen_on(struct router *r, const struct conf_socket *s, const char *name, bool read_only)
+static int listen_on(struct router *r, const struct conf_socket *s, const char *name,
+		     bool read_only)
 {
 	char path[160];
 	int err;
@@ -383,7 +394,8 @@ static int listen_on(struct router *r, const struct conf_socket *s, const char *
 		err = server_listen(r->server, path, s->mode, "", read_only);
 	}
 	if (err)
-		log_err("%s: %s", path, err == -EADDRINUSE ? "a router runs already" : strerror(-err));
+		log_err("%s: %s", path,
+			err == -EADDRINUSE ? "a router runs already" : strerror(-err));
 	return err;
 }
 
@@ -444,7 +456,8 @@ static int start(struct router *r)
 	return 0;
 }
 
-/* ---- stop --------------------------------------------------------------------------------------------- */
+/* ---- stop
+ * --------------------------------------------------------------------------------------------- */
 
 static void stop(struct router *r)
 {
@@ -510,8 +523,8 @@ static int run(const char *conf_path, const char *run_dir, bool verbose)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "check", no_argument, NULL, 'k' },   { "cleanup", no_argument, NULL, 'x' },
-		{ "help", no_argument, NULL, 'h' },    { "version", no_argument, NULL, 'V' },
+		{ "check", no_argument, NULL, 'k' },	    { "cleanup", no_argument, NULL, 'x' },
+		{ "help", no_argument, NULL, 'h' },	    { "version", no_argument, NULL, 'V' },
 		{ "config", required_argument, NULL, 'c' }, { 0 },
 	};
 	const char *conf = CONF_DEFAULT, *run_dir = getenv("ROUTER_RUN_DIR");

@@ -2,11 +2,12 @@
 /*
  * The packet path, top to bottom:
  *
- *	parse -> route (a burst at a time) -> forward: TTL, MTU, neighbour -> link header -> out[port]
+ *	parse -> route (a burst at a time) -> forward: TTL, MTU, neighbour -> link header ->
+ *out[port]
  *
- * The common packet (no options, known neighbour, fits the MTU) is finished in three short loops over the burst;
- * everything else takes forward(), which asks the questions in the order Linux does: route, TTL, scope, MTU,
- * neighbour. Errors about a packet are built before it is changed.
+ * The common packet (no options, known neighbour, fits the MTU) is finished in three short loops
+ *over the burst; everything else takes forward(), which asks the questions in the order Linux does:
+ *route, TTL, scope, MTU, neighbour. Errors about a packet are built before it is changed.
  */
 #include "router/pipeline.h"
 
@@ -38,7 +39,8 @@ static inline void step_ttl(struct pkt *p)
 	}
 }
 
-/* Put the link header in front and queue the frame; short ones are padded with zeros, not with old data. */
+/* Put the link header in front and queue the frame; short ones are padded with zeros, not with old
+ * data. */
 static inline void emit(struct dp *dp, struct pkt *p, const struct nh *n)
 {
 	uint8_t *frame = p->l3 - n->hlen;
@@ -87,8 +89,8 @@ static uint32_t mix_bytes(uint32_t h, const uint8_t *p, unsigned len)
 	return h;
 }
 
-/* The flow a packet belongs to, for ECMP: addresses, protocol, and ports unless it is a fragment (all
- * fragments of one datagram take one path). */
+/* The flow a packet belongs to, for ECMP: addresses, protocol, and ports unless it is a fragment
+ * (all fragments of one datagram take one path). */
 static uint32_t flow_hash(const struct dp *dp, struct pkt *p)
 {
 	uint32_t h = dp->cfg->hash_seed;
@@ -106,8 +108,8 @@ static uint32_t flow_hash(const struct dp *dp, struct pkt *p)
 	return h ^ h >> 13;
 }
 
-/* Route an error of ours. Its way out decides its source; an interface without a route back is as good as the
- * one the packet came by. */
+/* Route an error of ours. Its way out decides its source; an interface without a route back is as
+ * good as the one the packet came by. */
 static void send_own(struct dp *dp, struct pkt *p)
 {
 	const struct dp_iface *in = &dp->cfg->iface[p->iface];
@@ -119,8 +121,9 @@ static void send_own(struct dp *dp, struct pkt *p)
 	if (n && n->type == NH_GROUP)
 		n = nh_get(dp->cfg->nht, nh_group_member(n, flow_hash(dp, p)));
 	if (!icmp_source(dp, p,
-			 !link_local && n && (n->type == NH_ADJ || n->type == NH_GLEAN) ? n->iface
-											: p->iface)) {
+			 !link_local && n && (n->type == NH_ADJ || n->type == NH_GLEAN)
+				 ? n->iface
+				 : p->iface)) {
 		counter_add(&dp->count->generated, -1ull); /* never came to be */
 		return;
 	}
@@ -138,7 +141,8 @@ static void send_own(struct dp *dp, struct pkt *p)
 }
 
 /* Drop p for `why`, and tell its sender. */
-static void refuse(struct dp *dp, struct pkt *p, enum drop_reason why, enum icmp_error e, uint32_t info)
+static void refuse(struct dp *dp, struct pkt *p, enum drop_reason why, enum icmp_error e,
+		   uint32_t info)
 {
 	struct pkt err;
 	bool answer = icmp_error(dp, p, e, info, &err);
@@ -179,7 +183,8 @@ static bool beyond_scope(const struct pkt *p)
 {
 	const struct ip6_header *h = pkt_ip6(p);
 
-	return p->flags & PKT_IP6 && !(p->flags & PKT_OWN) && (link_local6(h->src) || link_local6(h->dst));
+	return p->flags & PKT_IP6 && !(p->flags & PKT_OWN) &&
+	       (link_local6(h->src) || link_local6(h->dst));
 }
 
 static struct addr destination(const struct pkt *p)
@@ -275,8 +280,9 @@ void pipeline_held(struct dp *dp)
 		hold_check(dp, held_send, held_fail);
 }
 
-/* A Linux sender behind a veth leaves the checksum of TCP and UDP unfinished: the field holds the folded pseudo
- * header sum. Finish it. A complete checksum that looks the same by chance is computed to itself. */
+/* A Linux sender behind a veth leaves the checksum of TCP and UDP unfinished: the field holds the
+ * folded pseudo header sum. Finish it. A complete checksum that looks the same by chance is
+ * computed to itself. */
 static void complete_checksum(struct dp *dp, struct pkt *p)
 {
 	uint16_t field, pseudo, csum, len, at;
@@ -302,7 +308,8 @@ static void complete_checksum(struct dp *dp, struct pkt *p)
 	dp_event(dp, EVENT_CSUM_COMPLETED);
 }
 
-/* ---- a burst ---------------------------------------------------------------------------------------- */
+/* ---- a burst
+ * ---------------------------------------------------------------------------------------- */
 
 struct batch {
 	unsigned n4, n6;
@@ -312,8 +319,8 @@ struct batch {
 	const struct in6_addr *dst6p[BURST];
 };
 
-static inline void parse_one(struct dp *dp, struct batch *b, const struct dp_iface *in, uint16_t index,
-			     uint8_t *frame, uint32_t len)
+static inline void parse_one(struct dp *dp, struct batch *b, const struct dp_iface *in,
+			     uint16_t index, uint8_t *frame, uint32_t len)
 {
 	struct pkt *p = &b->p4[b->n4];
 	uint16_t type;
@@ -346,7 +353,8 @@ four:
 	b->n4++;
 }
 
-/* Packets of one burst mostly came by one interface; where VLANs with other tables mix, ask for each. */
+/* Packets of one burst mostly came by one interface; where VLANs with other tables mix, ask for
+ * each. */
 static void route4(const struct dp *dp, struct batch *b)
 {
 	const struct dp_iface *iface = dp->cfg->iface;

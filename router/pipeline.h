@@ -5,7 +5,8 @@
 
 #include "router/net/dp.h"
 
-/* n <= BURST frames received on dp->rx_port: each ends in dp->out[], in the hold queue, or freed and counted. */
+/* n <= BURST frames received on dp->rx_port: each ends in dp->out[], in the hold queue, or freed
+ * and counted. */
 void pipeline_run(struct dp *dp, const struct dp_frame *frames, unsigned n);
 
 /* Packets that wait for a neighbour: send, keep or give up. Cheap when dp->nheld is 0. */

@@ -2,9 +2,10 @@
 /*
  * Opening and closing ports; see ports.h.
  *
- * Opening goes from the inside out, so that no packet is ever redirected to where nobody listens: sockets with
- * posted frames, workers that serve them, sockets in the XSKMAP, the program on the device. Closing goes the other way,
- * with a grace period in the middle; the frames the kernel still had stay in quarantine until it is surely done.
+ * Opening goes from the inside out, so that no packet is ever redirected to where nobody listens:
+ * sockets with posted frames, workers that serve them, sockets in the XSKMAP, the program on the
+ * device. Closing goes the other way, with a grace period in the middle; the frames the kernel
+ * still had stay in quarantine until it is surely done.
  */
 #include "router/ports.h"
 
@@ -24,19 +25,21 @@
 #include "router/lib/log.h"
 #include "router/router.h"
 
-#define RETRY_NS	NSEC_PER_SEC
-#define RETRY_BUSY_NS	(50 * NSEC_PER_MSEC)
-#define QUARANTINE_NS	(100 * NSEC_PER_MSEC) /* copy mode: close() has waited for the kernel already */
-#define QUARANTINE_ZC	(2 * NSEC_PER_SEC)    /* zero-copy: the device may still write */
-#define SPARE_QUEUES	2		      /* in the default memory size: for ports that come later */
-#define FRAMES_MIN	16384
+#define RETRY_NS      NSEC_PER_SEC
+#define RETRY_BUSY_NS (50 * NSEC_PER_MSEC)
+#define QUARANTINE_NS                                                                              \
+	(100 * NSEC_PER_MSEC)		 /* copy mode: close() has waited for the kernel already */
+#define QUARANTINE_ZC (2 * NSEC_PER_SEC) /* zero-copy: the device may still write */
+#define SPARE_QUEUES  2			 /* in the default memory size: for ports that come later */
+#define FRAMES_MIN    16384
 
 const char *const port_state_names[] = {
-	[PORT_FREE] = "free",	[PORT_ABSENT] = "absent",   [PORT_FAILED] = "failed",
+	[PORT_FREE] = "free", [PORT_ABSENT] = "absent",	  [PORT_FAILED] = "failed",
 	[PORT_OPEN] = "open", [PORT_CLOSING] = "closing",
 };
 
-/* ---- ethtool ---------------------------------------------------------------------------------------- */
+/* ---- ethtool
+ * ---------------------------------------------------------------------------------------- */
 
 static int ethtool(const char *netdev, void *cmd)
 {
@@ -90,7 +93,8 @@ static void offloads_restore(const char *netdev, uint32_t bad)
 	ethtool(netdev, &v);
 }
 
-/* ---- what workers serve ----------------------------------------------------------------------------- */
+/* ---- what workers serve
+ * ----------------------------------------------------------------------------- */
 
 static void epoll_follow(const struct router *r, const struct xsk_port *p, int op)
 {
@@ -144,7 +148,8 @@ static void publish_ports(struct router *r)
 		free((void *)old[w]);
 }
 
-/* ---- open ------------------------------------------------------------------------------------------- */
+/* ---- open
+ * ------------------------------------------------------------------------------------------- */
 
 static const struct conf_iface *conf_of(const struct conf *c, const char *name)
 {
@@ -183,17 +188,18 @@ static enum xsk_want wanted_mode(const struct conf *c, const struct conf_iface *
 	return XSK_WANT_BEST;
 }
 
-/* Does a frame hold what may arrive? 256 bytes before the packet are the kernel's and ours, then the link
- * header with two tags. */
+/* Does a frame hold what may arrive? 256 bytes before the packet are the kernel's and ours, then
+ * the link header with two tags. */
 static int check_mtu(const struct router *r, struct port *p, const struct link *l)
 {
 	uint32_t room = (1u << r->mem->shift) - HEADROOM - ETH_HLEN - 2 * VLAN_HLEN;
 
 	if (l->l.mtu <= room)
 		return 0;
-	snprintf(p->why, sizeof(p->why), "MTU %u does not fit a frame of %u bytes (at most %u): %s", l->l.mtu,
-		 1u << r->mem->shift, room,
-		 r->mem->shift == 11 ? "set router.memory.frame-size: 4096, or a smaller mtu" : "set a smaller mtu");
+	snprintf(p->why, sizeof(p->why), "MTU %u does not fit a frame of %u bytes (at most %u): %s",
+		 l->l.mtu, 1u << r->mem->shift, room,
+		 r->mem->shift == 11 ? "set router.memory.frame-size: 4096, or a smaller mtu"
+				     : "set a smaller mtu");
 	return -EMSGSIZE;
 }
 
@@ -202,7 +208,8 @@ static int port_attach(struct router *r, struct port *p, const struct link *l)
 	struct steer_port_config sc = { .ifindex = p->ifindex,
 					.name = p->netdev,
 					.queues = p->queues,
-					.generic = wanted_mode(r->conf, &p->conf) == XSK_WANT_GENERIC,
+					.generic =
+						wanted_mode(r->conf, &p->conf) == XSK_WANT_GENERIC,
 					.replace = r->conf->xdp.replace };
 	int err;
 
@@ -224,9 +231,9 @@ static void log_open(const struct port *p)
 {
 	const struct xsk_queue *q = p->xsk->queue[0];
 
-	log_notice("%s: port %s open: %u queue%s, %s mode%s%s%s", p->conf.name, p->netdev, p->queues,
-		   p->queues == 1 ? "" : "s", xsk_mode_names[q->mode], q->why[0] ? " (" : "", q->why,
-		   q->why[0] ? ")" : "");
+	log_notice("%s: port %s open: %u queue%s, %s mode%s%s%s", p->conf.name, p->netdev,
+		   p->queues, p->queues == 1 ? "" : "s", xsk_mode_names[q->mode],
+		   q->why[0] ? " (" : "", q->why, q->why[0] ? ")" : "");
 }
 
 static int port_open_sockets(struct router *r, struct port *p)
@@ -300,9 +307,11 @@ fail:
 	port_fail(p, err, now);
 }
 
-/* ---- close ------------------------------------------------------------------------------------------ */
+/* ---- close
+ * ------------------------------------------------------------------------------------------ */
 
-/* Every descriptor of the port that the kernel had not taken was counted as sent: take that back. */
+/* Every descriptor of the port that the kernel had not taken was counted as sent: take that back.
+ */
 static void account_unsent(struct router *r, const struct xsk_port *x)
 {
 	for (unsigned q = 0; q < x->nqueues; q++)
@@ -331,7 +340,8 @@ static void port_close(struct router *r, struct port *p, bool gone, uint64_t now
 	p->old_features = 0;
 	r->quarantined += xsk_port_outstanding(p->xsk);
 	p->at = now + (zc && !gone ? QUARANTINE_ZC : QUARANTINE_NS);
-	log_notice("%s: port %s closed%s", p->conf.name, p->netdev, gone ? ": the device has gone" : "");
+	log_notice("%s: port %s closed%s", p->conf.name, p->netdev,
+		   gone ? ": the device has gone" : "");
 }
 
 static void port_quarantine_end(struct router *r, struct port *p)
@@ -344,12 +354,14 @@ static void port_quarantine_end(struct router *r, struct port *p)
 	p->state = p->wanted ? PORT_ABSENT : PORT_FREE;
 }
 
-/* ---- following --------------------------------------------------------------------------------------- */
+/* ---- following
+ * --------------------------------------------------------------------------------------- */
 
 struct port *port_of_link(struct router *r, int ifindex)
 {
 	for (unsigned i = 0; i < PORTS_MAX; i++)
-		if (r->ports[i].state != PORT_FREE && r->ports[i].ifindex == ifindex && r->ports[i].xsk)
+		if (r->ports[i].state != PORT_FREE && r->ports[i].ifindex == ifindex &&
+		    r->ports[i].xsk)
 			return &r->ports[i];
 	return NULL;
 }
@@ -418,12 +430,14 @@ void ports_follow(struct router *r)
 
 		if (p->state == PORT_CLOSING && now >= p->at)
 			port_quarantine_end(r, p);
-		l = p->state == PORT_ABSENT || p->state == PORT_FAILED ? find_link(r, &p->conf) : NULL;
+		l = p->state == PORT_ABSENT || p->state == PORT_FAILED ? find_link(r, &p->conf)
+								       : NULL;
 		if (p->state == PORT_FAILED && !l)
 			p->state = PORT_ABSENT;
 		if (l && !is_vlan(l) && (p->state == PORT_ABSENT || now >= p->at))
 			port_open(r, p, l, now);
-		if ((p->state == PORT_CLOSING || p->state == PORT_FAILED) && (!next || p->at < next))
+		if ((p->state == PORT_CLOSING || p->state == PORT_FAILED) &&
+		    (!next || p->at < next))
 			next = p->at;
 	}
 	loop_timer_set(r->ports_timer, next);
@@ -461,7 +475,8 @@ void ports_close_all(struct router *r)
 	}
 }
 
-/* ---- sizes ------------------------------------------------------------------------------------------ */
+/* ---- sizes
+ * ------------------------------------------------------------------------------------------ */
 
 uint32_t ports_frames(const struct router *r, const struct conf *c)
 {

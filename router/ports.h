@@ -3,7 +3,8 @@
  * Ports: the netdevs the configuration names, as they appear, change and vanish.
  *
  *	absent -> open -> (closing: frames in quarantine) -> absent ...
- *	       -> failed: the reason is shown, and it is tried again when the link changes or a second later
+ *	       -> failed: the reason is shown, and it is tried again when the link changes or a
+ *second later
  *
  * [control]
  */
@@ -37,7 +38,8 @@ struct port {
 	char why[XSK_PORT_WHY];
 };
 
-/* Make the ports follow r->conf and the links: opens, closes, retries. Cheap when nothing has changed. */
+/* Make the ports follow r->conf and the links: opens, closes, retries. Cheap when nothing has
+ * changed. */
 void ports_follow(struct router *r);
 void ports_link_changed(struct router *r, struct link *l, bool gone);
 /* Before the daemon ends: all of them, and what is attached. */

@@ -19,7 +19,7 @@ struct router {
 	bool running;	     /* configuration applied, ports tried */
 
 	struct loop *loop;
-	struct conf *conf; /* as applied */
+	struct conf *conf;	    /* as applied */
 	uint64_t revision, refused; /* configurations applied, and refused */
 
 	struct netlink *nl;
@@ -45,8 +45,8 @@ struct router {
 	struct loop_fd *signals;
 };
 
-/* Load the configuration file again and apply it, telling systemd. 0, or the error with `text` saying why; text also
- * has warnings. */
+/* Load the configuration file again and apply it, telling systemd. 0, or the error with `text`
+ * saying why; text also has warnings. */
 int router_reload(struct router *r, char *text, size_t size);
 
 #endif

@@ -48,9 +48,9 @@ int state_create(struct state **out)
 	s->slots_used = 1; /* 0 is "no route" */
 	if (getrandom(&s->hash_seed, sizeof(s->hash_seed), 0) < 0)
 		s->hash_seed = 1;
-	if (s->nht.slot == MAP_FAILED || s->free_slots == MAP_FAILED || !s->pool[0] || !s->pool[1] ||
-	    table_init(&s->adjs) || table_init(&s->paths) || table_init(&s->routes) ||
-	    table_init(&s->objects))
+	if (s->nht.slot == MAP_FAILED || s->free_slots == MAP_FAILED || !s->pool[0] ||
+	    !s->pool[1] || table_init(&s->adjs) || table_init(&s->paths) ||
+	    table_init(&s->routes) || table_init(&s->objects))
 		return -ENOMEM; /* the process ends */
 	s->neigh = calloc(1, sizeof(*s->neigh) + 64 * sizeof(s->neigh->entry[0]));
 	if (!s->neigh)
@@ -63,7 +63,8 @@ int state_create(struct state **out)
 	return s->config ? 0 : -ENOMEM;
 }
 
-/* ---- interfaces ------------------------------------------------------------------------------------- */
+/* ---- interfaces
+ * ------------------------------------------------------------------------------------- */
 
 static uint16_t iface_slot(const struct state *s)
 {
@@ -126,7 +127,8 @@ static void fill_iface(struct state *s, struct dp_iface *f, const struct link *l
 	}
 	f->mtu = (uint16_t)(l->l.mtu > UINT16_MAX ? UINT16_MAX : l->l.mtu);
 	memcpy(f->mac, l->l.mac, sizeof(f->mac));
-	f->up = (l->l.flags & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING) && f->port != IFACE_NONE;
+	f->up = (l->l.flags & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING) &&
+		f->port != IFACE_NONE;
 	f->virtual = dev && (!strcmp(dev->l.kind, "veth") || !strcmp(dev->l.kind, "tun"));
 	f->fib4 = state_fib(s, table, AF_INET, true);
 	f->fib6 = state_fib(s, table, AF_INET6, true);
@@ -204,7 +206,8 @@ static void iface_follow(struct state *s, struct link *l)
 	g = s->glean[l->iface] ? glean(&s->config->iface[l->iface], l->iface) : NULL;
 	if (g)
 		slot_store(s, s->glean[l->iface], g);
-	for (struct table_node *n = table_walk(&s->adjs, &b, NULL); n; n = table_walk(&s->adjs, &b, n)) {
+	for (struct table_node *n = table_walk(&s->adjs, &b, NULL); n;
+	     n = table_walk(&s->adjs, &b, n)) {
 		struct adj *a = table_entry(n, struct adj, node);
 
 		if (a->iface == l->iface)
@@ -244,7 +247,8 @@ void state_port(struct state *s, struct link *l, uint16_t port)
 			iface_update(s, v);
 }
 
-/* ---- what Linux says --------------------------------------------------------------------------------- */
+/* ---- what Linux says
+ * --------------------------------------------------------------------------------- */
 
 static void link_free(struct link *l)
 {
@@ -384,9 +388,11 @@ static void on_sync_begin(void *arg)
 	}
 	for (struct route *r = s->first; r; r = r->next_all)
 		r->seen = false;
-	for (struct table_node *n = table_walk(&s->objects, &b, NULL); n; n = table_walk(&s->objects, &b, n))
+	for (struct table_node *n = table_walk(&s->objects, &b, NULL); n;
+	     n = table_walk(&s->objects, &b, n))
 		table_entry(n, struct nexthop_object, node)->seen = false;
-	for (struct table_node *n = table_walk(&s->adjs, &b2, NULL); n; n = table_walk(&s->adjs, &b2, n))
+	for (struct table_node *n = table_walk(&s->adjs, &b2, NULL); n;
+	     n = table_walk(&s->adjs, &b2, n))
 		table_entry(n, struct adj, node)->seen = false;
 }
 
@@ -424,7 +430,9 @@ static void on_sync_end(void *arg)
 	}
 	for (struct table_node *n = table_walk(&s->adjs, &b2, NULL), *next; n; n = next) {
 		struct adj *a = table_entry(n, struct adj, node);
-		struct netlink_neigh gone = { .deleted = true, .ifindex = a->ifindex, .ip = a->addr };
+		struct netlink_neigh gone = { .deleted = true,
+					      .ifindex = a->ifindex,
+					      .ip = a->addr };
 
 		next = table_walk(&s->adjs, &b2, n);
 		if (!a->seen && a->kernel)
@@ -450,7 +458,8 @@ const struct netlink_ops state_netlink_ops = {
 	.batch_end = on_batch_end,
 };
 
-/* ---- publication -------------------------------------------------------------------------------------- */
+/* ---- publication
+ * -------------------------------------------------------------------------------------- */
 
 void state_publish(struct state *s)
 {
@@ -460,7 +469,8 @@ void state_publish(struct state *s)
 	if (s->ifaces_dirty && s->publish)
 		s->publish(s->arg, s->config);
 	s->ifaces_dirty = false;
-	if (!s->nretired && !s->nretired_slots && !fib_pool_retired(s->pool[0]) && !fib_pool_retired(s->pool[1]))
+	if (!s->nretired && !s->nretired_slots && !fib_pool_retired(s->pool[0]) &&
+	    !fib_pool_retired(s->pool[1]))
 		return;
 	synchronize_rcu();
 	for (size_t i = 0; i < s->nretired; i++)

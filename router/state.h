@@ -4,12 +4,12 @@
  *
  *	interfaces	a port, or a VLAN on one, with the addresses Linux gave it
  *	adjacencies	neighbours: one slot of the next hop table each
- *	paths		where routes lead: one slot each, shared by all routes with the same next hops, so that
- *			a link or a neighbour that changes is one store however many routes follow
- *	routes		Linux's routes of all tables (RIB), the best of each prefix in a FIB
+ *	paths		where routes lead: one slot each, shared by all routes with the same next
+ *hops, so that a link or a neighbour that changes is one store however many routes follow routes
+ *Linux's routes of all tables (RIB), the best of each prefix in a FIB
  *
- * Changes collect until state_publish(), which swaps what must be swapped, waits for a grace period if anything
- * was replaced, and frees it. [control]
+ * Changes collect until state_publish(), which swaps what must be swapped, waits for a grace period
+ *if anything was replaced, and frees it. [control]
  */
 #ifndef ROUTER_STATE_H
 #define ROUTER_STATE_H
@@ -21,7 +21,8 @@
 #define TABLE_MAIN  254
 #define TABLE_LOCAL 255
 
-/* ---- links ------------------------------------------------------------------------------------------ */
+/* ---- links
+ * ------------------------------------------------------------------------------------------ */
 
 struct link_addr {
 	struct link_addr *next;
@@ -38,7 +39,8 @@ struct link {
 	bool seen;	/* during a dump */
 };
 
-/* ---- adjacencies and paths -------------------------------------------------------------------------- */
+/* ---- adjacencies and paths
+ * -------------------------------------------------------------------------- */
 
 struct path;
 
@@ -55,7 +57,7 @@ struct adj {
 	bool kernel;  /* Linux has a neighbour entry */
 	bool managed; /* a gateway: Linux was asked to keep it fresh */
 	bool seen;
-	uint16_t nud; /* as Linux says, for show */
+	uint16_t nud;  /* as Linux says, for show */
 	uint32_t refs; /* path members */
 	uint64_t asked_at;
 };
@@ -80,7 +82,8 @@ struct nexthop_object {
 	bool seen;
 };
 
-/* ---- routes ----------------------------------------------------------------------------------------- */
+/* ---- routes
+ * ----------------------------------------------------------------------------------------- */
 
 struct route {
 	struct table_node node; /* by table and prefix */
@@ -89,7 +92,7 @@ struct route {
 	uint32_t table, metric;
 	uint32_t prefsrc; /* IPv4, network order */
 	struct path *path;
-	struct route *next;	 /* same table and prefix: by metric */
+	struct route *next;		   /* same table and prefix: by metric */
 	struct route *prev_all, *next_all; /* all, in order of arrival */
 	uint64_t serial;
 	bool seen;
@@ -165,7 +168,8 @@ unsigned state_local_addrs(const struct state *s, struct addr *out, unsigned max
 const struct route *state_route_for(const struct state *s, uint32_t table, const struct addr *a);
 struct fib *state_fib(struct state *s, uint32_t table, int family, bool create);
 
-/* ---- inside state*.c -------------------------------------------------------------------------------- */
+/* ---- inside state*.c
+ * -------------------------------------------------------------------------------- */
 void state_retire(struct state *s, void *p);
 uint32_t slot_alloc(struct state *s);
 void slot_release(struct state *s, uint32_t slot);

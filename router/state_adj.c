@@ -2,8 +2,9 @@
 /*
  * Next hop slots and adjacencies; see state.h.
  *
- * An adjacency lives while Linux has a neighbour entry for it or a path leads over it. Its slot holds the link header
- * that workers copy; a change of MAC, interface or state puts a new struct nh there. [control]
+ * An adjacency lives while Linux has a neighbour entry for it or a path leads over it. Its slot
+ * holds the link header that workers copy; a change of MAC, interface or state puts a new struct nh
+ * there. [control]
  */
 #include "router/state.h"
 
@@ -70,7 +71,8 @@ void slot_store(struct state *s, uint32_t slot, struct nh *n)
 	state_retire(s, old);
 }
 
-/* ---- the hash workers look neighbours up in ---------------------------------------------------------- */
+/* ---- the hash workers look neighbours up in
+ * ---------------------------------------------------------- */
 
 static void neigh_insert(struct state *s, struct neigh_table *t, uint32_t slot)
 {
@@ -122,7 +124,8 @@ static void neigh_remove(struct state *s, uint32_t slot)
 			__atomic_store_n(&s->neigh->entry[i], NEIGH_GONE, __ATOMIC_RELEASE);
 }
 
-/* ---- adjacencies ------------------------------------------------------------------------------------ */
+/* ---- adjacencies
+ * ------------------------------------------------------------------------------------ */
 
 static uint32_t adj_hash(int ifindex, const struct addr *a)
 {
@@ -229,9 +232,10 @@ void adj_neigh(struct state *s, const struct netlink_neigh *n)
 	a->seen = true;
 	a->kernel = !n->deleted;
 	a->nud = n->deleted ? 0 : n->state;
-	state = n->deleted ? NH_UNRESOLVED
+	state = n->deleted			     ? NH_UNRESOLVED
 		: n->state & NUD_KNOWN && n->has_mac ? NH_RESOLVED
-		: n->state & NUD_FAILED ? NH_FAILED : NH_UNRESOLVED;
+		: n->state & NUD_FAILED		     ? NH_FAILED
+						     : NH_UNRESOLVED;
 	if (state == NH_FAILED)
 		a->failures++;
 	/* While Linux asks again for one that failed, packets to it need not wait in vain. */
@@ -270,7 +274,8 @@ void adj_iface_gone(struct state *s, uint16_t iface)
 	}
 }
 
-/* ---- asking Linux ----------------------------------------------------------------------------------- */
+/* ---- asking Linux
+ * ----------------------------------------------------------------------------------- */
 
 static void ask(struct state *s, struct adj *a, uint64_t now)
 {
@@ -294,14 +299,15 @@ void state_resolve(struct state *s, const struct dp_message *m)
 		netlink_neigh_use(s->nl, l->l.ifindex, &m->addr, false);
 }
 
-/* Gateways are kept fresh by Linux once asked; other neighbours when packets went to them: Linux does not see those
- * packets and would let the entry grow stale. */
+/* Gateways are kept fresh by Linux once asked; other neighbours when packets went to them: Linux
+ * does not see those packets and would let the entry grow stale. */
 void state_neighbours_upkeep(struct state *s)
 {
 	uint64_t now = clock_now();
 	uint32_t b = 0;
 
-	for (struct table_node *n = table_walk(&s->adjs, &b, NULL); n; n = table_walk(&s->adjs, &b, n)) {
+	for (struct table_node *n = table_walk(&s->adjs, &b, NULL); n;
+	     n = table_walk(&s->adjs, &b, n)) {
 		struct adj *a = table_entry(n, struct adj, node);
 		struct nh *h = s->nht.slot[a->slot];
 		bool used = h->used;

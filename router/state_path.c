@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Paths: where routes lead. All routes with the same next hops share one path and so one slot; a path over one
- * next hop holds a copy of its adjacency, one over several a group of slots. [control]
+ * Paths: where routes lead. All routes with the same next hops share one path and so one slot; a
+ * path over one next hop holds a copy of its adjacency, one over several a group of slots.
+ * [control]
  */
 #include "router/state.h"
 
@@ -48,7 +49,8 @@ static struct path *path_find(const struct state *s, uint32_t hash, const struct
 	return NULL;
 }
 
-/* ---- from hops to a slot's content -------------------------------------------------------------------- */
+/* ---- from hops to a slot's content
+ * -------------------------------------------------------------------- */
 
 static bool link_usable(const struct state *s, const struct link *l)
 {
@@ -112,7 +114,8 @@ static struct nh *nh_group(const struct state *s, const struct path *p)
 			total += p->hops[i].hop.weight;
 	if (!total)
 		return nh_single(s, p, &p->hops[0]);
-	buckets = total * BUCKETS_PER_WEIGHT < NH_BUCKETS ? (unsigned)total * BUCKETS_PER_WEIGHT : NH_BUCKETS;
+	buckets = total * BUCKETS_PER_WEIGHT < NH_BUCKETS ? (unsigned)total * BUCKETS_PER_WEIGHT
+							  : NH_BUCKETS;
 	n = calloc(1, sizeof(*n) + buckets * sizeof(n->bucket[0]));
 	if (!n)
 		return NULL;
@@ -154,7 +157,8 @@ void path_store(struct state *s, struct path *p)
 		slot_store(s, p->slot, n);
 }
 
-/* ---- life ------------------------------------------------------------------------------------------- */
+/* ---- life
+ * ------------------------------------------------------------------------------------------- */
 
 static void hold_adj(struct state *s, struct path_hop *h)
 {
@@ -185,10 +189,12 @@ static void drop_adj(struct state *s, struct path_hop *h)
 }
 
 /* The hops a nexthop object stands for now: its own, or those of its members. */
-static unsigned object_hops(const struct state *s, uint32_t id, struct netlink_hop *out, unsigned max)
+static unsigned object_hops(const struct state *s, uint32_t id, struct netlink_hop *out,
+			    unsigned max)
 {
 	struct table_node *n = table_find(&s->objects, id);
-	const struct netlink_nexthop *o = n ? &table_entry(n, struct nexthop_object, node)->n : NULL;
+	const struct netlink_nexthop *o =
+		n ? &table_entry(n, struct nexthop_object, node)->n : NULL;
 	unsigned count = 0;
 
 	if (!o || o->blackhole || o->fdb)
@@ -200,7 +206,8 @@ static unsigned object_hops(const struct state *s, uint32_t id, struct netlink_h
 	}
 	for (unsigned i = 0; i < o->nmembers && count < max; i++) {
 		struct table_node *m = table_find(&s->objects, o->members[i].id);
-		const struct netlink_nexthop *one = m ? &table_entry(m, struct nexthop_object, node)->n : NULL;
+		const struct netlink_nexthop *one =
+			m ? &table_entry(m, struct nexthop_object, node)->n : NULL;
 
 		if (!one || one->nmembers || one->blackhole) /* groups do not nest */
 			continue;
@@ -265,13 +272,15 @@ void path_put(struct state *s, struct path *p)
 	free(p);
 }
 
-/* ---- what changed under a path ------------------------------------------------------------------------ */
+/* ---- what changed under a path
+ * ------------------------------------------------------------------------ */
 
 void paths_follow_iface(struct state *s, int ifindex)
 {
 	uint32_t b = 0;
 
-	for (struct table_node *n = table_walk(&s->paths, &b, NULL); n; n = table_walk(&s->paths, &b, n)) {
+	for (struct table_node *n = table_walk(&s->paths, &b, NULL); n;
+	     n = table_walk(&s->paths, &b, n)) {
 		struct path *p = table_entry(n, struct path, node);
 		bool concerned = false;
 
@@ -293,7 +302,8 @@ void paths_follow_adj(struct state *s, const struct adj *a)
 
 	if (!a->refs)
 		return;
-	for (struct table_node *n = table_walk(&s->paths, &b, NULL); n; n = table_walk(&s->paths, &b, n)) {
+	for (struct table_node *n = table_walk(&s->paths, &b, NULL); n;
+	     n = table_walk(&s->paths, &b, n)) {
 		struct path *p = table_entry(n, struct path, node);
 
 		for (unsigned i = 0; i < p->nhops; i++) {
@@ -312,7 +322,8 @@ void paths_follow_object(struct state *s, uint32_t nhid)
 	uint32_t b = 0;
 
 	(void)nhid; /* members may be shared by many groups: ask all, objects are few */
-	for (struct table_node *n = table_walk(&s->paths, &b, NULL); n; n = table_walk(&s->paths, &b, n)) {
+	for (struct table_node *n = table_walk(&s->paths, &b, NULL); n;
+	     n = table_walk(&s->paths, &b, n)) {
 		struct path *p = table_entry(n, struct path, node);
 		struct path_hop old[NETLINK_HOPS_MAX];
 		unsigned nold = p->nhops;

@@ -2,10 +2,10 @@
 /*
  * Linux's routes and the FIBs made of them; see state.h.
  *
- * Linux is not symmetric in what it tells. IPv4: a route is one message with all its next hops, a replace names the
- * one it replaces by metric and TOS, and routes that go because a link or a source address went are not
- * announced. IPv6: next hops of one metric are siblings; a new one is announced with all of them, a deleted one
- * alone. This file is where that is made even. [control]
+ * Linux is not symmetric in what it tells. IPv4: a route is one message with all its next hops, a
+ * replace names the one it replaces by metric and TOS, and routes that go because a link or a
+ * source address went are not announced. IPv6: next hops of one metric are siblings; a new one is
+ * announced with all of them, a deleted one alone. This file is where that is made even. [control]
  */
 #include "router/state.h"
 
@@ -18,7 +18,8 @@
 #include "router/lib/log.h"
 
 #define TABLE_DEFAULT 253
-#define RETIRED_MAX   (4u << 20) /* bytes of a FIB that may wait for a grace period during a long dump */
+#define RETIRED_MAX                                                                                \
+	(4u << 20) /* bytes of a FIB that may wait for a grace period during a long dump */
 
 static uint32_t route_hash(uint32_t table, const struct prefix *p)
 {
@@ -38,9 +39,11 @@ static struct route *route_head(const struct state *s, uint32_t table, const str
 	return NULL;
 }
 
-/* ---- the FIBs that a table feeds ---------------------------------------------------------------------- */
+/* ---- the FIBs that a table feeds
+ * ---------------------------------------------------------------------- */
 
-/* A lookup asks local, main, default, in this order; a VRF only its own table. Each is folded into one FIB. */
+/* A lookup asks local, main, default, in this order; a VRF only its own table. Each is folded into
+ * one FIB. */
 static unsigned feeders(uint32_t table, uint32_t out[3])
 {
 	if (table == TABLE_MAIN) {
@@ -82,8 +85,8 @@ static void fib_refresh_one(struct state *s, struct fib_table *t, const struct p
 	}
 	if (err == -ENOSPC && !s->fib_full) {
 		s->fib_full = true;
-		log_err("table %u: the FIB is full at %zu routes; further routes are not used", t->table,
-			fib_count(t->fib));
+		log_err("table %u: the FIB is full at %zu routes; further routes are not used",
+			t->table, fib_count(t->fib));
 	}
 }
 
@@ -127,7 +130,8 @@ struct fib *state_fib(struct state *s, uint32_t table, int family, bool create)
 	return t->fib;
 }
 
-/* ---- routes in and out -------------------------------------------------------------------------------- */
+/* ---- routes in and out
+ * -------------------------------------------------------------------------------- */
 
 static void list_add(struct state *s, struct route *r)
 {
@@ -263,7 +267,8 @@ static struct route *route_match(const struct state *s, const struct netlink_rou
 }
 
 /* IPv6: take the hops named in n out of r. True: none is left. */
-static bool hops_minus(const struct route *r, const struct netlink_route *n, struct netlink_route *left)
+static bool hops_minus(const struct route *r, const struct netlink_route *n,
+		       struct netlink_route *left)
 {
 	const struct path *p = r->path;
 
@@ -333,9 +338,11 @@ void route_event(struct state *s, const struct netlink_route *n)
 		route_insert(s, n, path);
 }
 
-/* ---- what Linux does without a word ------------------------------------------------------------------- */
+/* ---- what Linux does without a word
+ * ------------------------------------------------------------------- */
 
-static void remove_if(struct state *s, bool (*gone)(const struct route *r, uint32_t key), uint32_t key)
+static void remove_if(struct state *s, bool (*gone)(const struct route *r, uint32_t key),
+		      uint32_t key)
 {
 	for (struct route *r = s->first, *next; r; r = next) {
 		next = r->next_all;

@@ -2,10 +2,11 @@
 /*
  * The worker's loop; see worker.h.
  *
- * Every turn: for each queue a burst through the pipeline, what it sent handed over at the end of each burst, then
- * one kick a port with packets under way, then free frames posted again. Nothing here waits: a full send ring is
- * a counted drop. Only when nothing moved, nothing is under way and nothing came for a while does the worker
- * sleep in epoll (adaptive mode), RCU-offline so that control never waits for it.
+ * Every turn: for each queue a burst through the pipeline, what it sent handed over at the end of
+ * each burst, then one kick a port with packets under way, then free frames posted again. Nothing
+ * here waits: a full send ring is a counted drop. Only when nothing moved, nothing is under way and
+ * nothing came for a while does the worker sleep in epoll (adaptive mode), RCU-offline so that
+ * control never waits for it.
  */
 #include "router/worker.h"
 
@@ -28,8 +29,8 @@
 #define HELD_SLEEP_MS 10
 #define SPIN_NS	      (50 * NSEC_PER_USEC) /* awake this long after the last packet */
 
-/* Depth of the fill ring follows the rate: frames posted absorb a stall, but more of them than the cache holds
- * cost speed. Above BUSY_PPS keep few, below half of it as many as the ring takes. */
+/* Depth of the fill ring follows the rate: frames posted absorb a stall, but more of them than the
+ * cache holds cost speed. Above BUSY_PPS keep few, below half of it as many as the ring takes. */
 #define RATE_PERIOD NSEC_PER_SEC / 20
 #define BUSY_PPS    400000
 #define BUSY_DEPTH  1024
@@ -269,13 +270,15 @@ int worker_create(struct xsk_mem *mem, unsigned index, unsigned nworkers, int cp
 	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	ev.data.fd = w->wake_fd;
-	if (w->wake_fd < 0 || w->epoll_fd < 0 || spsc_init(&w->messages, MESSAGES, sizeof(struct dp_message)) ||
+	if (w->wake_fd < 0 || w->epoll_fd < 0 ||
+	    spsc_init(&w->messages, MESSAGES, sizeof(struct dp_message)) ||
 	    epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, w->wake_fd, &ev)) {
 		worker_destroy(w);
 		return -errno;
 	}
 	frame_cache_init(&w->cache, mem);
-	icmp_limits_init(&w->icmp, ICMP_PER_SEC / nworkers, burst ? burst : 1, (uint32_t)clock_now() + index);
+	icmp_limits_init(&w->icmp, ICMP_PER_SEC / nworkers, burst ? burst : 1,
+			 (uint32_t)clock_now() + index);
 	w->dp = (struct dp){ .base = mem->base,
 			     .frame_shift = mem->shift,
 			     .count = &w->count,
@@ -301,7 +304,8 @@ void worker_wake(struct worker *w)
 {
 	uint64_t one = 1;
 
-	if (__atomic_load_n(&w->asleep, __ATOMIC_SEQ_CST) && write(w->wake_fd, &one, sizeof(one)) < 0) {
+	if (__atomic_load_n(&w->asleep, __ATOMIC_SEQ_CST) &&
+	    write(w->wake_fd, &one, sizeof(one)) < 0) {
 		/* already rung */
 	}
 }

@@ -2,9 +2,10 @@
 /*
  * One thread a core: receive, pipeline, send, quiescent report.
  *
- * Worker w serves queue w of every port (and w + W, w + 2W ... where a port has more queues than there are
- * workers). What it serves and how packets are judged are two pointers that control replaces under RCU (QSBR): a
- * worker reads them once a loop and reports a quiescent state at the end of it; asleep, it is offline.
+ * Worker w serves queue w of every port (and w + W, w + 2W ... where a port has more queues than
+ * there are workers). What it serves and how packets are judged are two pointers that control
+ * replaces under RCU (QSBR): a worker reads them once a loop and reports a quiescent state at the
+ * end of it; asleep, it is offline.
  */
 #ifndef ROUTER_WORKER_H
 #define ROUTER_WORKER_H
@@ -33,7 +34,7 @@ struct worker_ports {
 
 struct worker {
 	unsigned index;
-	int cpu; /* pinned to; -1: anywhere */
+	int cpu;   /* pinned to; -1: anywhere */
 	bool busy; /* never sleeps */
 	pthread_t thread;
 	bool started;
@@ -70,7 +71,8 @@ void worker_stop(struct worker *w); /* joins */
 void worker_destroy(struct worker *w);
 void worker_wake(struct worker *w); /* [control] if asleep */
 
-/* One turn: what the thread does for ever; tests and benchmarks call it themselves. Returns packets received. */
+/* One turn: what the thread does for ever; tests and benchmarks call it themselves. Returns packets
+ * received. */
 unsigned worker_turn(struct worker *w, uint64_t now);
 
 #endif

@@ -2,9 +2,10 @@
 /*
  * The packet memory: one memfd for the whole process, cut into frames, and who owns each frame.
  *
- * A frame is either ours (free in a cache or the depot, or held by packet code) or with a queue (posted for
- * receive, or handed over for sending). Every change of owner is one store in owner[], so that the frames of
- * a queue that vanished can be found again, and free + held + posted + sent == frames is provable.
+ * A frame is either ours (free in a cache or the depot, or held by packet code) or with a queue
+ * (posted for receive, or handed over for sending). Every change of owner is one store in owner[],
+ * so that the frames of a queue that vanished can be found again, and free + held + posted + sent
+ * == frames is provable.
  */
 #ifndef XSK_MEM_H
 #define XSK_MEM_H
@@ -18,8 +19,8 @@
 enum xsk_hugepages { XSK_HUGEPAGES_PREFER, XSK_HUGEPAGES_REQUIRE, XSK_HUGEPAGES_OFF };
 
 /* owner[] values; a queue with slot s owns posted frames as 2 + 2s, sent ones as 3 + 2s. */
-#define FRAME_FREE 0
-#define FRAME_HELD 1
+#define FRAME_FREE	   0
+#define FRAME_HELD	   1
 #define FRAME_POSTED(slot) ((uint16_t)(2 + 2 * (slot)))
 #define FRAME_SENT(slot)   ((uint16_t)(3 + 2 * (slot)))
 
@@ -37,8 +38,8 @@ struct xsk_mem {
 	uint32_t *depot;
 };
 
-/* frame_size: 2048 or 4096. 0 or -errno: -ENOMEM names in errno's sense that so much memory, or so many huge
- * pages, are not there. [control] */
+/* frame_size: 2048 or 4096. 0 or -errno: -ENOMEM names in errno's sense that so much memory, or so
+ * many huge pages, are not there. [control] */
 int xsk_mem_create(uint32_t frames, uint32_t frame_size, enum xsk_hugepages huge,
 		   struct xsk_mem **out);
 void xsk_mem_destroy(struct xsk_mem *m);
@@ -52,7 +53,8 @@ static inline uint64_t xsk_mem_addr(const struct xsk_mem *m, uint32_t frame)
 	return (uint64_t)frame << m->shift;
 }
 
-/* The one place where a frame changes hands. Checked in sanitizer and debug builds. [owner's thread] */
+/* The one place where a frame changes hands. Checked in sanitizer and debug builds. [owner's
+ * thread] */
 static inline void frame_pass(struct xsk_mem *m, uint32_t frame, uint16_t from, uint16_t to)
 {
 #ifdef FRAME_CHECK
@@ -63,7 +65,8 @@ static inline void frame_pass(struct xsk_mem *m, uint32_t frame, uint16_t from, 
 	m->owner[frame] = to;
 }
 
-/* One thread's stack of free frames; trades slabs with the depot, so the lock is taken once per slab. */
+/* One thread's stack of free frames; trades slabs with the depot, so the lock is taken once per
+ * slab. */
 #define FRAME_CACHE 1024
 #define FRAME_SLAB  512
 struct frame_cache {
@@ -99,7 +102,8 @@ static inline void frame_free(struct frame_cache *c, uint32_t frame)
 	frame_put(c, frame, FRAME_HELD);
 }
 
-/* Frames of a queue that is gone for good go back to the depot: all with this owner. Number found. */
+/* Frames of a queue that is gone for good go back to the depot: all with this owner. Number found.
+ */
 uint32_t xsk_mem_reclaim(struct xsk_mem *m, uint16_t owner);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The wire side of a memory port: plays the kernel on the four rings. Headroom is as the kernel leaves it. */
+/* The wire side of a memory port: plays the kernel on the four rings. Headroom is as the kernel
+ * leaves it. */
 #include "xsk/port.h"
 
 #include <linux/bpf.h>
@@ -29,13 +30,15 @@ unsigned xsk_memwire_take(struct xsk_memwire *w, uint8_t **data, unsigned n)
 	if (n > q->rx.size - used)
 		n = q->rx.size - used;
 	for (unsigned i = 0; i < n; i++)
-		data[i] = q->mem->base + *xsk_ring_prod__fill_addr(&q->fill, w->fill_at + i) + HEADROOM;
+		data[i] = q->mem->base + *xsk_ring_prod__fill_addr(&q->fill, w->fill_at + i) +
+			  HEADROOM;
 	w->fill_at += n;
 	__atomic_store_n(q->fill.consumer, w->fill_at, __ATOMIC_RELEASE);
 	return n;
 }
 
-void xsk_memwire_deliver(struct xsk_memwire *w, uint8_t *const *data, const uint32_t *len, unsigned n)
+void xsk_memwire_deliver(struct xsk_memwire *w, uint8_t *const *data, const uint32_t *len,
+			 unsigned n)
 {
 	struct xsk_queue *q = w->q;
 

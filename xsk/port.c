@@ -2,13 +2,14 @@
 /*
  * Sockets of a port.
  *
- * The mode ladder per queue: zero-copy, else copy; each bind names its mode, since a bind without one falls
- * back silently. The feature bit of a driver may lie, so the bind itself is the question, XDP_OPTIONS the
- * answer, and the reason for not being better is kept in queue->why. Generic mode is a property of the XDP
- * program's attachment: the socket is in copy mode then, and only the name differs.
+ * The mode ladder per queue: zero-copy, else copy; each bind names its mode, since a bind without
+ * one falls back silently. The feature bit of a driver may lie, so the bind itself is the question,
+ * XDP_OPTIONS the answer, and the reason for not being better is kept in queue->why. Generic mode
+ * is a property of the XDP program's attachment: the socket is in copy mode then, and only the name
+ * differs.
  *
- * Order: socket, UMEM over the whole memory, ring sizes, mmap, fill posted, bind. Some drivers drop or leak
- * when they find an empty fill ring at bind.
+ * Order: socket, UMEM over the whole memory, ring sizes, mmap, fill posted, bind. Some drivers drop
+ * or leak when they find an empty fill ring at bind.
  */
 #include "xsk/port.h"
 
@@ -49,8 +50,7 @@ static void slot_free(unsigned i)
 	slots[i / 64] &= ~(1ull << (i % 64));
 }
 
-static int why_not(char *why, int err, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+static int why_not(char *why, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 static int why_not(char *why, int err, const char *fmt, ...)
 {
 	va_list ap;
@@ -73,7 +73,8 @@ static int map_ring(struct xsk_queue *q, int i, off_t pgoff, size_t len, uint8_t
 	return 0;
 }
 
-static void ring_prod(struct xsk_ring_prod *r, uint8_t *at, const struct xdp_ring_offset *o, uint32_t n)
+static void ring_prod(struct xsk_ring_prod *r, uint8_t *at, const struct xdp_ring_offset *o,
+		      uint32_t n)
 {
 	*r = (struct xsk_ring_prod){ .mask = n - 1,
 				     .size = n,
@@ -85,7 +86,8 @@ static void ring_prod(struct xsk_ring_prod *r, uint8_t *at, const struct xdp_rin
 	r->cached_cons = *r->consumer + n;
 }
 
-static void ring_cons(struct xsk_ring_cons *r, uint8_t *at, const struct xdp_ring_offset *o, uint32_t n)
+static void ring_cons(struct xsk_ring_cons *r, uint8_t *at, const struct xdp_ring_offset *o,
+		      uint32_t n)
 {
 	*r = (struct xsk_ring_cons){ .mask = n - 1,
 				     .size = n,
@@ -175,11 +177,13 @@ static int bind_ladder(struct xsk_queue *q, const struct xsk_port_config *c, cha
 		if (!err)
 			goto bound;
 		if (err == -EBUSY || err == -ENETDOWN || err == -ENODEV)
-			return why_not(why, err, "%s queue %u: bind: %s", c->name, q->index, strerror(-err));
+			return why_not(why, err, "%s queue %u: bind: %s", c->name, q->index,
+				       strerror(-err));
 		snprintf(q->why, sizeof(q->why), "zero-copy bind: %s%s", strerror(-err),
 			 err == -EOPNOTSUPP ? " (the driver has none)" : "");
 		if (c->want == XSK_WANT_ZERO_COPY)
-			return why_not(why, err, "%s queue %u: %s; xdp.mode: zero-copy allows no other",
+			return why_not(why, err,
+				       "%s queue %u: %s; xdp.mode: zero-copy allows no other",
 				       c->name, q->index, q->why);
 	} else {
 		snprintf(q->why, sizeof(q->why), "xdp.mode asks for %s",
@@ -198,7 +202,8 @@ bound:
 	return 0;
 }
 
-/* At set-up the control thread plays the worker: takes frames from the depot straight into the ring. */
+/* At set-up the control thread plays the worker: takes frames from the depot straight into the
+ * ring. */
 static void post_first(struct xsk_queue *q)
 {
 	struct frame_cache *c = malloc(sizeof(*c));
@@ -234,7 +239,8 @@ static void queue_close(struct xsk_queue *q)
 	q->dead = true;
 }
 
-static struct xsk_queue *queue_create(struct xsk_mem *m, unsigned index, uint32_t depth, bool shared)
+static struct xsk_queue *queue_create(struct xsk_mem *m, unsigned index, uint32_t depth,
+				      bool shared)
 {
 	struct xsk_queue *q = aligned_alloc(64, sizeof(*q));
 	int slot = slot_alloc();
@@ -281,8 +287,8 @@ static int queue_open(struct xsk_queue *q, const struct xsk_port_config *c, char
 	post_first(q);
 	if (q->posted == 0)
 		return why_not(why, -ENOMEM,
-			       "%s queue %u: no free frame left of %u; raise memory.frames", c->name,
-			       q->index, q->mem->frames);
+			       "%s queue %u: no free frame left of %u; raise memory.frames",
+			       c->name, q->index, q->mem->frames);
 	err = bind_ladder(q, c, why);
 	if (!err)
 		tune_socket(q, c);
@@ -400,7 +406,8 @@ void xsk_port_stats(const struct xsk_port *p, struct xsk_port_stats *out)
 	}
 }
 
-/* ---- memory ports: the same rings in plain memory -------------------------------------------------- */
+/* ---- memory ports: the same rings in plain memory
+ * -------------------------------------------------- */
 
 struct mem_rings { /* indices on lines of their own, as in the kernel's layout */
 	uint32_t index[8][16];
@@ -433,10 +440,16 @@ int xsk_memport_open(struct xsk_mem *m, const char *name, unsigned queues, uint3
 		memset(r, 0, sizeof(*r));
 		ring = (uint8_t *)r + (sizeof(*r) + 63) / 64 * 64;
 		q->mode = XSK_MODE_MEMORY;
-		q->rx = (struct xsk_ring_cons){ 0, 0, n - 1, n, r->index[0], r->index[1], ring, &r->flags };
-		q->tx = (struct xsk_ring_prod){ 0, n, n - 1, n, r->index[2], r->index[3], ring + desc, &r->flags };
-		q->fill = (struct xsk_ring_prod){ 0, n, n - 1, n, r->index[4], r->index[5], ring + 2 * desc, &r->flags };
-		q->comp = (struct xsk_ring_cons){ 0, 0, n - 1, n, r->index[6], r->index[7], ring + 2 * desc + addr, &r->flags };
+		q->rx = (struct xsk_ring_cons){ 0,	     0,		  n - 1, n,
+						r->index[0], r->index[1], ring,	 &r->flags };
+		q->tx = (struct xsk_ring_prod){ 0,	     n,		  n - 1,       n,
+						r->index[2], r->index[3], ring + desc, &r->flags };
+		q->fill = (struct xsk_ring_prod){
+			0, n, n - 1, n, r->index[4], r->index[5], ring + 2 * desc, &r->flags
+		};
+		q->comp = (struct xsk_ring_cons){
+			0, 0, n - 1, n, r->index[6], r->index[7], ring + 2 * desc + addr, &r->flags
+		};
 		p->queue[p->nqueues++] = q;
 		post_first(q);
 	}

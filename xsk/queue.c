@@ -2,10 +2,11 @@
 /*
  * Ring operations with the ownership of every frame.
  *
- * The rules of sendto(2) on AF_XDP (kernel net/xdp/xsk.c) that xsk_queue_kick() lives by: it never sleeps;
- * EAGAIN means "budget used up, or no room: reap and ask again"; EBUSY means the device dropped the packet it
- * was at, which is completed all the same, and stopped there; ENETDOWN passes when the link comes back; ENXIO
- * does not pass. What is left in the send ring is nobody's business but ours.
+ * The rules of sendto(2) on AF_XDP (kernel net/xdp/xsk.c) that xsk_queue_kick() lives by: it never
+ * sleeps; EAGAIN means "budget used up, or no room: reap and ask again"; EBUSY means the device
+ * dropped the packet it was at, which is completed all the same, and stopped there; ENETDOWN passes
+ * when the link comes back; ENXIO does not pass. What is left in the send ring is nobody's business
+ * but ours.
  */
 #include "xsk/queue.h"
 
@@ -61,7 +62,8 @@ void xsk_queue_fill(struct xsk_queue *q, struct frame_cache *c)
 	}
 	xsk_ring_prod__submit(&q->fill, want);
 	__atomic_store_n(&q->posted, q->posted + want, __ATOMIC_RELAXED);
-	/* A zero-copy driver that ran dry sleeps until it is told; copy mode never sets the flag. */
+	/* A zero-copy driver that ran dry sleeps until it is told; copy mode never sets the flag.
+	 */
 	if (q->fd >= 0 && xsk_ring_prod__needs_wakeup(&q->fill))
 		recvfrom(q->fd, NULL, 0, MSG_DONTWAIT, NULL, NULL);
 }
@@ -143,17 +145,10 @@ static bool kick_once(struct xsk_queue *q, unsigned *refused)
 	if (sendto(q->fd, NULL, 0, MSG_DONTWAIT, NULL, 0) >= 0)
 		return __atomic_load_n(q->tx.consumer, __ATOMIC_ACQUIRE) != before;
 	switch (errno) {
-	case EBUSY:
-		++*refused;
-		return true;
-	case EAGAIN:
-		q->again++;
-		return __atomic_load_n(q->tx.consumer, __ATOMIC_ACQUIRE) != before;
-	case ENXIO:
-		q->dead = true;
-		return false;
-	default: /* ENETDOWN, ENOBUFS: try again in a later loop */
-		return false;
+	case EBUSY: ++*refused; return true;
+	case EAGAIN: q->again++; return __atomic_load_n(q->tx.consumer, __ATOMIC_ACQUIRE) != before;
+	case ENXIO: q->dead = true; return false;
+	default: /* ENETDOWN, ENOBUFS: try again in a later loop */ return false;
 	}
 }
 

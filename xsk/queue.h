@@ -2,9 +2,9 @@
 /*
  * One receive and send queue of one port: four rings over the packet memory.
  *
- * The kernel is at the other end of the rings (xsk/port.c opens the socket), or a test or benchmark is
- * (xsk/memport.c); this code cannot tell. One worker receives. Sending is by that worker too, or by
- * several under `lock` where a port has fewer queues than there are workers. [worker]
+ * The kernel is at the other end of the rings (xsk/port.c opens the socket), or a test or benchmark
+ * is (xsk/memport.c); this code cannot tell. One worker receives. Sending is by that worker too, or
+ * by several under `lock` where a port has fewer queues than there are workers. [worker]
  */
 #ifndef XSK_QUEUE_H
 #define XSK_QUEUE_H
@@ -24,25 +24,25 @@ struct xsk_queue {
 	struct xsk_ring_cons rx;
 	struct xsk_ring_prod fill;
 	struct xsk_mem *mem;
-	uint32_t depth;	   /* frames to keep posted; follows the packet rate */
-	uint64_t posted;   /* ever posted; posted - received are with the kernel now */
+	uint32_t depth;	 /* frames to keep posted; follows the packet rate */
+	uint64_t posted; /* ever posted; posted - received are with the kernel now */
 	uint64_t received;
-	uint64_t rated;	   /* received when the rate was last looked at */
+	uint64_t rated; /* received when the rate was last looked at */
 
 	/* send side: under lock when tx_shared */
 	struct xsk_ring_prod tx __attribute__((aligned(64)));
 	struct xsk_ring_cons comp;
 	pthread_spinlock_t lock;
 	bool tx_shared;
-	bool dead;	   /* ENXIO: the device has gone; nothing more is handed over */
-	uint64_t sent;	   /* ever handed over; sent - completed are with the kernel now */
+	bool dead;     /* ENXIO: the device has gone; nothing more is handed over */
+	uint64_t sent; /* ever handed over; sent - completed are with the kernel now */
 	uint64_t completed;
-	uint64_t refused;  /* the device dropped it: EBUSY from sendto (completed too) */
-	uint64_t unsent;   /* still in the send ring when the socket closed */
+	uint64_t refused;      /* the device dropped it: EBUSY from sendto (completed too) */
+	uint64_t unsent;       /* still in the send ring when the socket closed */
 	uint64_t kicks, again; /* sendto calls; those that said EAGAIN */
 
 	/* set up once */
-	int fd; /* -1: memory port */
+	int fd;		      /* -1: memory port */
 	uint16_t slot, index; /* of the owner table; queue number on the port */
 	enum xsk_mode mode;
 	char why[96]; /* why no better mode */
@@ -61,8 +61,8 @@ void xsk_queue_fill(struct xsk_queue *q, struct frame_cache *c);
 unsigned xsk_queue_tx(struct xsk_queue *q, const struct xdp_desc *d, unsigned n,
 		      struct frame_cache *c);
 
-/* Take back completed frames, and make the kernel send what is left in the ring: call it every loop while
- * xsk_queue_busy(). Returns how many packets the device refused (EBUSY) during the call. */
+/* Take back completed frames, and make the kernel send what is left in the ring: call it every loop
+ * while xsk_queue_busy(). Returns how many packets the device refused (EBUSY) during the call. */
 unsigned xsk_queue_kick(struct xsk_queue *q, struct frame_cache *c);
 
 static inline bool xsk_queue_busy(const struct xsk_queue *q)

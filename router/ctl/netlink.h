@@ -4,9 +4,9 @@
  * rtnetlink (libmnl), and the few requests we make of it.
  *
  * One socket subscribes to the groups, one dumps and one asks, so that an answer never waits behind
- * events or a dump. Messages are parsed into plain structs and given to struct netlink_ops in the order the
- * kernel sent them. When the event socket overran (ENOBUFS) everything is dumped again between
- * sync_begin and sync_end; what is not seen in between is gone from Linux. [control]
+ * events or a dump. Messages are parsed into plain structs and given to struct netlink_ops in the
+ * order the kernel sent them. When the event socket overran (ENOBUFS) everything is dumped again
+ * between sync_begin and sync_end; what is not seen in between is gone from Linux. [control]
  */
 #ifndef ROUTER_CTL_NETLINK_H
 #define ROUTER_CTL_NETLINK_H
@@ -30,22 +30,22 @@ struct netlink_link {
 	bool has_mac;
 	uint8_t mac[6];
 	uint32_t mtu;
-	uint32_t flags;	      /* IFF_UP, IFF_RUNNING, ... */
-	uint8_t operstate;    /* IF_OPER_* */
-	int link;	      /* IFLA_LINK: parent of a VLAN, peer of a veth; 0: none */
-	bool link_foreign;    /* the IFLA_LINK index is of another namespace */
-	int master;	      /* 0: none */
-	uint32_t vrf_table;   /* kind "vrf": its table; else 0 */
-	uint16_t vlan_id;     /* kind "vlan" */
-	uint16_t vlan_proto;  /* host order: 0x8100, 0x88a8 */
+	uint32_t flags;	     /* IFF_UP, IFF_RUNNING, ... */
+	uint8_t operstate;   /* IF_OPER_* */
+	int link;	     /* IFLA_LINK: parent of a VLAN, peer of a veth; 0: none */
+	bool link_foreign;   /* the IFLA_LINK index is of another namespace */
+	int master;	     /* 0: none */
+	uint32_t vrf_table;  /* kind "vrf": its table; else 0 */
+	uint16_t vlan_id;    /* kind "vlan" */
+	uint16_t vlan_proto; /* host order: 0x8100, 0x88a8 */
 	uint32_t rx_queues, tx_queues;
 };
 
 struct netlink_addr {
 	bool deleted;
 	int ifindex;
-	struct prefix local;  /* IFA_LOCAL (or IFA_ADDRESS) / prefix length, host bits kept */
-	struct addr peer;     /* family 0: none */
+	struct prefix local;   /* IFA_LOCAL (or IFA_ADDRESS) / prefix length, host bits kept */
+	struct addr peer;      /* family 0: none */
 	struct addr broadcast; /* family 0: none */
 	uint8_t scope;
 	uint32_t flags; /* IFA_F_* : tentative, deprecated, secondary ... */
@@ -53,11 +53,11 @@ struct netlink_addr {
 };
 
 struct netlink_hop {
-	int ifindex;	    /* 0: none */
-	struct addr via;    /* family 0: directly connected; may differ from the route's (RTA_VIA) */
-	uint32_t weight;    /* 1 .. 256 */
-	uint8_t flags;	    /* RTNH_F_DEAD, RTNH_F_LINKDOWN, RTNH_F_ONLINK */
-	bool encap;	    /* carries a lightweight tunnel we do not do */
+	int ifindex;	 /* 0: none */
+	struct addr via; /* family 0: directly connected; may differ from the route's (RTA_VIA) */
+	uint32_t weight; /* 1 .. 256 */
+	uint8_t flags;	 /* RTNH_F_DEAD, RTNH_F_LINKDOWN, RTNH_F_ONLINK */
+	bool encap;	 /* carries a lightweight tunnel we do not do */
 };
 
 #define NETLINK_HOPS_MAX 128
@@ -71,8 +71,8 @@ struct netlink_route {
 	uint8_t type;	  /* RTN_* */
 	uint8_t protocol; /* RTPROT_* */
 	uint8_t scope, tos;
-	uint32_t flags;	 /* RTM_F_* (RTM_F_CLONED is never reported) */
-	uint32_t nhid;	 /* nexthop object; hops may be empty then */
+	uint32_t flags; /* RTM_F_* (RTM_F_CLONED is never reported) */
+	uint32_t nhid;	/* nexthop object; hops may be empty then */
 	struct addr prefsrc;
 	uint32_t mtu; /* RTAX_MTU, 0: none */
 	unsigned nhops;
@@ -120,10 +120,11 @@ struct netlink_ops {
 struct netlink;
 
 /* Opens the sockets in the current network namespace, subscribes, and dumps everything once (link,
- * addr, nexthop, route, neigh, in that order) before it returns. 0 or -errno. Later events arrive through
- * the loop; overruns are counted and repaired by a dump that is read piecewise from the loop, so that a
- * million routes do not stop other control work for long. */
-int netlink_create(struct loop *loop, const struct netlink_ops *ops, void *arg, struct netlink **out);
+ * addr, nexthop, route, neigh, in that order) before it returns. 0 or -errno. Later events arrive
+ * through the loop; overruns are counted and repaired by a dump that is read piecewise from the
+ * loop, so that a million routes do not stop other control work for long. */
+int netlink_create(struct loop *loop, const struct netlink_ops *ops, void *arg,
+		   struct netlink **out);
 void netlink_destroy(struct netlink *nl);
 
 struct netlink_stats {
@@ -135,8 +136,8 @@ void netlink_stats(const struct netlink *nl, struct netlink_stats *out);
  * withdraws IPv4 routes without a word when a link goes down). Done from the loop, soon. */
 void netlink_resync(struct netlink *nl);
 
-/* Parsers, without a socket, for tests and the fuzzer. The message may be of any length and content;
- * true when it was one of ours and whole. Everything else: false, *out undefined. */
+/* Parsers, without a socket, for tests and the fuzzer. The message may be of any length and
+ * content; true when it was one of ours and whole. Everything else: false, *out undefined. */
 bool netlink_parse_link(const struct nlmsghdr *h, struct netlink_link *out);
 bool netlink_parse_addr(const struct nlmsghdr *h, struct netlink_addr *out);
 bool netlink_parse_route(const struct nlmsghdr *h, struct netlink_route *out);
@@ -150,20 +151,21 @@ void netlink_parse_buffer(const void *buf, size_t len, const struct netlink_ops 
  * A small one makes overruns, which is what tests want. */
 int netlink_rcvbuf(struct netlink *nl, int bytes);
 
-/* Requests: synchronous on the third socket (the kernel answers at once). 0 or -errno; on failure `why`
- * (if not NULL, 128 bytes) has the kernel's extended ack text or strerror. To add what is there and to
- * delete what is gone (or whose link is gone) succeeds. An added route replaces the one with the same
- * prefix, table, metric and TOS; deleting with protocol, type or hops given takes only a route that has
- * them. An IPv4 route without a gateway gets scope link unless r->scope says another, as ip(8) does. */
+/* Requests: synchronous on the third socket (the kernel answers at once). 0 or -errno; on failure
+ * `why` (if not NULL, 128 bytes) has the kernel's extended ack text or strerror. To add what is
+ * there and to delete what is gone (or whose link is gone) succeeds. An added route replaces the
+ * one with the same prefix, table, metric and TOS; deleting with protocol, type or hops given takes
+ * only a route that has them. An IPv4 route without a gateway gets scope link unless r->scope says
+ * another, as ip(8) does. */
 #define NETLINK_WHY 128
 int netlink_addr_set(struct netlink *nl, int ifindex, const struct prefix *p, bool add, char *why);
 int netlink_route_set(struct netlink *nl, const struct netlink_route *r, bool add, char *why);
 int netlink_link_mtu(struct netlink *nl, int ifindex, uint32_t mtu, char *why);
 int netlink_link_up(struct netlink *nl, int ifindex, char *why);
-int netlink_neigh_static(struct netlink *nl, int ifindex, const struct addr *ip, const uint8_t mac[6],
-			 bool add, char *why);
-/* Ask Linux to resolve or keep fresh: NTF_USE; with managed, NTF_EXT_MANAGED (5.16+), falling back to
- * NTF_USE for good when only that is taken. Not waited for: an event comes when the neighbour is
+int netlink_neigh_static(struct netlink *nl, int ifindex, const struct addr *ip,
+			 const uint8_t mac[6], bool add, char *why);
+/* Ask Linux to resolve or keep fresh: NTF_USE; with managed, NTF_EXT_MANAGED (5.16+), falling back
+ * to NTF_USE for good when only that is taken. Not waited for: an event comes when the neighbour is
  * resolved or has failed. Not for permanent neighbours: Linux would take their permanence away.
  * Unmanage keeps the entry. */
 int netlink_neigh_use(struct netlink *nl, int ifindex, const struct addr *ip, bool managed);

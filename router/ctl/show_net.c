@@ -11,7 +11,8 @@
 
 #define ROWS_A_CALL 64
 
-/* ---- interfaces --------------------------------------------------------------------------------------- */
+/* ---- interfaces
+ * --------------------------------------------------------------------------------------- */
 
 const struct column show_interfaces_columns[] = {
 	{ "name", "name", COL_TEXT, false, "in the configuration" },
@@ -106,7 +107,8 @@ static void port_row(struct router *r, unsigned i, struct command_ctx *c)
 	struct row *row = command_row(c);
 
 	row_text(row, "name", p->conf.name);
-	row_text(row, "state", p->state == PORT_OPEN && l ? link_state(l) : port_state_names[p->state]);
+	row_text(row, "state",
+		 p->state == PORT_OPEN && l ? link_state(l) : port_state_names[p->state]);
 	if (l)
 		link_columns(row, l);
 	if (p->state == PORT_OPEN) {
@@ -130,7 +132,8 @@ static void vlan_row(struct router *r, const struct link *l, struct command_ctx 
 	vlan_counters(r, row, l->iface);
 }
 
-int show_interfaces(struct router *r, const struct request *q, struct cursor *cur, struct command_ctx *c)
+int show_interfaces(struct router *r, const struct request *q, struct cursor *cur,
+		    struct command_ctx *c)
 {
 	(void)q;
 	(void)cur;
@@ -143,7 +146,8 @@ int show_interfaces(struct router *r, const struct request *q, struct cursor *cu
 	return COMMAND_DONE;
 }
 
-/* ---- routes ------------------------------------------------------------------------------------------- */
+/* ---- routes
+ * ------------------------------------------------------------------------------------------- */
 
 const struct column show_routes_columns[] = {
 	{ "dst", "destination", COL_TEXT, false, "prefix" },
@@ -158,22 +162,41 @@ const struct column show_routes_columns[] = {
 };
 
 static const char *const route_types[] = {
-	[RTN_UNSPEC] = "unspec",	 [RTN_UNICAST] = "unicast",	[RTN_LOCAL] = "local",
-	[RTN_BROADCAST] = "broadcast",	 [RTN_ANYCAST] = "anycast",	[RTN_MULTICAST] = "multicast",
-	[RTN_BLACKHOLE] = "blackhole",	 [RTN_UNREACHABLE] = "unreachable", [RTN_PROHIBIT] = "prohibit",
-	[RTN_THROW] = "throw",		 [RTN_NAT] = "nat",		[RTN_XRESOLVE] = "xresolve",
+	[RTN_UNSPEC] = "unspec",
+	[RTN_UNICAST] = "unicast",
+	[RTN_LOCAL] = "local",
+	[RTN_BROADCAST] = "broadcast",
+	[RTN_ANYCAST] = "anycast",
+	[RTN_MULTICAST] = "multicast",
+	[RTN_BLACKHOLE] = "blackhole",
+	[RTN_UNREACHABLE] = "unreachable",
+	[RTN_PROHIBIT] = "prohibit",
+	[RTN_THROW] = "throw",
+	[RTN_NAT] = "nat",
+	[RTN_XRESOLVE] = "xresolve",
 };
 
 static const struct {
 	uint8_t value;
 	const char *name;
 } protocols[] = {
-	{ RTPROT_REDIRECT, "redirect" }, { RTPROT_KERNEL, "kernel" }, { RTPROT_BOOT, "boot" },
-	{ RTPROT_STATIC, "static" },	 { RTPROT_RA, "ra" },	      { RTPROT_ZEBRA, "zebra" },
-	{ RTPROT_BIRD, "bird" },	 { RTPROT_DHCP, "dhcp" },     { RTPROT_KEEPALIVED, "keepalived" },
-	{ RTPROT_BABEL, "babel" },	 { RTPROT_BGP, "bgp" },	      { RTPROT_ISIS, "isis" },
-	{ RTPROT_OSPF, "ospf" },	 { RTPROT_RIP, "rip" },	      { RTPROT_EIGRP, "eigrp" },
-	{ 196, "static" /* FRR */ },	 { NETLINK_PROTO, "router" },
+	{ RTPROT_REDIRECT, "redirect" },
+	{ RTPROT_KERNEL, "kernel" },
+	{ RTPROT_BOOT, "boot" },
+	{ RTPROT_STATIC, "static" },
+	{ RTPROT_RA, "ra" },
+	{ RTPROT_ZEBRA, "zebra" },
+	{ RTPROT_BIRD, "bird" },
+	{ RTPROT_DHCP, "dhcp" },
+	{ RTPROT_KEEPALIVED, "keepalived" },
+	{ RTPROT_BABEL, "babel" },
+	{ RTPROT_BGP, "bgp" },
+	{ RTPROT_ISIS, "isis" },
+	{ RTPROT_OSPF, "ospf" },
+	{ RTPROT_RIP, "rip" },
+	{ RTPROT_EIGRP, "eigrp" },
+	{ 196, "static" /* FRR */ },
+	{ NETLINK_PROTO, "router" },
 };
 
 static void row_protocol(struct row *row, uint8_t p)
@@ -207,7 +230,9 @@ static const char *hop_state(const struct state *s, const struct path_hop *h)
 		return "connected";
 	if (!h->adj)
 		return "down";
-	return h->adj->state == NH_RESOLVED ? "reachable" : h->adj->state == NH_FAILED ? "failed" : "unresolved";
+	return h->adj->state == NH_RESOLVED ? "reachable"
+	       : h->adj->state == NH_FAILED ? "failed"
+					    : "unresolved";
 }
 
 static json_t *hops_json(const struct state *s, const struct path *p, char *text, size_t size)
@@ -230,8 +255,9 @@ static json_t *hops_json(const struct state *s, const struct path *p, char *text
 		json_object_set_new(one, "state", json_string(hop_state(s, h)));
 		json_array_append_new(all, one);
 		if (n < size)
-			n += (size_t)snprintf(text + n, size - n, "%s%s%s%sdev %s", n ? ", " : "", via[0] ? "via " : "",
-					      via, via[0] ? " " : "", l ? l->l.name : "?");
+			n += (size_t)snprintf(text + n, size - n, "%s%s%s%sdev %s", n ? ", " : "",
+					      via[0] ? "via " : "", via, via[0] ? " " : "",
+					      l ? l->l.name : "?");
 		if (p->nhops > 1 && n < size)
 			n += (size_t)snprintf(text + n, size - n, " weight %u", h->hop.weight);
 	}
@@ -254,7 +280,9 @@ static void route_row(const struct state *s, const struct route *r, struct comma
 	json_t *hops;
 
 	row_text(row, "dst", prefix_format(&r->dst, text));
-	row_text(row, "type", r->type < sizeof(route_types) / sizeof(route_types[0]) ? route_types[r->type] : "?");
+	row_text(row, "type",
+		 r->type < sizeof(route_types) / sizeof(route_types[0]) ? route_types[r->type]
+									: "?");
 	row_protocol(row, r->protocol);
 	row_unsigned(row, "metric", r->metric);
 	row_table(row, r->table);
@@ -291,7 +319,8 @@ static int parse_table(const char *text, uint32_t *table)
 	return 0;
 }
 
-static int show_route_for(const struct state *s, const char *text, uint32_t table, struct command_ctx *c)
+static int show_route_for(const struct state *s, const char *text, uint32_t table,
+			  struct command_ctx *c)
 {
 	const struct route *r;
 	struct addr a;
@@ -305,9 +334,10 @@ static int show_route_for(const struct state *s, const char *text, uint32_t tabl
 	return COMMAND_DONE;
 }
 
-/* arg[0]: table, arg[1]: for. Without a table: main. cur->data points at the next route while none was removed
- * (cur->j) since; else it is found again by its serial number (cur->i). */
-int show_routes(struct router *r, const struct request *q, struct cursor *cur, struct command_ctx *c)
+/* arg[0]: table, arg[1]: for. Without a table: main. cur->data points at the next route while none
+ * was removed (cur->j) since; else it is found again by its serial number (cur->i). */
+int show_routes(struct router *r, const struct request *q, struct cursor *cur,
+		struct command_ctx *c)
 {
 	const struct state *s = r->state;
 	const struct route *at;
@@ -315,10 +345,12 @@ int show_routes(struct router *r, const struct request *q, struct cursor *cur, s
 	bool all = q->arg[0] && !strcmp(q->arg[0], "all");
 
 	if (q->arg[0] && !all && parse_table(q->arg[0], &table))
-		return command_fail(c, -EINVAL, "\"%s\" is no table: main, local, all or a number", q->arg[0]);
+		return command_fail(c, -EINVAL, "\"%s\" is no table: main, local, all or a number",
+				    q->arg[0]);
 	if (q->arg[1])
 		return show_route_for(s, q->arg[1], table, c);
-	at = cur->k && cur->j == s->removals ? (const struct route *)(uintptr_t)cur->k : route_after(s, cur->i);
+	at = cur->k && cur->j == s->removals ? (const struct route *)(uintptr_t)cur->k
+					     : route_after(s, cur->i);
 	for (unsigned n = 0; at; at = at->next_all) {
 		if (n == ROWS_A_CALL) {
 			cur->k = (uintptr_t)at;
@@ -334,7 +366,8 @@ int show_routes(struct router *r, const struct request *q, struct cursor *cur, s
 	return COMMAND_DONE;
 }
 
-/* ---- neighbours --------------------------------------------------------------------------------------- */
+/* ---- neighbours
+ * --------------------------------------------------------------------------------------- */
 
 const struct column show_neighbours_columns[] = {
 	{ "ip", "address", COL_TEXT, false, "of the neighbour" },
@@ -350,8 +383,9 @@ static const char *nud_name(const struct adj *a)
 	static const struct {
 		uint16_t bit;
 		const char *name;
-	} names[] = { { NUD_PERMANENT, "permanent" }, { NUD_REACHABLE, "reachable" }, { NUD_STALE, "stale" },
-		      { NUD_DELAY, "delay" },	      { NUD_PROBE, "probe" },	      { NUD_FAILED, "failed" },
+	} names[] = { { NUD_PERMANENT, "permanent" }, { NUD_REACHABLE, "reachable" },
+		      { NUD_STALE, "stale" },	      { NUD_DELAY, "delay" },
+		      { NUD_PROBE, "probe" },	      { NUD_FAILED, "failed" },
 		      { NUD_NOARP, "noarp" },	      { NUD_INCOMPLETE, "incomplete" } };
 
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -360,9 +394,10 @@ static const char *nud_name(const struct adj *a)
 	return "none";
 }
 
-/* A walk by hash bucket: what is added or removed meanwhile may be missed or seen, others are seen once unless
- * the table grows. */
-int show_neighbours(struct router *r, const struct request *q, struct cursor *cur, struct command_ctx *c)
+/* A walk by hash bucket: what is added or removed meanwhile may be missed or seen, others are seen
+ * once unless the table grows. */
+int show_neighbours(struct router *r, const struct request *q, struct cursor *cur,
+		    struct command_ctx *c)
 {
 	const struct table *t = &r->state->adjs;
 
@@ -387,7 +422,8 @@ int show_neighbours(struct router *r, const struct request *q, struct cursor *cu
 	return COMMAND_DONE;
 }
 
-/* ---- xdp ---------------------------------------------------------------------------------------------- */
+/* ---- xdp
+ * ---------------------------------------------------------------------------------------------- */
 
 const struct column show_xdp_columns[] = {
 	{ "name", "name", COL_TEXT, false, "interface" },
@@ -429,8 +465,10 @@ int show_xdp(struct router *r, const struct request *q, struct cursor *cur, stru
 			row_unsigned(row, "queue", k);
 			row_text(row, "mode", xsk_mode_names[x->mode]);
 			row_text(row, "why", x->why[0] ? x->why : NULL);
-			row_unsigned(row, "posted", counter_read(&x->posted) - counter_read(&x->received));
-			row_unsigned(row, "sent", counter_read(&x->sent) - counter_read(&x->completed));
+			row_unsigned(row, "posted",
+				     counter_read(&x->posted) - counter_read(&x->received));
+			row_unsigned(row, "sent",
+				     counter_read(&x->sent) - counter_read(&x->completed));
 			row_unsigned(row, "kicks", counter_read(&x->kicks));
 			if (p->steer)
 				row_json(row, "verdicts", verdicts_json(p->steer), NULL);

@@ -37,7 +37,8 @@ void totals_get(const struct router *r, struct totals *t)
 		t->dropped += sum_drop(r, (enum drop_reason)d);
 }
 
-/* ---- status ------------------------------------------------------------------------------------------- */
+/* ---- status
+ * ------------------------------------------------------------------------------------------- */
 
 const struct column show_status_columns[] = {
 	{ "state", "state", COL_TEXT, false, "starting or running" },
@@ -54,14 +55,18 @@ const struct column show_status_columns[] = {
 	{ "rx_packets", "received", COL_NUMBER, false, "packets taken from receive rings" },
 	{ "tx_packets", "sent", COL_NUMBER, false, "packets handed over for sending" },
 	{ "dropped", "dropped", COL_NUMBER, false, "packets dropped, each with a reason" },
-	{ "generated", "generated", COL_NUMBER, false, "packets made here: ICMP errors, fragments" },
+	{ "generated", "generated", COL_NUMBER, false,
+	  "packets made here: ICMP errors, fragments" },
 	{ "held", "held", COL_NUMBER, false, "packets that wait for a neighbour now" },
-	{ "netlink_overruns", "netlink overruns", COL_NUMBER, false, "times Linux was faster than we" },
-	{ "netlink_resyncs", "netlink resyncs", COL_NUMBER, false, "dumps of everything since start" },
+	{ "netlink_overruns", "netlink overruns", COL_NUMBER, false,
+	  "times Linux was faster than we" },
+	{ "netlink_resyncs", "netlink resyncs", COL_NUMBER, false,
+	  "dumps of everything since start" },
 	{ 0 },
 };
 
-int show_status(struct router *r, const struct request *q, struct cursor *cur, struct command_ctx *c)
+int show_status(struct router *r, const struct request *q, struct cursor *cur,
+		struct command_ctx *c)
 {
 	struct row *row = command_row(c);
 	struct netlink_stats nl;
@@ -97,7 +102,8 @@ int show_status(struct router *r, const struct request *q, struct cursor *cur, s
 	return COMMAND_DONE;
 }
 
-/* ---- drops -------------------------------------------------------------------------------------------- */
+/* ---- drops
+ * -------------------------------------------------------------------------------------------- */
 
 const struct column show_drops_columns[] = {
 	{ "reason", "reason", COL_TEXT, false, "name of the counter" },
@@ -107,7 +113,8 @@ const struct column show_drops_columns[] = {
 	{ 0 },
 };
 
-static void drop_row(struct command_ctx *c, const char *reason, const char *stage, uint64_t n, const char *help)
+static void drop_row(struct command_ctx *c, const char *reason, const char *stage, uint64_t n,
+		     const char *help)
 {
 	struct row *row = command_row(c);
 
@@ -117,7 +124,8 @@ static void drop_row(struct command_ctx *c, const char *reason, const char *stag
 	row_text(row, "help", help);
 }
 
-/* What the kernel lost before we saw it: not part of our books, but the operator's loss all the same. */
+/* What the kernel lost before we saw it: not part of our books, but the operator's loss all the
+ * same. */
 static void kernel_drops(const struct router *r, bool all, struct command_ctx *c)
 {
 	struct xsk_port_stats sum = { 0 };
@@ -164,7 +172,8 @@ int show_drops(struct router *r, const struct request *q, struct cursor *cur, st
 	return COMMAND_DONE;
 }
 
-/* ---- workers ------------------------------------------------------------------------------------------ */
+/* ---- workers
+ * ------------------------------------------------------------------------------------------ */
 
 const struct column show_workers_columns[] = {
 	{ "worker", "worker", COL_NUMBER, false, "number; serves this queue of every port" },
@@ -177,11 +186,13 @@ const struct column show_workers_columns[] = {
 	{ "loops", "loops", COL_NUMBER, true, "turns of the loop" },
 	{ "busy_loops", "busy", COL_NUMBER, true, "turns that moved a packet" },
 	{ "sleeps", "sleeps", COL_NUMBER, true, "times it slept" },
-	{ "worst_loop_us", "worst us", COL_NUMBER, true, "longest turn that moved a packet, in microseconds" },
+	{ "worst_loop_us", "worst us", COL_NUMBER, true,
+	  "longest turn that moved a packet, in microseconds" },
 	{ 0 },
 };
 
-int show_workers(struct router *r, const struct request *q, struct cursor *cur, struct command_ctx *c)
+int show_workers(struct router *r, const struct request *q, struct cursor *cur,
+		 struct command_ctx *c)
 {
 	(void)q;
 	(void)cur;
@@ -202,7 +213,8 @@ int show_workers(struct router *r, const struct request *q, struct cursor *cur, 
 		else
 			row_textf(row, "cpu", "%d", w->cpu);
 		row_text(row, "mode", w->busy ? "busy" : "adaptive");
-		row_text(row, "state", __atomic_load_n(&w->asleep, __ATOMIC_RELAXED) ? "asleep" : "awake");
+		row_text(row, "state",
+			 __atomic_load_n(&w->asleep, __ATOMIC_RELAXED) ? "asleep" : "awake");
 		row_unsigned(row, "rx_packets", rx);
 		row_unsigned(row, "tx_packets", tx);
 		row_unsigned(row, "dropped", dropped);
@@ -214,7 +226,8 @@ int show_workers(struct router *r, const struct request *q, struct cursor *cur, 
 	return COMMAND_DONE;
 }
 
-/* ---- memory ------------------------------------------------------------------------------------------- */
+/* ---- memory
+ * ------------------------------------------------------------------------------------------- */
 
 const struct column show_memory_columns[] = {
 	{ "frames", "frames", COL_NUMBER, false, "in the packet memory" },
@@ -225,7 +238,8 @@ const struct column show_memory_columns[] = {
 	{ "posted", "posted", COL_NUMBER, false, "with the kernel, for receive" },
 	{ "sent", "sent", COL_NUMBER, false, "with the kernel, for sending" },
 	{ "quarantined", "quarantined", COL_NUMBER, false, "of ports that were just closed" },
-	{ "missing", "missing", COL_NUMBER, false, "none of the above: 0 when at rest, or it is a bug" },
+	{ "missing", "missing", COL_NUMBER, false,
+	  "none of the above: 0 when at rest, or it is a bug" },
 	{ "rss_kib", "resident KiB", COL_NUMBER, false, "of the process, packet memory included" },
 	{ "fib_bytes", "FIB bytes", COL_NUMBER, false, "all tables, both families" },
 	{ 0 },
@@ -244,7 +258,8 @@ static uint64_t resident_kib(void)
 	return resident * ((uint64_t)sysconf(_SC_PAGESIZE) / 1024);
 }
 
-int show_memory(struct router *r, const struct request *q, struct cursor *cur, struct command_ctx *c)
+int show_memory(struct router *r, const struct request *q, struct cursor *cur,
+		struct command_ctx *c)
 {
 	struct row *row = command_row(c);
 	uint64_t nfree = 0, held = 0, posted = 0, sent = 0;
@@ -264,8 +279,10 @@ int show_memory(struct router *r, const struct request *q, struct cursor *cur, s
 		const struct xsk_port *x = r->ports[i].state == PORT_OPEN ? r->ports[i].xsk : NULL;
 
 		for (unsigned k = 0; x && k < x->nqueues; k++) {
-			posted += counter_read(&x->queue[k]->posted) - counter_read(&x->queue[k]->received);
-			sent += counter_read(&x->queue[k]->sent) - counter_read(&x->queue[k]->completed);
+			posted += counter_read(&x->queue[k]->posted) -
+				  counter_read(&x->queue[k]->received);
+			sent += counter_read(&x->queue[k]->sent) -
+				counter_read(&x->queue[k]->completed);
 		}
 	}
 	row_unsigned(row, "frames", r->mem->frames);
@@ -277,20 +294,24 @@ int show_memory(struct router *r, const struct request *q, struct cursor *cur, s
 	row_unsigned(row, "sent", sent);
 	row_unsigned(row, "quarantined", r->quarantined);
 	row_number(row, "missing",
-		   (int64_t)r->mem->frames - (int64_t)(nfree + held + posted + sent + r->quarantined));
+		   (int64_t)r->mem->frames -
+			   (int64_t)(nfree + held + posted + sent + r->quarantined));
 	row_unsigned(row, "rss_kib", resident_kib());
-	row_unsigned(row, "fib_bytes", fib_pool_bytes(r->state->pool[0]) + fib_pool_bytes(r->state->pool[1]));
+	row_unsigned(row, "fib_bytes",
+		     fib_pool_bytes(r->state->pool[0]) + fib_pool_bytes(r->state->pool[1]));
 	return COMMAND_DONE;
 }
 
-/* ---- config, reload ----------------------------------------------------------------------------------- */
+/* ---- config, reload
+ * ----------------------------------------------------------------------------------- */
 
 const struct column show_config_columns[] = {
 	{ "config", "", COL_TEXT, false, "the running configuration as YAML" },
 	{ 0 },
 };
 
-int show_config(struct router *r, const struct request *q, struct cursor *cur, struct command_ctx *c)
+int show_config(struct router *r, const struct request *q, struct cursor *cur,
+		struct command_ctx *c)
 {
 	char *text = NULL;
 	size_t len = 0;

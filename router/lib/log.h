@@ -11,10 +11,10 @@ void log_init(enum log_level most); /* may be called again after a reload */
 void log_printf(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 enum log_level log_level_get(void);
 
-#define log_err(...)    log_printf(LOG_ERROR, __VA_ARGS__)
-#define log_warn(...)   log_printf(LOG_WARNING, __VA_ARGS__)
+#define log_err(...)	log_printf(LOG_ERROR, __VA_ARGS__)
+#define log_warn(...)	log_printf(LOG_WARNING, __VA_ARGS__)
 #define log_notice(...) log_printf(LOG_NOTICE, __VA_ARGS__)
-#define log_info(...)   log_printf(LOG_INFORM, __VA_ARGS__)
-#define log_debug(...)  log_printf(LOG_DETAIL, __VA_ARGS__)
+#define log_info(...)	log_printf(LOG_INFORM, __VA_ARGS__)
+#define log_debug(...)	log_printf(LOG_DETAIL, __VA_ARGS__)
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A bounded queue of fixed-size messages from one thread to one other. Never blocks, never allocates. */
+/* A bounded queue of fixed-size messages from one thread to one other. Never blocks, never
+ * allocates. */
 #ifndef ROUTER_LIB_SPSC_H
 #define ROUTER_LIB_SPSC_H
 

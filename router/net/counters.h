@@ -51,7 +51,7 @@ enum drop_reason {
 #define X(id, name, stage, text) DROP_##id,
 	DROP_REASONS(X)
 #undef X
-	DROP__COUNT
+		DROP__COUNT
 };
 
 struct drop_info {

@@ -18,7 +18,8 @@ static inline uint16_t csum_fold(uint64_t sum)
 	return (uint16_t)sum;
 }
 
-/* Sum of len bytes in memory order, unfolded, added to `sum`; an odd last byte counts as if a zero followed. */
+/* Sum of len bytes in memory order, unfolded, added to `sum`; an odd last byte counts as if a zero
+ * followed. */
 uint64_t csum_add(const void *data, size_t len, uint64_t sum);
 
 /* Of a 20-byte header; 0xffff when its checksum field is right. */
@@ -30,8 +31,8 @@ static inline uint16_t csum_ip4_20(const void *h)
 	return csum_fold((uint64_t)w[0] + w[1] + w[2] + w[3] + w[4]);
 }
 
-/* A checksum field after one 16-bit word of what it covers went from `from` to `to`; all three in the byte
- * order of the packet. RFC 1624: HC' = ~(~HC + ~m + m'). */
+/* A checksum field after one 16-bit word of what it covers went from `from` to `to`; all three in
+ * the byte order of the packet. RFC 1624: HC' = ~(~HC + ~m + m'). */
 static inline uint16_t csum_update16(uint16_t csum, uint16_t from, uint16_t to)
 {
 	uint32_t s = (uint32_t)(uint16_t)~csum + (uint16_t)~from + to;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a worker lends to the packet path: the published configuration, its own memory and counters, and the time.
- * Nothing here is shared between workers but what is read only.
+ * What a worker lends to the packet path: the published configuration, its own memory and counters,
+ * and the time. Nothing here is shared between workers but what is read only.
  */
 #ifndef ROUTER_NET_DP_H
 #define ROUTER_NET_DP_H
@@ -15,9 +15,9 @@
 #include "router/net/nexthop.h"
 #include "router/net/pkt.h"
 
-#define PORTS_MAX   64
-#define IFACES_MAX  256
-#define IFACE_NONE  UINT16_MAX
+#define PORTS_MAX  64
+#define IFACES_MAX 256
+#define IFACE_NONE UINT16_MAX
 
 #define IFACE_IP4_ADDRS 8
 #define IFACE_IP6_ADDRS 8
@@ -62,8 +62,8 @@ struct dp_config {
 	uint32_t hash_seed;
 	uint64_t own4[OWN_WORDS]; /* Bloom bits of this router's IPv4 addresses: source check */
 	unsigned nifaces;
-	uint16_t port_iface[PORTS_MAX];	  /* the untagged interface of a port, or IFACE_NONE */
-	uint16_t port_vlans[PORTS_MAX];   /* VLAN interfaces of a port: 0 is the common case */
+	uint16_t port_iface[PORTS_MAX]; /* the untagged interface of a port, or IFACE_NONE */
+	uint16_t port_vlans[PORTS_MAX]; /* VLAN interfaces of a port: 0 is the common case */
 	struct dp_iface iface[];
 };
 
@@ -84,7 +84,7 @@ enum dp_event {
 #define X(id, name, text) EVENT_##id,
 	DP_EVENTS(X)
 #undef X
-	EVENT__COUNT
+		EVENT__COUNT
 };
 extern const struct drop_info dp_event_info[EVENT__COUNT];
 
@@ -126,16 +126,17 @@ struct dp {
 	uint8_t *base; /* packet memory */
 	unsigned frame_shift;
 	struct dp_counters *count;
-	uint64_t now;	/* CLOCK_MONOTONIC, ns; read once a loop */
+	uint64_t now;	  /* CLOCK_MONOTONIC, ns; read once a loop */
 	uint16_t rx_port; /* the port of the burst under way */
-	uint64_t dirty; /* a bit for each port with frames in out[] */
+	uint64_t dirty;	  /* a bit for each port with frames in out[] */
 	struct icmp_limits *icmp;
 	struct hold *hold;
 	uint32_t nheld; /* packets in the hold queue */
 	bool ask_now;	/* control has messages to read: wake it */
 
-	/* Given by the worker, with itself behind `dp`. flush: hand out[port] to its send queue. alloc: a frame
-	 * with HEADROOM before the pointer, or NULL. ask: a message to control; false: the ring is full. */
+	/* Given by the worker, with itself behind `dp`. flush: hand out[port] to its send queue.
+	 * alloc: a frame with HEADROOM before the pointer, or NULL. ask: a message to control;
+	 * false: the ring is full. */
 	void (*flush)(struct dp *dp, unsigned port);
 	uint8_t *(*alloc)(struct dp *dp);
 	void (*free)(struct dp *dp, const uint8_t *data);

@@ -12,7 +12,8 @@ static void header_checksum(struct ip4_header *h, uint32_t hlen)
 	h->csum = (uint16_t)~csum_fold(csum_add(h, hlen, 0));
 }
 
-/* Options that only the first fragment carries become no-operations; lengths were checked by the parser. */
+/* Options that only the first fragment carries become no-operations; lengths were checked by the
+ * parser. */
 static void drop_uncopied_options(uint8_t *opt, uint32_t len)
 {
 	for (uint32_t i = 0; i < len && opt[i] != 0;) {

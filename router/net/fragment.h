@@ -8,10 +8,11 @@
 #define FRAGMENTS_MAX 128
 
 /*
- * Cut p (DF clear, longer than mtu) into packets of at most mtu bytes: out[0] is p's own frame, cut short, the others
- * are new. Returns how many, in the order to send them; 0 when there was no frame (or the mtu no room) for all, with p
- * untouched and still the caller's. Data fields are multiples of 8, options with the copy bit go into all, the
- * others are overwritten by no-operations, offsets and MF go on from those of p when it was a fragment.
+ * Cut p (DF clear, longer than mtu) into packets of at most mtu bytes: out[0] is p's own frame, cut
+ * short, the others are new. Returns how many, in the order to send them; 0 when there was no frame
+ * (or the mtu no room) for all, with p untouched and still the caller's. Data fields are multiples
+ * of 8, options with the copy bit go into all, the others are overwritten by no-operations, offsets
+ * and MF go on from those of p when it was a fragment.
  */
 unsigned fragment4(struct dp *dp, struct pkt *p, uint16_t mtu, struct pkt out[FRAGMENTS_MAX]);
 

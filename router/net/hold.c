@@ -25,7 +25,8 @@ static void ask(struct dp *dp, struct hold_entry *e)
 		dp_event(dp, EVENT_RESOLVE_LOST);
 }
 
-void hold_add(struct dp *dp, struct pkt *p, uint16_t iface, const struct addr *addr, uint16_t failures)
+void hold_add(struct dp *dp, struct pkt *p, uint16_t iface, const struct addr *addr,
+	      uint16_t failures)
 {
 	struct hold *h = dp->hold;
 	struct hold_entry *e = find(h, iface, addr);
@@ -53,7 +54,8 @@ void hold_add(struct dp *dp, struct pkt *p, uint16_t iface, const struct addr *a
 	dp_event(dp, EVENT_HELD);
 }
 
-/* An entry leaves the table before its packets move on: they may come back to wait for somebody else. */
+/* An entry leaves the table before its packets move on: they may come back to wait for somebody
+ * else. */
 static struct hold_entry take(struct dp *dp, unsigned i)
 {
 	struct hold *h = dp->hold;

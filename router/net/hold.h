@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Packets that wait until Linux has resolved their neighbour: a few for each neighbour, bounded in all, and only
- * so long. One hold per worker. [worker]
+ * Packets that wait until Linux has resolved their neighbour: a few for each neighbour, bounded in
+ * all, and only so long. One hold per worker. [worker]
  */
 #ifndef ROUTER_NET_HOLD_H
 #define ROUTER_NET_HOLD_H
 
 #include "router/net/dp.h"
 
-#define HOLD_NEIGHBOURS 128 /* waited for at once */
-#define HOLD_PACKETS	8   /* for each: the newest stay (RFC 1122 2.3.2.2) */
+#define HOLD_NEIGHBOURS 128		       /* waited for at once */
+#define HOLD_PACKETS	8		       /* for each: the newest stay (RFC 1122 2.3.2.2) */
 #define HOLD_TIMEOUT	(3500 * NSEC_PER_MSEC) /* Linux gives up after 3 solicitations, 1 s apart */
 #define HOLD_ASK_AGAIN	(1000 * NSEC_PER_MSEC)
 
@@ -28,10 +28,12 @@ struct hold {
 };
 
 /* Keep p until its neighbour is known; asks control to have Linux resolve it. Takes ownership. */
-void hold_add(struct dp *dp, struct pkt *p, uint16_t iface, const struct addr *addr, uint16_t failures);
+void hold_add(struct dp *dp, struct pkt *p, uint16_t iface, const struct addr *addr,
+	      uint16_t failures);
 
-/* Give up on, or let go, what need not wait longer. send() gets packets whose neighbour is known now, with the
- * adjacency's slot; fail() those whose neighbour is not to be had. Both take ownership. */
+/* Give up on, or let go, what need not wait longer. send() gets packets whose neighbour is known
+ * now, with the adjacency's slot; fail() those whose neighbour is not to be had. Both take
+ * ownership. */
 void hold_check(struct dp *dp, void (*send)(struct dp *dp, struct pkt *p, uint32_t slot),
 		void (*fail)(struct dp *dp, struct pkt *p));
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ICMP errors: when (RFC 1812 4.3.2.7, RFC 4443 2.4), how much is quoted (576 and 1280 bytes in all), how
- * often (token buckets). The quote is the packet as it was received: errors are built before anything is rewritten.
+ * ICMP errors: when (RFC 1812 4.3.2.7, RFC 4443 2.4), how much is quoted (576 and 1280 bytes in
+ * all), how often (token buckets). The quote is the packet as it was received: errors are built
+ * before anything is rewritten.
  */
 #include "router/net/icmp.h"
 
@@ -18,7 +19,7 @@
 #define TTL_OWN		64
 #define TARGET_BURST	6
 #define TARGET_INTERVAL NSEC_PER_SEC
-#define TOS_CONTROL	0xc0 /* internetwork control, RFC 1812 4.3.2.5 */
+#define TOS_CONTROL	0xc0	    /* internetwork control, RFC 1812 4.3.2.5 */
 #define UNNUMBERED	0xc0000008u /* 192.0.0.8, RFC 7600: who has no address speaks as this */
 
 static const struct {
@@ -80,7 +81,8 @@ static bool target_allows(struct icmp_limits *l, uint64_t now, const uint8_t *ad
 		*t = (struct icmp_target){ .key = key, .at = now, .tokens = TARGET_BURST };
 	gained = (now - t->at) / TARGET_INTERVAL;
 	if (gained) {
-		t->tokens = gained >= TARGET_BURST - t->tokens ? TARGET_BURST : t->tokens + (uint32_t)gained;
+		t->tokens = gained >= TARGET_BURST - t->tokens ? TARGET_BURST
+							       : t->tokens + (uint32_t)gained;
 		t->at += gained * TARGET_INTERVAL;
 	}
 	if (t->tokens == 0)
@@ -99,7 +101,8 @@ static bool may_answer4(const struct pkt *p)
 		uint32_t hlen = (h->ver_ihl & 15) * 4u;
 		uint8_t type = p->len > hlen ? p->l3[hlen] : 3;
 
-		/* only queries and replies may be answered by an error; unknown types count as errors */
+		/* only queries and replies may be answered by an error; unknown types count as
+		 * errors */
 		if (type != 0 && type != 8 && (type < 13 || type > 18))
 			return false;
 	}
@@ -119,7 +122,8 @@ static bool may_answer6(struct pkt p, enum icmp_error e)
 	return h->src[0] != 0xff;
 }
 
-static void build4(struct dp *dp, const struct pkt *p, enum icmp_error e, uint32_t info, struct pkt *out)
+static void build4(struct dp *dp, const struct pkt *p, enum icmp_error e, uint32_t info,
+		   struct pkt *out)
 {
 	const struct ip4_header *h = pkt_ip4(p);
 	struct ip4_header *n = pkt_ip4(out);
@@ -179,10 +183,12 @@ static bool limits_allow(struct dp *dp, const struct pkt *p, enum icmp_error e)
 	/* Linux does not limit packet too big of IPv6: path MTU discovery hangs on it. */
 	if (six && e == ICMP_ERROR_TOO_BIG)
 		return true;
-	return target_allows(dp->icmp, dp->now, to, six ? 16 : 4) && total_allows(dp->icmp, dp->now);
+	return target_allows(dp->icmp, dp->now, to, six ? 16 : 4) &&
+	       total_allows(dp->icmp, dp->now);
 }
 
-bool icmp_error(struct dp *dp, const struct pkt *p, enum icmp_error e, uint32_t info, struct pkt *out)
+bool icmp_error(struct dp *dp, const struct pkt *p, enum icmp_error e, uint32_t info,
+		struct pkt *out)
 {
 	uint8_t *frame;
 

@@ -20,12 +20,12 @@ enum icmp_error {
 #define X(id, t4, c4, t6, c6) ICMP_ERROR_##id,
 	ICMP_ERRORS(X)
 #undef X
-	ICMP_ERROR__COUNT
+		ICMP_ERROR__COUNT
 };
 
 /* How many errors one worker may send. Linux's defaults: one a second to each destination, with a
- * burst of six, and 1000 a second in total with a burst of 50; both a little random, so that nobody can count
- * other people's packets by them (CVE-2020-25705). */
+ * burst of six, and 1000 a second in total with a burst of 50; both a little random, so that nobody
+ * can count other people's packets by them (CVE-2020-25705). */
 struct icmp_limits {
 	uint32_t per_second, burst; /* in total */
 	uint64_t tokens_at;
@@ -34,21 +34,23 @@ struct icmp_limits {
 	uint16_t ip_id;
 	struct icmp_target {
 		uint64_t key;
-		uint64_t at;   /* ns: when `tokens` was right */
+		uint64_t at; /* ns: when `tokens` was right */
 		uint32_t tokens;
 	} target[1024];
 };
 void icmp_limits_init(struct icmp_limits *l, uint32_t per_second, uint32_t burst, uint32_t seed);
 
 /*
- * Build the error about p, unless the rules forbid one (an error about an error, a later fragment, a source that is
- * no host's) or the limit does. True: *out is a packet to route, its source still to be set by icmp_source().
- * p itself is untouched and still the caller's. info: the MTU or the pointer.
+ * Build the error about p, unless the rules forbid one (an error about an error, a later fragment,
+ * a source that is no host's) or the limit does. True: *out is a packet to route, its source still
+ * to be set by icmp_source(). p itself is untouched and still the caller's. info: the MTU or the
+ * pointer.
  */
-bool icmp_error(struct dp *dp, const struct pkt *p, enum icmp_error e, uint32_t info, struct pkt *out);
+bool icmp_error(struct dp *dp, const struct pkt *p, enum icmp_error e, uint32_t info,
+		struct pkt *out);
 
-/* Give the error its source, an address of the interface it leaves by (RFC 1812 4.3.2.4), and its checksums.
- * False: there is no address at all; dropped and counted. */
+/* Give the error its source, an address of the interface it leaves by (RFC 1812 4.3.2.4), and its
+ * checksums. False: there is no address at all; dropped and counted. */
 bool icmp_source(struct dp *dp, struct pkt *err, uint16_t out_iface);
 
 #endif

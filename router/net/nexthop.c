@@ -5,9 +5,15 @@
 #include <string.h>
 
 const char *const nh_type_names[] = {
-	[NH_ADJ] = "unicast",		[NH_GLEAN] = "connected",	[NH_GROUP] = "multipath",
-	[NH_LOCAL] = "local",		[NH_BROADCAST] = "broadcast",	[NH_BLACKHOLE] = "blackhole",
-	[NH_UNREACHABLE] = "unreachable", [NH_PROHIBIT] = "prohibit",	[NH_FOREIGN] = "foreign",
+	[NH_ADJ] = "unicast",
+	[NH_GLEAN] = "connected",
+	[NH_GROUP] = "multipath",
+	[NH_LOCAL] = "local",
+	[NH_BROADCAST] = "broadcast",
+	[NH_BLACKHOLE] = "blackhole",
+	[NH_UNREACHABLE] = "unreachable",
+	[NH_PROHIBIT] = "prohibit",
+	[NH_FOREIGN] = "foreign",
 	[NH_DOWN] = "down",
 	[NH_THROW] = "throw",
 };
@@ -18,7 +24,8 @@ uint32_t neigh_hash(uint16_t iface, const struct addr *a)
 	uint64_t w[2], h;
 
 	memcpy(w, a->bytes, sizeof(w));
-	h = (w[0] ^ (w[1] * 0x9e3779b97f4a7c15ull) ^ ((uint64_t)iface << 48)) * 0xff51afd7ed558ccdull;
+	h = (w[0] ^ (w[1] * 0x9e3779b97f4a7c15ull) ^ ((uint64_t)iface << 48)) *
+	    0xff51afd7ed558ccdull;
 	h ^= h >> 32;
 	return (uint32_t)(h * 0xc4ceb9fe1a85ec53ull >> 32);
 }

@@ -2,10 +2,10 @@
 /*
  * Next hops: what a FIB entry means.
  *
- * A FIB value is the number of a slot; the slot points to an immutable struct nh. To change a next hop (its
- * neighbour got a MAC address) is to put another struct into the slot: one store, seen by every route. What was
- * there is freed after a grace period. A neighbour and a gateway are the same thing here: the adjacency (NH_ADJ)
- * to one address on one interface.
+ * A FIB value is the number of a slot; the slot points to an immutable struct nh. To change a next
+ * hop (its neighbour got a MAC address) is to put another struct into the slot: one store, seen by
+ * every route. What was there is freed after a grace period. A neighbour and a gateway are the same
+ * thing here: the adjacency (NH_ADJ) to one address on one interface.
  *
  * Writer: the control thread. Readers: workers, between two quiescent reports.
  */
@@ -18,17 +18,17 @@
 #include "router/lib/addr.h"
 
 enum nh_type {
-	NH_ADJ,		/* a neighbour: l2[] is the header to put in front, if `resolved` */
-	NH_GLEAN,	/* on link: the neighbour is the destination itself */
-	NH_GROUP,	/* several, chosen by flow */
+	NH_ADJ,	  /* a neighbour: l2[] is the header to put in front, if `resolved` */
+	NH_GLEAN, /* on link: the neighbour is the destination itself */
+	NH_GROUP, /* several, chosen by flow */
 	NH_LOCAL,
 	NH_BROADCAST,
 	NH_BLACKHOLE,
 	NH_UNREACHABLE,
 	NH_PROHIBIT,
-	NH_THROW,	/* no route, although a shorter prefix would match */
-	NH_FOREIGN,	/* an interface that is not ours */
-	NH_DOWN,	/* an interface of ours that is down, or no usable member */
+	NH_THROW,   /* no route, although a shorter prefix would match */
+	NH_FOREIGN, /* an interface that is not ours */
+	NH_DOWN,    /* an interface of ours that is down, or no usable member */
 };
 extern const char *const nh_type_names[];
 
@@ -38,18 +38,18 @@ enum nh_state { NH_UNRESOLVED, NH_RESOLVED, NH_FAILED };
 #define NH_BUCKETS 1024 /* at most, in a group */
 
 struct nh {
-	uint8_t type;	/* enum nh_type */
-	uint8_t state;	/* NH_ADJ: enum nh_state */
-	uint8_t hlen;	/* bytes of l2: 14, or 18 with a VLAN tag */
-	uint8_t used;	/* set by workers when a packet took it, cleared by control: keep it fresh */
+	uint8_t type;  /* enum nh_type */
+	uint8_t state; /* NH_ADJ: enum nh_state */
+	uint8_t hlen;  /* bytes of l2: 14, or 18 with a VLAN tag */
+	uint8_t used;  /* set by workers when a packet took it, cleared by control: keep it fresh */
 	uint16_t iface; /* NH_ADJ, NH_GLEAN: index of the interface */
 	uint16_t port;
-	uint16_t mtu;	/* of the packet, header included */
+	uint16_t mtu; /* of the packet, header included */
 	uint16_t nbuckets;
 	uint16_t failures; /* NH_ADJ: how often Linux has given up on it */
 	uint8_t l2[20];
-	struct addr addr;   /* NH_ADJ: the neighbour */
-	uint32_t bucket[];  /* NH_GROUP: slots; nbuckets of them, a power of two or not */
+	struct addr addr;  /* NH_ADJ: the neighbour */
+	uint32_t bucket[]; /* NH_GROUP: slots; nbuckets of them, a power of two or not */
 };
 
 #define NH_SLOTS (1u << 20) /* virtual; slot 0 is "no route" and never used */
@@ -70,7 +70,8 @@ static inline uint32_t nh_group_member(const struct nh *g, uint32_t hash)
 	return g->bucket[((uint64_t)hash * g->nbuckets) >> 32];
 }
 
-/* Neighbours by (interface, address), for NH_GLEAN. Open addressing; grown by replacing the whole. */
+/* Neighbours by (interface, address), for NH_GLEAN. Open addressing; grown by replacing the whole.
+ */
 struct neigh_table {
 	uint32_t mask;
 	uint32_t entry[]; /* slots of NH_ADJ; 0: free; NEIGH_GONE: was one */

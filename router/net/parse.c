@@ -2,8 +2,8 @@
 /*
  * The careful parser: every frame that parse_quick*() would not take.
  *
- * Reads nothing beyond the frame's length. IPv4 rules are RFC 1812 5.2.2 and 5.3.7 (requirements F1, F4, F7),
- * IPv6 rules RFC 8200 and 4291 (G20, G21, G26).
+ * Reads nothing beyond the frame's length. IPv4 rules are RFC 1812 5.2.2 and 5.3.7 (requirements
+ * F1, F4, F7), IPv6 rules RFC 8200 and 4291 (G20, G21, G26).
  */
 #include "router/net/parse.h"
 
@@ -31,12 +31,14 @@ static const struct dp_iface *vlan_iface(const struct dp_config *c, uint16_t por
 					 uint16_t vid)
 {
 	for (unsigned i = 0; i < c->nifaces; i++)
-		if (c->iface[i].port == port && c->iface[i].vid == vid && c->iface[i].vlan_proto == proto)
+		if (c->iface[i].port == port && c->iface[i].vid == vid &&
+		    c->iface[i].vlan_proto == proto)
 			return &c->iface[i];
 	return NULL;
 }
 
-/* Options of IPv4: 0 fine, else the reason. The walk itself is what is checked: each length >= 2 and inside. */
+/* Options of IPv4: 0 fine, else the reason. The walk itself is what is checked: each length >= 2
+ * and inside. */
 static int check_options4(const uint8_t *opt, unsigned len)
 {
 	for (unsigned i = 0; i < len;) {

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Bounds and validity of received frames: nothing behind this file checks a length again. [worker] */
+/* Bounds and validity of received frames: nothing behind this file checks a length again. [worker]
+ */
 #ifndef ROUTER_NET_PARSE_H
 #define ROUTER_NET_PARSE_H
 
 #include "router/net/dp.h"
 
-/* Judge a received frame of any length and content. True: *p is filled in and its IP header, as far as its
- * length fields say, lies inside the frame. False: dropped, with its reason counted. */
+/* Judge a received frame of any length and content. True: *p is filled in and its IP header, as far
+ * as its length fields say, lies inside the frame. False: dropped, with its reason counted. */
 bool parse_frame(struct dp *dp, struct pkt *p, uint8_t *frame, uint32_t len);
 
 /* The quick answer for the common packet: untagged, no options, TTL > 1, nothing odd. False: ask
@@ -16,8 +17,9 @@ static inline bool parse_quick4(const struct dp *dp, struct pkt *p, const struct
 static inline bool parse_quick6(struct pkt *p, const struct dp_iface *in, uint8_t *frame,
 				uint32_t len);
 
-/* Where the transport header starts and what it is: fills p->l4, p->proto, PKT_FRAGMENT, PKT_LATER_FRAG.
- * False: the IPv6 extension chain is malformed. Not done for every packet, only when somebody asks. */
+/* Where the transport header starts and what it is: fills p->l4, p->proto, PKT_FRAGMENT,
+ * PKT_LATER_FRAG. False: the IPv6 extension chain is malformed. Not done for every packet, only
+ * when somebody asks. */
 bool parse_transport(struct pkt *p);
 
 #include "router/net/csum.h"
@@ -54,7 +56,8 @@ static inline bool parse_quick4(const struct dp *dp, struct pkt *p, const struct
 	total = ntohs(h->len);
 	own = own_bit(h->src);
 	if (total < IP4_HLEN || total > len - ETH_HLEN || csum_ip4_20(h) != 0xffff || h->ttl <= 1 ||
-	    ip4_martian(h->src) || ip4_martian(h->dst) || (dp->cfg->own4[own / 64] >> (own % 64) & 1))
+	    ip4_martian(h->src) || ip4_martian(h->dst) ||
+	    (dp->cfg->own4[own / 64] >> (own % 64) & 1))
 		return false;
 	p->l3 = (uint8_t *)h;
 	p->len = (uint16_t)total;
@@ -64,15 +67,16 @@ static inline bool parse_quick4(const struct dp *dp, struct pkt *p, const struct
 	return true;
 }
 
-/* Next headers that are extensions (or must be looked at): hop-by-hop, routing, fragment, destination
- * options, AH, mobility, HIP, shim6. */
+/* Next headers that are extensions (or must be looked at): hop-by-hop, routing, fragment,
+ * destination options, AH, mobility, HIP, shim6. */
 static inline bool ip6_is_extension(uint8_t next)
 {
 	return next == 0 || next == 43 || next == 44 || next == 60 || next == 51 || next == 135 ||
 	       next == 139 || next == 140;
 }
 
-static inline bool parse_quick6(struct pkt *p, const struct dp_iface *in, uint8_t *frame, uint32_t len)
+static inline bool parse_quick6(struct pkt *p, const struct dp_iface *in, uint8_t *frame,
+				uint32_t len)
 {
 	struct ip6_header *h = (struct ip6_header *)(frame + ETH_HLEN);
 	uint32_t total;
