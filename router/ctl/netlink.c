@@ -270,6 +270,14 @@ static void resync_start(struct netlink *nl)
 	sync_start(nl);
 }
 
+/* Events are lost. A storm says this once a dump, not once an event. */
+static void overrun(struct netlink *nl, const char *what)
+{
+	nl->stats.overruns++;
+	log_warn("netlink: events lost (%s); reading everything again", what);
+	resync_start(nl);
+}
+
 static void sync_finish(struct netlink *nl)
 {
 	queue_fini(&nl->queue);
@@ -409,8 +417,7 @@ static void event_queue(struct netlink *nl, size_t len)
 	for (; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
 		if (queue_append(&nl->queue, h, h->nlmsg_len) == 0)
 			continue;
-		resync_start(nl); /* as an overrun: what did not fit is lost */
-		nl->stats.overruns++;
+		overrun(nl, "too many during a dump");
 		return;
 	}
 }
@@ -435,8 +442,7 @@ static void events_read(struct netlink *nl)
 		if (n == -EAGAIN)
 			break;
 		if (n < 0) { /* lost: ENOBUFS, EMSGSIZE, or what we do not know */
-			nl->stats.overruns++;
-			resync_start(nl);
+			overrun(nl, strerror((int)-n));
 			return;
 		}
 		event_take(nl, (size_t)n);
