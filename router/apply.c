@@ -23,6 +23,15 @@ static struct link *iface_link(const struct router *r, const struct conf_iface *
 	return l;
 }
 
+/* What the file calls a device: an interface of the file first, else as Linux has it. */
+static const struct link *named_link(const struct router *r, const char *name)
+{
+	for (unsigned i = 0; i < r->conf->nifaces; i++)
+		if (!strcmp(r->conf->ifaces[i].name, name))
+			return iface_link(r, &r->conf->ifaces[i]);
+	return state_link_named(r->state, name);
+}
+
 static bool link_has(const struct link *l, const struct prefix *p)
 {
 	for (const struct link_addr *a = l->addrs; a; a = a->next)
@@ -118,7 +127,7 @@ static bool route_build(const struct router *r, const struct conf_route *c,
 	out->nhops = c->nnexthops < NETLINK_HOPS_MAX ? c->nnexthops : NETLINK_HOPS_MAX;
 	for (unsigned i = 0; i < out->nhops; i++) {
 		const struct conf_nexthop *h = &c->nexthops[i];
-		const struct link *l = h->dev[0] ? state_link_named(r->state, h->dev) : NULL;
+		const struct link *l = h->dev[0] ? named_link(r, h->dev) : NULL;
 
 		if (h->dev[0] && !l)
 			return false; /* when the link is there */
@@ -221,7 +230,7 @@ static void withdraw_routes(struct router *r)
 
 static void set_neighbour(struct router *r, const struct conf_neighbour *n, bool add)
 {
-	const struct link *l = state_link_named(r->state, n->dev);
+	const struct link *l = named_link(r, n->dev);
 	char text[ADDR_STRLEN], why[NETLINK_WHY];
 
 	if (l && netlink_neigh_static(r->nl, l->l.ifindex, &n->ip, n->mac, add, why))

@@ -189,10 +189,10 @@ static enum xsk_want wanted_mode(const struct conf *c, const struct conf_iface *
 }
 
 /* Does a frame hold what may arrive? 256 bytes before the packet are the kernel's and ours, then
- * the link header with two tags. */
+ * the link header with a tag. */
 static int check_mtu(const struct router *r, struct port *p, const struct link *l)
 {
-	uint32_t room = (1u << r->mem->shift) - HEADROOM - ETH_HLEN - 2 * VLAN_HLEN;
+	uint32_t room = (1u << r->mem->shift) - HEADROOM - ETH_HLEN - VLAN_HLEN;
 
 	if (l->l.mtu <= room)
 		return 0;
