@@ -279,7 +279,7 @@ void adj_iface_gone(struct state *s, uint16_t iface)
 
 static void ask(struct state *s, struct adj *a, uint64_t now)
 {
-	if (now - a->asked_at < ASK_EVERY)
+	if (now - a->asked_at < ASK_EVERY || a->nud & NUD_PERMANENT)
 		return;
 	a->asked_at = now;
 	netlink_neigh_use(s->nl, a->ifindex, &a->addr, a->managed);

@@ -6,6 +6,7 @@
  */
 #include "router/state.h"
 
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,7 +171,7 @@ static void hold_adj(struct state *s, struct path_hop *h)
 	h->adj->refs++;
 	if (!h->adj->managed) {
 		h->adj->managed = true;
-		if (link_usable(s, l))
+		if (link_usable(s, l) && !(h->adj->nud & NUD_PERMANENT))
 			netlink_neigh_use(s->nl, l->l.ifindex, &h->hop.via, true);
 	}
 }
