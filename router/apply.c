@@ -5,11 +5,13 @@
 #include <errno.h>
 #include <net/if.h>
 #include <linux/rtnetlink.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "router/lib/log.h"
 #include "router/router.h"
+#include "systemd/notify.h"
 
 #define METRIC6_DEFAULT 1024 /* what Linux makes of an IPv6 route without one */
 
@@ -304,4 +306,42 @@ int apply_reload(struct router *r, FILE *messages)
 	ports_follow(r);
 	conf_destroy(old);
 	return 0;
+}
+
+/* ---- as the operator and systemd see it
+ * ----------------------------------------------------------------- */
+
+void apply_status(struct router *r)
+{
+	char text[128];
+	unsigned open = 0;
+
+	for (unsigned i = 0; i < PORTS_MAX; i++)
+		open += r->ports[i].state == PORT_OPEN;
+	snprintf(text, sizeof(text), "forwarding on %u of %u ports, %u worker%s", open,
+		 r->conf->nifaces, r->nworkers, r->nworkers == 1 ? "" : "s");
+	notify_ready(text);
+}
+
+int router_reload(struct router *r, char *text, size_t size)
+{
+	char *buffer = NULL, *line, *save = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&buffer, &len);
+	int err;
+
+	if (!f)
+		return -ENOMEM;
+	notify_reloading();
+	err = apply_reload(r, f);
+	fclose(f);
+	snprintf(text, size, "%s%s", buffer ? buffer : "",
+		 err ? "running configuration unchanged" : "");
+	for (line = strtok_r(buffer, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		log_printf(err ? LOG_ERROR : LOG_WARNING, "%s", line);
+	free(buffer);
+	log_printf(err ? LOG_ERROR : LOG_NOTICE, "configuration %s: %s", r->conf_path,
+		   err ? "refused; running configuration unchanged" : "applied");
+	apply_status(r);
+	return err;
 }

@@ -23,6 +23,9 @@ int apply_reload(struct router *r, FILE *messages);
  * route whose gateway was not reachable may be now. */
 void apply_kernel(struct router *r);
 
+/* Tell systemd that we are ready, and in which words. */
+void apply_status(struct router *r);
+
 /* A link appeared or came up. */
 void apply_link(struct router *r, struct link *l);
 

@@ -195,44 +195,6 @@ static void on_watchdog(void *arg, uint64_t now)
 	loop_timer_set(r->watchdog, now + notify_watchdog_interval_ns());
 }
 
-static void say_status(struct router *r, bool ready)
-{
-	char text[128];
-	unsigned open = 0;
-
-	for (unsigned i = 0; i < PORTS_MAX; i++)
-		open += r->ports[i].state == PORT_OPEN;
-	snprintf(text, sizeof(text), "forwarding on %u of %u ports, %u worker%s", open,
-		 r->conf->nifaces, r->nworkers, r->nworkers == 1 ? "" : "s");
-	if (ready)
-		notify_ready(text);
-	else
-		notify_status(text);
-}
-
-int router_reload(struct router *r, char *text, size_t size)
-{
-	char *buffer = NULL, *line, *save = NULL;
-	size_t len = 0;
-	FILE *f = open_memstream(&buffer, &len);
-	int err;
-
-	if (!f)
-		return -ENOMEM;
-	notify_reloading();
-	err = apply_reload(r, f);
-	fclose(f);
-	snprintf(text, size, "%s%s", buffer ? buffer : "",
-		 err ? "running configuration unchanged" : "");
-	for (line = strtok_r(buffer, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-		log_printf(err ? LOG_ERROR : LOG_WARNING, "%s", line);
-	free(buffer);
-	log_printf(err ? LOG_ERROR : LOG_NOTICE, "configuration %s: %s", r->conf_path,
-		   err ? "refused; running configuration unchanged" : "applied");
-	say_status(r, true);
-	return err;
-}
-
 static void on_signal(void *arg, int fd, uint32_t events)
 {
 	struct router *r = arg;
@@ -512,7 +474,7 @@ static int run(const char *conf_path, const char *run_dir, bool verbose)
 	loop_timer_set(r.second, clock_now() + NSEC_PER_SEC);
 	if (notify_watchdog_interval_ns())
 		loop_timer_set(r.watchdog, 1);
-	say_status(&r, true);
+	apply_status(&r);
 	err = loop_run(r.loop);
 	notify_stopping("stopping");
 	log_notice("stopping");

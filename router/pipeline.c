@@ -59,6 +59,13 @@ static inline void emit(struct dp *dp, struct pkt *p, const struct nh *n)
 	dp_send(dp, n->port, frame, len);
 }
 
+/* Control clears it; a line that all workers read is written only when it must be. */
+static inline void mark_used(struct nh *n)
+{
+	if (unlikely(!__atomic_load_n(&n->used, __ATOMIC_RELAXED)))
+		__atomic_store_n(&n->used, 1, __ATOMIC_RELAXED);
+}
+
 static void forward(struct dp *dp, struct pkt *p, uint32_t slot);
 
 static uint32_t lookup(const struct dp_iface *in, const struct pkt *p)
@@ -195,8 +202,7 @@ static struct addr destination(const struct pkt *p)
 /* The neighbour is known: the last questions, and out. */
 static void transmit(struct dp *dp, struct pkt *p, struct nh *n)
 {
-	if (!n->used)
-		n->used = 1;
+	mark_used(n);
 	if (p->len > n->mtu) {
 		too_big(dp, p, n);
 		return;
@@ -394,8 +400,7 @@ static inline void forward_burst(struct dp *dp, struct pkt *p, const uint32_t *s
 
 		if (likely(n && n->type == NH_ADJ && n->state == NH_RESOLVED &&
 			   p[i].len <= n->mtu && !(p[i].flags & PKT_SLOW))) {
-			if (unlikely(!n->used))
-				n->used = 1;
+			mark_used(n);
 			step_ttl(&p[i]);
 			emit(dp, &p[i], n);
 		} else {

@@ -19,10 +19,10 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-#include <urcu-qsbr.h>
 
 #include "router/lib/clock.h"
 #include "router/lib/log.h"
+#include "router/lib/rcu.h"
 #include "router/router.h"
 
 #define RETRY_NS      NSEC_PER_SEC
@@ -44,7 +44,7 @@ const char *const port_state_names[] = {
 static int ethtool(const char *netdev, void *cmd)
 {
 	struct ifreq ifr = { .ifr_data = cmd };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), err;
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), err; /* any socket will do */
 
 	if (fd < 0)
 		return -errno;
@@ -143,7 +143,7 @@ static void publish_ports(struct router *r)
 		__atomic_store_n(&r->worker[w]->ports, wp, __ATOMIC_RELEASE);
 		worker_wake(r->worker[w]);
 	}
-	synchronize_rcu();
+	rcu_wait();
 	for (unsigned w = 0; w < r->nworkers; w++)
 		free((void *)old[w]);
 }

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
-#include <urcu-qsbr.h>
 
 #include "router/lib/log.h"
+#include "router/lib/rcu.h"
 
 #define FIB_BYTES (256ul << 20) /* virtual, each family; the full table takes a tenth */
 
@@ -472,7 +472,7 @@ void state_publish(struct state *s)
 	if (!s->nretired && !s->nretired_slots && !fib_pool_retired(s->pool[0]) &&
 	    !fib_pool_retired(s->pool[1]))
 		return;
-	synchronize_rcu();
+	rcu_wait();
 	for (size_t i = 0; i < s->nretired; i++)
 		free(s->retired[i]);
 	s->nretired = 0;

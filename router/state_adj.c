@@ -310,7 +310,7 @@ void state_neighbours_upkeep(struct state *s)
 	     n = table_walk(&s->adjs, &b, n)) {
 		struct adj *a = table_entry(n, struct adj, node);
 		struct nh *h = s->nht.slot[a->slot];
-		bool used = h->used;
+		bool used = __atomic_load_n(&h->used, __ATOMIC_RELAXED);
 
 		if (!s->config->iface[a->iface].up)
 			continue;

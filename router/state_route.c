@@ -13,9 +13,9 @@
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
-#include <urcu-qsbr.h>
 
 #include "router/lib/log.h"
+#include "router/lib/rcu.h"
 
 #define TABLE_DEFAULT 253
 #define RETIRED_MAX                                                                                \
@@ -80,7 +80,7 @@ static void fib_refresh_one(struct state *s, struct fib_table *t, const struct p
 	if (r)
 		r->in_fib = !err;
 	if (fib_pool_retired(pool) > RETIRED_MAX) {
-		synchronize_rcu();
+		rcu_wait();
 		fib_pool_reclaim(pool);
 	}
 	if (err == -ENOSPC && !s->fib_full) {

@@ -18,9 +18,9 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-#include <urcu-qsbr.h>
 
 #include "router/lib/clock.h"
+#include "router/lib/rcu.h"
 #include "router/pipeline.h"
 
 #define MESSAGES      1024
@@ -175,6 +175,7 @@ unsigned worker_turn(struct worker *w, uint64_t now)
 	if (now - w->rate_at > RATE_PERIOD)
 		follow_rate(w, ports, now);
 	__atomic_store_n(&w->nheld, dp->nheld, __ATOMIC_RELAXED);
+	__atomic_store_n(&w->nfree, w->cache.n, __ATOMIC_RELAXED);
 	return total;
 }
 
@@ -190,21 +191,21 @@ static bool tx_under_way(const struct worker_ports *ports)
 static void doze(struct worker *w)
 {
 	struct epoll_event ev[8];
-	const struct worker_ports *ports = w->ports;
+	const struct worker_ports *ports = __atomic_load_n(&w->ports, __ATOMIC_ACQUIRE);
 	int timeout = w->dp.nheld ? HELD_SLEEP_MS : -1;
 	uint64_t drain;
 
 	if (ports && tx_under_way(ports))
 		timeout = 1;
-	rcu_thread_offline();
+	rcu_sleep();
 	__atomic_store_n(&w->asleep, 1, __ATOMIC_SEQ_CST);
-	w->sleeps++;
+	counter_add(&w->sleeps, 1);
 	if (__atomic_load_n(&w->stop, __ATOMIC_SEQ_CST) == 0)
 		epoll_wait(w->epoll_fd, ev, 8, timeout);
 	__atomic_store_n(&w->asleep, 0, __ATOMIC_SEQ_CST);
 	if (read(w->wake_fd, &drain, sizeof(drain)) < 0) { /* EAGAIN: a packet woke us */
 	}
-	rcu_thread_online();
+	rcu_awake();
 }
 
 static void pin(const struct worker *w)
@@ -238,9 +239,9 @@ static void *worker_main(void *arg)
 			last = now;
 			counter_add(&w->busy_loops, 1);
 			if (now - then > w->worst_loop_ns)
-				w->worst_loop_ns = now - then;
+				__atomic_store_n(&w->worst_loop_ns, now - then, __ATOMIC_RELAXED);
 		}
-		rcu_quiescent_state();
+		rcu_quiet();
 		if (!n && !w->busy && now - last > SPIN_NS) {
 			doze(w);
 			now = clock_now();

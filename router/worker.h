@@ -54,7 +54,7 @@ struct worker {
 	uint64_t loops, sleeps, busy_loops; /* loops that moved a packet */
 	uint64_t worst_loop_ns;
 	uint32_t asleep;
-	uint32_t nheld;
+	uint32_t nheld, nfree; /* packets held, frames cached, after the last turn */
 	struct dp_counters count;
 	struct frame_cache cache;
 	struct icmp_limits icmp;

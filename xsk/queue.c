@@ -141,7 +141,7 @@ static bool kick_once(struct xsk_queue *q, unsigned *refused)
 {
 	uint32_t before = __atomic_load_n(q->tx.consumer, __ATOMIC_ACQUIRE);
 
-	q->kicks++;
+	__atomic_store_n(&q->kicks, q->kicks + 1, __ATOMIC_RELAXED);
 	if (sendto(q->fd, NULL, 0, MSG_DONTWAIT, NULL, 0) >= 0)
 		return __atomic_load_n(q->tx.consumer, __ATOMIC_ACQUIRE) != before;
 	switch (errno) {

@@ -132,9 +132,10 @@ struct netlink_stats {
 	bool syncing;
 };
 void netlink_stats(const struct netlink *nl, struct netlink_stats *out);
-/* Ask for a new dump of everything, as after an overrun; done from the loop, soon, and once more when
- * one is running. Needed because Linux withdraws IPv4 routes without a word when their link goes down
- * or away, when the nexthop object they use is deleted, and when their preferred source address is. */
+/* Ask for a new dump of everything, as after an overrun; done from the loop, soon, and once more
+ * when one is running. Needed because Linux withdraws IPv4 routes without a word when their link
+ * goes down or away, when the nexthop object they use is deleted, and when their preferred source
+ * address is. */
 void netlink_resync(struct netlink *nl);
 
 /* Parsers, without a socket, for tests and the fuzzer. The message may be of any length and

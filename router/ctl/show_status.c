@@ -272,7 +272,7 @@ int show_memory(struct router *r, const struct request *q, struct cursor *cur,
 	nfree = r->mem->ndepot;
 	pthread_mutex_unlock(&r->mem->lock);
 	for (unsigned w = 0; w < r->nworkers; w++) {
-		nfree += __atomic_load_n(&r->worker[w]->cache.n, __ATOMIC_RELAXED);
+		nfree += __atomic_load_n(&r->worker[w]->nfree, __ATOMIC_RELAXED);
 		held += __atomic_load_n(&r->worker[w]->nheld, __ATOMIC_RELAXED);
 	}
 	for (unsigned i = 0; i < PORTS_MAX; i++) {
