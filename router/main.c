@@ -429,8 +429,8 @@ static void stop(struct router *r)
 		ports_close_all(r);
 	for (unsigned w = 0; w < r->nworkers; w++)
 		worker_stop(r->worker[w]);
+	state_destroy(r->state); /* lets go of the neighbours Linux keeps fresh for us */
 	netlink_destroy(r->nl);
-	state_destroy(r->state);
 	for (unsigned w = 0; w < r->nworkers; w++) {
 		free((void *)r->worker[w]->ports);
 		worker_destroy(r->worker[w]);

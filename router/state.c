@@ -226,7 +226,7 @@ static void iface_update(struct state *s, struct link *l)
 		if (l->iface == IFACE_NONE)
 			log_err("%s: more than %u interfaces", l->l.name, IFACES_MAX);
 		else if (s->nl)
-			netlink_resync(s->nl); /* its neighbours were not of interest until now */
+			neighs_ask_linux(s); /* they were not of interest until now */
 	} else if (!ours && l->iface != IFACE_NONE) {
 		uint16_t was = l->iface;
 
@@ -440,6 +440,7 @@ static void on_sync_end(void *arg)
 	}
 	sweep_links(s);
 	s->syncing = false;
+	neighs_known(s);
 }
 
 static void on_batch_end(void *arg)
@@ -517,7 +518,6 @@ void state_destroy(struct state *s)
 	s->addr_changed = NULL;
 	s->publish = NULL;
 	s->neigh_changed = NULL;
-	s->nl = NULL;
 	routes_forget(s);
 	while (s->links)
 		link_gone(s, s->links);

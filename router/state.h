@@ -126,7 +126,9 @@ struct state {
 	uint64_t generation;
 	uint32_t hash_seed;
 	bool ifaces_dirty, addrs_dirty;
-	bool fib_full; /* a route did not fit: said once */
+	bool neighs_unknown; /* an interface is new: until the dump ends we do not know whom Linux
+				knows */
+	bool fib_full;	     /* a route did not fit: said once */
 	bool syncing;
 
 	/* waits for a grace period */
@@ -179,6 +181,10 @@ struct adj *adj_find(const struct state *s, int ifindex, const struct addr *a);
 void adj_release(struct state *s, struct adj *a);
 void adj_store(struct state *s, struct adj *a);
 void adj_neigh(struct state *s, const struct netlink_neigh *n);
+void adj_manage(struct state *s, struct adj *a);
+void adj_unmanage(struct state *s, struct adj *a);
+void neighs_ask_linux(struct state *s);
+void neighs_known(struct state *s);
 void adj_iface_gone(struct state *s, uint16_t iface);
 struct path *path_get(struct state *s, const struct netlink_route *r);
 void path_put(struct state *s, struct path *p);

@@ -277,12 +277,55 @@ void adj_iface_gone(struct state *s, uint16_t iface)
 /* ---- asking Linux
  * ----------------------------------------------------------------------------------- */
 
+/* A neighbour that somebody set by hand must not be asked for: it would cease to be permanent. So
+ * nobody is, while we wait for the dump that tells. */
+static bool may_ask(const struct state *s, const struct adj *a)
+{
+	return s->nl && !s->neighs_unknown && !(a && a->nud & NUD_PERMANENT);
+}
+
 static void ask(struct state *s, struct adj *a, uint64_t now)
 {
-	if (now - a->asked_at < ASK_EVERY || a->nud & NUD_PERMANENT)
+	if (now - a->asked_at < ASK_EVERY || !may_ask(s, a))
 		return;
 	a->asked_at = now;
 	netlink_neigh_use(s->nl, a->ifindex, &a->addr, a->managed);
+}
+
+/* A gateway: have Linux resolve it now and keep it fresh. */
+void adj_manage(struct state *s, struct adj *a)
+{
+	if (a->managed || !may_ask(s, a) || !s->config->iface[a->iface].up)
+		return;
+	a->managed = true;
+	a->asked_at = clock_now();
+	netlink_neigh_use(s->nl, a->ifindex, &a->addr, true);
+}
+
+void adj_unmanage(struct state *s, struct adj *a)
+{
+	if (a->managed && s->nl)
+		netlink_neigh_unmanage(s->nl, a->ifindex, &a->addr);
+	a->managed = false;
+}
+
+void neighs_ask_linux(struct state *s)
+{
+	s->neighs_unknown = true;
+	netlink_resync(s->nl);
+}
+
+void neighs_known(struct state *s)
+{
+	uint32_t b = 0;
+
+	s->neighs_unknown = false;
+	for (struct table_node *n = table_walk(&s->adjs, &b, NULL); n;
+	     n = table_walk(&s->adjs, &b, n))
+		if (table_entry(n, struct adj, node)->refs)
+			adj_manage(s, table_entry(n, struct adj, node));
+	if (s->neigh_changed)
+		s->neigh_changed(s->arg); /* who waits may ask again */
 }
 
 void state_resolve(struct state *s, const struct dp_message *m)
@@ -295,7 +338,7 @@ void state_resolve(struct state *s, const struct dp_message *m)
 		return;
 	if (a)
 		ask(s, a, clock_now());
-	else
+	else if (may_ask(s, NULL))
 		netlink_neigh_use(s->nl, l->l.ifindex, &m->addr, false);
 }
 
@@ -314,7 +357,9 @@ void state_neighbours_upkeep(struct state *s)
 
 		if (!s->config->iface[a->iface].up)
 			continue;
-		if (a->refs && a->state != NH_RESOLVED)
+		if (a->refs && !a->managed)
+			adj_manage(s, a);
+		else if (a->refs && a->state != NH_RESOLVED)
 			ask(s, a, now);
 		else if (used && !a->managed && a->nud & (NUD_STALE))
 			ask(s, a, now);

@@ -6,7 +6,6 @@
  */
 #include "router/state.h"
 
-#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,11 +168,7 @@ static void hold_adj(struct state *s, struct path_hop *h)
 	if (!h->adj)
 		return;
 	h->adj->refs++;
-	if (!h->adj->managed) {
-		h->adj->managed = true;
-		if (link_usable(s, l) && !(h->adj->nud & NUD_PERMANENT))
-			netlink_neigh_use(s->nl, l->l.ifindex, &h->hop.via, true);
-	}
+	adj_manage(s, h->adj);
 }
 
 static void drop_adj(struct state *s, struct path_hop *h)
@@ -183,9 +178,7 @@ static void drop_adj(struct state *s, struct path_hop *h)
 	h->adj = NULL;
 	if (!a || --a->refs)
 		return;
-	if (a->managed)
-		netlink_neigh_unmanage(s->nl, a->ifindex, &a->addr);
-	a->managed = false;
+	adj_unmanage(s, a);
 	adj_release(s, a);
 }
 

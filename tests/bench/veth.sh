@@ -1,0 +1,49 @@
+#!/bin/bash
+# veth.sh fwd|one [SECONDS]: our router and Linux on the same two veths, in turns; prints
+#     OURS LINUX SHARE      packets per second, and the percent of its core that Linux got
+# tests/bench/lib.sh says where each stage runs. Linux takes frames in by an XDP program that passes
+# (it is faster here than by GRO). The medians of three rounds each: a disturbed one does not count.
+. "$(dirname "$0")/lib.sh"
+row=$1 seconds=${2:-3} rounds=${ROUNDS:-3}
+
+cat > "$T/router.yaml" <<X
+version: 1
+router:
+  workers: {cpus: [$BENCH_FWD_CPU], mode: ${BENCH_MODE:-adaptive}}
+  xdp: {ring-size: ${BENCH_RING:-2048}}
+interfaces: {in0: {}, out0: {}}
+X
+
+median()
+{
+	sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
+}
+
+ours()
+{
+	local pid rc tries=0
+	bench_ns rtr sysctl -qw net.ipv4.ip_forward=0
+	ip netns exec rtr "$B/router" -c "$T/router.yaml" -R "$T/run" 2> "$T/router.log" &
+	pid=$!
+	until "$B/routerctl" -R "$T/run" show status 2> /dev/null | grep -q running; do
+		[ $((++tries)) -lt 100 ] && sleep 0.05 || { cat "$T/router.log" >&2; return 1; }
+	done
+	[ "$row" = fwd ] || bench_pin_napi rtr in0 "$BENCH_FWD_CPU" || return
+	bench_run "$seconds" && bench_value pps "$T/sink"
+	rc=$?
+	"$B/routerctl" -R "$T/run" show drops -s > "$T/drops"
+	"$B/routerctl" -R "$T/run" show workers -s >> "$T/drops"
+	[ "$row" = fwd ] || bench_unpin_napi rtr in0
+	kill $pid && wait $pid
+	bench_ns rtr sysctl -qw net.ipv4.ip_forward=1
+	return $rc
+}
+
+bench_topology_up || exit
+for ((i = 0; i < rounds; i++)); do
+	bench_linux_forward xdp "$seconds" >> "$T/linux" || exit
+	cat "$T/share" >> "$T/shares"
+	ours >> "$T/ours" || exit
+done
+[ -z "${BENCH_VERBOSE:-}" ] || { paste "$T/linux" "$T/ours" "$T/shares"; cat "$T/drops" "$T/gen"; } >&2
+echo "$(median < "$T/ours") $(median < "$T/linux") $(median < "$T/shares")"
