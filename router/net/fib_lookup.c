@@ -154,8 +154,9 @@ static ALWAYS_INLINE void burst4(const struct fib *f, const uint32_t *dst, uint3
 }
 
 /*
- * First pass of IPv6. The addresses of a burst often lie in one network, and a /48 is six levels down: the
- * levels above the bit where they part are walked once for all. *level becomes the next one to visit.
+ * First pass of IPv6. The addresses of a burst often lie in one network, and a /48 is six levels
+ * down: the levels above the bit where they part are walked once for all. *level becomes the next
+ * one to visit.
  */
 static ALWAYS_INLINE unsigned start6(const struct fib *f, struct wave *w, unsigned n,
 				     const struct in6_addr *const *dst, unsigned *level)
