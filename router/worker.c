@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "router/lib/clock.h"
@@ -28,6 +29,13 @@
 #define ICMP_BURST    50
 #define HELD_SLEEP_MS 10
 #define SPIN_NS	      (50 * NSEC_PER_USEC) /* awake this long after the last packet */
+#define SPIN_PROBE    64 /* when spinning was in vain, try it again once in so many sleeps */
+
+/* Where packets are received by a kernel thread on the worker's own core, the two take turns: the
+ * worker must run as soon as there is a burst, or that thread fills the ring and then drops. A
+ * higher weight and a short slice make the wake-up preempt (EEVDF since 6.12). Both are wishes. */
+#define WORKER_NICE  (-10)
+#define WORKER_SLICE (100 * NSEC_PER_USEC)
 
 /* Depth of the fill ring follows the rate: frames posted absorb a stall, but more of them than the
  * cache holds cost speed. Above BUSY_PPS keep few, below half of it as many as the ring takes. */
@@ -219,15 +227,47 @@ static void pin(const struct worker *w)
 	pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
 }
 
+static void ask_for_priority(void)
+{
+	struct { /* struct sched_attr, which this libc does not have */
+		uint32_t size, policy;
+		uint64_t flags;
+		int32_t nice;
+		uint32_t priority;
+		uint64_t runtime, deadline, period;
+	} attr = { .size = sizeof(attr),
+		   .policy = SCHED_OTHER,
+		   .nice = WORKER_NICE,
+		   .runtime = WORKER_SLICE };
+
+	if (syscall(SYS_sched_setattr, 0, &attr, 0) < 0) {
+		attr.nice = 0; /* the weight may be denied where the slice is not */
+		syscall(SYS_sched_setattr, 0, &attr, 0);
+	}
+}
+
+/* Staying awake pays only where packets can arrive meanwhile: not when whoever delivers them needs
+ * this very core. What the last spins brought tells. */
+static bool worth_spinning(struct worker *w, bool fruit)
+{
+	if (fruit)
+		w->vain = 0;
+	else
+		w->vain++;
+	return w->vain < 2 || w->vain % SPIN_PROBE == 0;
+}
+
 static void *worker_main(void *arg)
 {
 	struct worker *w = arg;
-	uint64_t last = clock_now(), now = last;
+	uint64_t last = clock_now(), now = last, spin = SPIN_NS;
+	bool idle = false; /* nothing came in the last turn */
 	char name[16];
 
 	snprintf(name, sizeof(name), "worker-%u", w->index);
 	pthread_setname_np(pthread_self(), name);
 	pin(w);
+	ask_for_priority();
 	rcu_register_thread();
 	while (!__atomic_load_n(&w->stop, __ATOMIC_RELAXED)) {
 		unsigned n = worker_turn(w, now);
@@ -242,9 +282,17 @@ static void *worker_main(void *arg)
 				__atomic_store_n(&w->worst_loop_ns, now - then, __ATOMIC_RELAXED);
 		}
 		rcu_quiet();
-		if (!n && !w->busy && now - last > SPIN_NS) {
+		if (n && idle) { /* came while we spun */
+			spin = worth_spinning(w, true) ? SPIN_NS : 0;
+			idle = false;
+		} else if (!n) {
+			idle = true;
+		}
+		if (!n && !w->busy && now - last >= spin) {
 			doze(w);
-			now = clock_now();
+			spin = worth_spinning(w, false) ? SPIN_NS : 0;
+			idle = false;
+			last = now = clock_now();
 		}
 	}
 	w->dp.now = now;

@@ -60,6 +60,7 @@ struct worker {
 	struct icmp_limits icmp;
 	struct hold hold;
 	uint64_t rate_at;
+	uint32_t vain; /* spins in a row that brought nothing */
 	struct dp dp;
 };
 

@@ -108,10 +108,10 @@ void frame_cache_fini(struct frame_cache *c)
 bool frame_cache_more(struct frame_cache *c)
 {
 	struct xsk_mem *m = c->mem;
-	uint32_t n;
+	uint32_t n = FRAME_CACHE - c->n < FRAME_SLAB ? FRAME_CACHE - c->n : FRAME_SLAB;
 
 	pthread_mutex_lock(&m->lock);
-	n = m->ndepot < FRAME_SLAB ? m->ndepot : FRAME_SLAB;
+	n = m->ndepot < n ? m->ndepot : n;
 	m->ndepot -= n;
 	memcpy(c->frame + c->n, m->depot + m->ndepot, n * sizeof(*m->depot));
 	c->n += n;
