@@ -54,13 +54,15 @@ static int ethtool(const char *netdev, void *cmd)
 	return err;
 }
 
+/* 0: there is no such device, although its RTM_DELLINK may not have been read yet. */
 static unsigned device_queues(const char *netdev)
 {
 	struct ethtool_channels ch = { .cmd = ETHTOOL_GCHANNELS };
 	unsigned n;
+	int err = ethtool(netdev, &ch);
 
-	if (ethtool(netdev, &ch))
-		return 1;
+	if (err)
+		return err == -ENODEV ? 0 : 1;
 	n = ch.combined_count + ch.rx_count;
 	return n ? n : 1;
 }
@@ -270,6 +272,8 @@ static void port_open(struct router *r, struct port *p, struct link *l, uint64_t
 	memcpy(p->mac, l->l.mac, 6);
 	snprintf(p->netdev, sizeof(p->netdev), "%s", l->l.name);
 	p->queues = queues_of(&p->conf, p->netdev);
+	if (!p->queues)
+		return; /* gone already: the news is on its way */
 	err = check_mtu(r, p, l);
 	if (err) {
 		port_fail(p, err, now);
@@ -366,11 +370,26 @@ struct port *port_of_link(struct router *r, int ifindex)
 	return NULL;
 }
 
+static bool queues_changed(const struct port *p, const struct conf_iface *c)
+{
+	unsigned now = queues_of(c, p->netdev);
+
+	return now && now != p->queues;
+}
+
+/* What the configuration names is not this device any more: it has another name now. A device
+ * matched by its MAC address stays ours when that is changed: to find it again is what it is for.
+ */
+static bool is_renamed(const struct port *p, const struct conf_iface *c)
+{
+	return !c->has_mac && strcmp(p->netdev, c->netdev) != 0;
+}
+
 static bool needs_reopen(const struct router *r, const struct port *p, const struct conf_iface *c)
 {
 	return c->queues != p->conf.queues || c->xdp_mode != p->conf.xdp_mode ||
 	       c->has_mac != p->conf.has_mac || memcmp(c->mac, p->conf.mac, 6) != 0 ||
-	       strcmp(c->netdev, p->conf.netdev) != 0 || queues_of(c, p->netdev) != p->queues ||
+	       strcmp(c->netdev, p->conf.netdev) != 0 || is_renamed(p, c) || queues_changed(p, c) ||
 	       p->xsk->queue[0]->fill.size != r->conf->xdp.ring_size;
 }
 
@@ -451,6 +470,7 @@ void ports_link_changed(struct router *r, struct link *l, bool gone)
 	if (parent && parent->steer && is_vlan(l))
 		steer_port_vlan(parent->steer, l->l.vlan_id, !gone);
 	if (p && p->state == PORT_OPEN) {
+		snprintf(p->netdev, sizeof(p->netdev), "%s", l->l.name);
 		if (gone) {
 			port_close(r, p, gone, clock_now());
 		} else if (memcmp(p->mac, l->l.mac, 6) != 0) {

@@ -1,0 +1,55 @@
+# shellcheck shell=bash
+# tests/load.sh - traffic through the router of topo_three while a fault test does its worst.
+#
+#   load_start [PPS]    UDP from host a to host b (ours, 10.0.1.2 > 10.0.2.2), until load_stop
+#   load_stop           ends both ends; load_sent, load_got and load_lost say how much it was
+#   passes WHAT [SECS]  a check: a's ping to b, over IPv4 and IPv6, gets an answer within SECS (10)
+#   log_says WHAT TEXT  a check: the log of the router under test has that text (within 5 s)
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+load_gen=
+load_sink=
+load_sent=0
+load_got=0
+
+mac_of()
+{
+	ip -n "$1" -j link show "$2" | json - 'd[0]["address"]'
+}
+
+load_start()
+{
+	ns_bg b "$B/tests/tools/pktgen" sink b0 --time 120 -j > "$T/load.sink"
+	load_sink=$!
+	eventually 5 grep -q ready "$T/load.sink" > /dev/null || not_ok "the sink is ready"
+	ns_bg a "$B/tests/tools/pktgen" gen a0 --dst-mac "$(mac_of r lan0)" --src 10.0.1.2 \
+		--dst 10.0.2.2 --rate "${1:-5000}" --flows 16 --time 120 -j > "$T/load.gen"
+	load_gen=$!
+}
+
+load_stop()
+{
+	kill -INT "$load_gen" 2> /dev/null
+	wait "$load_gen"
+	sleep 0.2
+	kill -INT "$load_sink" 2> /dev/null
+	wait "$load_sink"
+	load_sent=$(tail -n 1 "$T/load.gen" | json - 'd["packets"]' 2> /dev/null) || load_sent=0
+	load_got=$(tail -n 1 "$T/load.sink" | json - 'd["packets"]' 2> /dev/null) || load_got=0
+	note "load: $load_sent sent, $load_got received"
+}
+
+both_families()
+{
+	ns a ping -q -c 1 -W 1 10.0.2.2 && ns a ping -q -c 1 -W 1 2001:db8:2::2
+}
+
+passes()
+{
+	check "$1" eventually "${2:-10}" both_families
+}
+
+log_says()
+{
+	check "$1" eventually 5 grep -e "$2" "$(lib_log)"
+}
