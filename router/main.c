@@ -169,6 +169,7 @@ static void on_second(void *arg, uint64_t now)
 {
 	struct router *r = arg;
 
+	ports_follow(r); /* not every driver tells when its queues are more or fewer */
 	state_neighbours_upkeep(r->state);
 	state_publish(r->state);
 	loop_timer_set(r->second, now + UPKEEP_NS);

@@ -252,15 +252,21 @@ static int port_open_sockets(struct router *r, struct port *p)
 	return xsk_port_open(r->mem, &c, &p->xsk, p->why);
 }
 
+/* Said once, however often it is tried. What is busy may be so for a moment only: the socket or the
+ * program of a process that just ended. */
 static void port_fail(struct port *p, int err, uint64_t now)
 {
-	bool news = p->state != PORT_FAILED || p->tries == 0;
+	bool patient = err == -EBUSY && p->tries < 20;
 
 	p->state = PORT_FAILED;
 	p->tries++;
-	p->at = now + (err == -EBUSY && p->tries < 20 ? RETRY_BUSY_NS : RETRY_NS);
-	if (news && (err != -EBUSY || p->tries >= 20))
-		log_err("%s: %s", p->conf.name, p->why[0] ? p->why : strerror(-err));
+	p->at = now + (patient ? RETRY_BUSY_NS : RETRY_NS);
+	if (!p->why[0])
+		snprintf(p->why, sizeof(p->why), "%s", strerror(-err));
+	if (patient || !strcmp(p->why, p->said))
+		return;
+	log_err("%s: %s", p->conf.name, p->why);
+	memcpy(p->said, p->why, sizeof(p->said));
 }
 
 static void port_open(struct router *r, struct port *p, struct link *l, uint64_t now)
@@ -269,6 +275,7 @@ static void port_open(struct router *r, struct port *p, struct link *l, uint64_t
 
 	p->why[0] = '\0';
 	p->ifindex = l->l.ifindex;
+	p->mtu = l->l.mtu;
 	memcpy(p->mac, l->l.mac, 6);
 	snprintf(p->netdev, sizeof(p->netdev), "%s", l->l.name);
 	p->queues = queues_of(&p->conf, p->netdev);
@@ -291,6 +298,7 @@ static void port_open(struct router *r, struct port *p, struct link *l, uint64_t
 	err = port_attach(r, p, l);
 	if (!err) {
 		p->tries = 0;
+		p->said[0] = '\0';
 		log_open(p);
 		return;
 	}
@@ -313,6 +321,16 @@ fail:
 
 /* ---- close
  * ------------------------------------------------------------------------------------------ */
+
+/* The kernel forgets a socket's counters with the socket. */
+static void account_kernel(struct router *r, const struct xsk_port *x)
+{
+	struct xsk_port_stats st;
+
+	xsk_port_stats(x, &st);
+	r->kernel_rx_dropped += st.rx_dropped;
+	r->kernel_rx_ring_full += st.rx_ring_full;
+}
 
 /* Every descriptor of the port that the kernel had not taken was counted as sent: take that back.
  */
@@ -337,6 +355,7 @@ static void port_close(struct router *r, struct port *p, bool gone, uint64_t now
 		steer_port_destroy(p->steer, true);
 	p->steer = NULL;
 	publish_ports(r);
+	account_kernel(r, p->xsk);
 	xsk_port_close(p->xsk);
 	account_unsent(r, p->xsk);
 	if (!gone)
@@ -462,6 +481,18 @@ void ports_follow(struct router *r)
 	loop_timer_set(r->ports_timer, next);
 }
 
+/* An MTU raised under an open port: what still fits goes on, what does not is dropped by the kernel
+ * (kernel-rx-dropped). */
+static void mtu_follow(const struct router *r, struct port *p, const struct link *l)
+{
+	if (p->mtu == l->l.mtu)
+		return;
+	p->mtu = l->l.mtu;
+	p->why[0] = '\0';
+	if (check_mtu(r, p, l))
+		log_err("%s: %s; longer packets are dropped", p->conf.name, p->why);
+}
+
 void ports_link_changed(struct router *r, struct link *l, bool gone)
 {
 	struct port *p = port_of_link(r, l->l.ifindex);
@@ -473,7 +504,8 @@ void ports_link_changed(struct router *r, struct link *l, bool gone)
 		snprintf(p->netdev, sizeof(p->netdev), "%s", l->l.name);
 		if (gone) {
 			port_close(r, p, gone, clock_now());
-		} else if (memcmp(p->mac, l->l.mac, 6) != 0) {
+		} else {
+			mtu_follow(r, p, l);
 			memcpy(p->mac, l->l.mac, 6);
 			steer_port_mac(p->steer, p->mac);
 		}

@@ -29,6 +29,7 @@ struct port {
 	char netdev[IFNAMSIZ];
 	int ifindex;
 	uint8_t mac[6];
+	uint32_t mtu; /* looked at last */
 	unsigned queues;
 	struct xsk_port *xsk;
 	struct steer_port *steer;
@@ -36,6 +37,7 @@ struct port {
 	uint64_t at;	       /* when to try again, or when the quarantine ends */
 	unsigned tries;
 	char why[XSK_PORT_WHY];
+	char said[XSK_PORT_WHY]; /* what was logged last of why it does not open */
 };
 
 /* Make the ports follow r->conf and the links: opens, closes, retries. Cheap when nothing has

@@ -37,7 +37,8 @@ struct router {
 	struct loop_timer *ports_timer;
 	/* packets that were handed over and then lost with their port */
 	uint64_t unsent;
-	uint32_t quarantined; /* frames of closed ports */
+	uint64_t kernel_rx_dropped, kernel_rx_ring_full; /* of ports that have been closed */
+	uint32_t quarantined;				 /* frames of closed ports */
 
 	struct loop_timer *second; /* upkeep once a second */
 	struct loop_timer *watchdog;

@@ -269,6 +269,7 @@ static int queue_open(struct xsk_queue *q, const struct xsk_port_config *c, char
 				    .chunk_size = 1u << q->mem->shift };
 	int err;
 
+	q->mode = XSK_MODE_COPY; /* until bound: rings of the kernel, not in plain memory */
 	q->fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
 	if (q->fd < 0)
 		return why_not(why, -errno, "AF_XDP socket: %s%s", strerror(errno),
@@ -287,7 +288,8 @@ static int queue_open(struct xsk_queue *q, const struct xsk_port_config *c, char
 	post_first(q);
 	if (q->posted == 0)
 		return why_not(why, -ENOMEM,
-			       "%s queue %u: no free frame left of %u; raise memory.frames",
+			       "%s queue %u: no free frame left of %u: raise router.memory.frames "
+			       "or lower router.xdp.ring-size",
 			       c->name, q->index, q->mem->frames);
 	err = bind_ladder(q, c, why);
 	if (!err)

@@ -128,7 +128,8 @@ static void drop_row(struct command_ctx *c, const char *reason, const char *stag
  * same. */
 static void kernel_drops(const struct router *r, bool all, struct command_ctx *c)
 {
-	struct xsk_port_stats sum = { 0 };
+	struct xsk_port_stats sum = { .rx_dropped = r->kernel_rx_dropped,
+				      .rx_ring_full = r->kernel_rx_ring_full };
 
 	for (unsigned i = 0; i < PORTS_MAX; i++) {
 		struct xsk_port_stats one;
