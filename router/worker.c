@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "router/lib/clock.h"
@@ -31,11 +30,15 @@
 #define SPIN_NS	      (50 * NSEC_PER_USEC) /* awake this long after the last packet */
 #define SPIN_PROBE    64 /* when spinning was in vain, try it again once in so many sleeps */
 
-/* Where packets are received by a kernel thread on the worker's own core, the two take turns: the
- * worker must run as soon as there is a burst, or that thread fills the ring and then drops. A
- * higher weight and a short slice make the wake-up preempt (EEVDF since 6.12). Both are wishes. */
-#define WORKER_NICE  (-10)
-#define WORKER_SLICE (100 * NSEC_PER_USEC)
+/*
+ * Where packets are received by a kernel thread on the worker's own core, the two take turns, and
+ * the worker must run as soon as there is a burst: else that thread fills the ring and then spends
+ * its time on drops. So the worker wakes with real-time priority, if it may have it, and gives it
+ * up when it has run for BOOST_NS without sleeping: a busy worker shares its core fairly, and
+ * nobody's ssh waits longer than that.
+ */
+#define BOOST_NS       (2 * NSEC_PER_MSEC)
+#define BOOST_PRIORITY 1
 
 /* Depth of the fill ring follows the rate: frames posted absorb a stall, but more of them than the
  * cache holds cost speed. Above BUSY_PPS keep few, below half of it as many as the ring takes. */
@@ -227,23 +230,16 @@ static void pin(const struct worker *w)
 	pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
 }
 
-static void ask_for_priority(void)
+static void boost(struct worker *w, bool on)
 {
-	struct { /* struct sched_attr, which this libc does not have */
-		uint32_t size, policy;
-		uint64_t flags;
-		int32_t nice;
-		uint32_t priority;
-		uint64_t runtime, deadline, period;
-	} attr = { .size = sizeof(attr),
-		   .policy = SCHED_OTHER,
-		   .nice = WORKER_NICE,
-		   .runtime = WORKER_SLICE };
+	struct sched_param p = { .sched_priority = on ? BOOST_PRIORITY : 0 };
 
-	if (syscall(SYS_sched_setattr, 0, &attr, 0) < 0) {
-		attr.nice = 0; /* the weight may be denied where the slice is not */
-		syscall(SYS_sched_setattr, 0, &attr, 0);
-	}
+	if (w->boosted == on || w->boost_denied)
+		return;
+	if (pthread_setschedparam(pthread_self(), on ? SCHED_FIFO : SCHED_OTHER, &p))
+		w->boost_denied = true;
+	else
+		w->boosted = on;
 }
 
 /* Staying awake pays only where packets can arrive meanwhile: not when whoever delivers them needs
@@ -260,14 +256,14 @@ static bool worth_spinning(struct worker *w, bool fruit)
 static void *worker_main(void *arg)
 {
 	struct worker *w = arg;
-	uint64_t last = clock_now(), now = last, spin = SPIN_NS;
+	uint64_t last = clock_now(), now = last, woke = last, spin = SPIN_NS;
 	bool idle = false; /* nothing came in the last turn */
 	char name[16];
 
 	snprintf(name, sizeof(name), "worker-%u", w->index);
 	pthread_setname_np(pthread_self(), name);
 	pin(w);
-	ask_for_priority();
+	boost(w, !w->busy);
 	rcu_register_thread();
 	while (!__atomic_load_n(&w->stop, __ATOMIC_RELAXED)) {
 		unsigned n = worker_turn(w, now);
@@ -289,11 +285,14 @@ static void *worker_main(void *arg)
 			idle = true;
 		}
 		if (!n && !w->busy && now - last >= spin) {
+			boost(w, true);
 			doze(w);
 			spin = worth_spinning(w, false) ? SPIN_NS : 0;
 			idle = false;
-			last = now = clock_now();
+			last = now = woke = clock_now();
 		}
+		if (now - woke > BOOST_NS)
+			boost(w, false);
 	}
 	w->dp.now = now;
 	w->dp.cfg = w->config;

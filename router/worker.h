@@ -60,6 +60,7 @@ struct worker {
 	struct icmp_limits icmp;
 	struct hold hold;
 	uint64_t rate_at;
+	bool boosted, boost_denied; /* runs with real-time priority; may not */
 	uint32_t vain; /* spins in a row that brought nothing */
 	struct dp dp;
 };
