@@ -115,6 +115,13 @@ static uint32_t flow_hash(const struct dp *dp, struct pkt *p)
 	return h ^ h >> 13;
 }
 
+/* An interface's number outlives the interface, in held packets and, until the next publication, in
+ * next hops. */
+static bool is_iface(const struct dp *dp, uint16_t index)
+{
+	return index < dp->cfg->nifaces && dp->cfg->iface[index].port != IFACE_NONE;
+}
+
 /* Route an error of ours. Its way out decides its source; an interface without a route back is as
  * good as the one the packet came by. */
 static void send_own(struct dp *dp, struct pkt *p)
@@ -128,7 +135,8 @@ static void send_own(struct dp *dp, struct pkt *p)
 	if (n && n->type == NH_GROUP)
 		n = nh_get(dp->cfg->nht, nh_group_member(n, flow_hash(dp, p)));
 	if (!icmp_source(dp, p,
-			 !link_local && n && (n->type == NH_ADJ || n->type == NH_GLEAN)
+			 !link_local && n && (n->type == NH_ADJ || n->type == NH_GLEAN) &&
+					 is_iface(dp, n->iface)
 				 ? n->iface
 				 : p->iface)) {
 		counter_add(&dp->count->generated, -1ull); /* never came to be */
@@ -147,12 +155,13 @@ static void send_own(struct dp *dp, struct pkt *p)
 	forward(dp, p, slot);
 }
 
-/* Drop p for `why`, and tell its sender. */
+/* Drop p for `why`, and tell its sender; unless p waited in the hold queue for so long that the
+ * interface it came in by has gone, and with it the tables that know the way back. */
 static void refuse(struct dp *dp, struct pkt *p, enum drop_reason why, enum icmp_error e,
 		   uint32_t info)
 {
 	struct pkt err;
-	bool answer = icmp_error(dp, p, e, info, &err);
+	bool answer = is_iface(dp, p->iface) && icmp_error(dp, p, e, info, &err);
 
 	pkt_drop(dp, p, why);
 	if (answer)
@@ -239,7 +248,9 @@ static void to_neighbour(struct dp *dp, struct pkt *p, struct nh *n)
 		}
 		n = nh_get(dp->cfg->nht, slot);
 	}
-	if (n->state == NH_RESOLVED)
+	if (n->type != NH_ADJ) /* known, but its interface went down a moment ago */
+		refuse(dp, p, DROP_EGRESS_DOWN, ICMP_ERROR_NO_ROUTE, 0);
+	else if (n->state == NH_RESOLVED)
 		transmit(dp, p, n);
 	else
 		hold_add(dp, p, n->iface, &n->addr, n->failures);

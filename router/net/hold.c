@@ -75,7 +75,7 @@ void hold_check(struct dp *dp, void (*send)(struct dp *dp, struct pkt *p, uint32
 		struct hold_entry *w = &dp->hold->entry[i], e;
 		uint32_t slot = neigh_lookup(c->neigh, c->nht, w->iface, &w->addr);
 		const struct nh *n = slot ? nh_get(c->nht, slot) : NULL;
-		bool known = n && n->state == NH_RESOLVED;
+		bool known = n && n->type == NH_ADJ && n->state == NH_RESOLVED; /* and up */
 		bool failed = dp->now >= w->until ||
 			      (n && n->state == NH_FAILED && n->failures != w->failures);
 
