@@ -180,8 +180,8 @@ static bool limits_allow(struct dp *dp, const struct pkt *p, enum icmp_error e)
 	bool six = p->flags & PKT_IP6;
 	const uint8_t *to = six ? pkt_ip6(p)->src : (const uint8_t *)&pkt_ip4(p)->src;
 
-	/* Linux does not limit packet too big of IPv6: path MTU discovery hangs on it. */
-	if (six && e == ICMP_ERROR_TOO_BIG)
+	/* Linux limits neither family's "too big": path MTU discovery hangs on it. */
+	if (e == ICMP_ERROR_TOO_BIG)
 		return true;
 	return target_allows(dp->icmp, dp->now, to, six ? 16 : 4) &&
 	       total_allows(dp->icmp, dp->now);

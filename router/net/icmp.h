@@ -25,7 +25,7 @@ enum icmp_error {
 
 /* How many errors one worker may send. Linux's defaults: one a second to each destination, with a
  * burst of six, and 1000 a second in total with a burst of 50; both a little random, so that nobody
- * can count other people's packets by them (CVE-2020-25705). */
+ * can count other people's packets by them (CVE-2020-25705). "Too big" is never limited. */
 struct icmp_limits {
 	uint32_t per_second, burst; /* in total */
 	uint64_t tokens_at;

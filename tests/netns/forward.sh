@@ -13,7 +13,7 @@ says()
 	grep -qE -- "$want" <<< "$got"
 }
 
-# refused WHAT WANT ADDR [PING ARGS...]: a ping from a to ADDR is answered by an error of the router.
+# refused WHAT WANT ADDR [PING ARGS...]: a ping from a to ADDR is answered by the router's error.
 refused()
 {
 	local what=$1 want=$2 addr=$3 from=10.0.1.1
@@ -44,8 +44,8 @@ router_start
 
 check "IPv4: ping" ns a ping -q -c 3 -i 0.1 -W 2 10.0.2.2
 check "IPv6: ping" ns a ping -q -c 3 -i 0.1 -W 2 2001:db8:2::2
-check "IPv4: a ping of the largest packets" ns a ping -q -c 3 -i 0.1 -W 2 -s 1472 -M 'do' 10.0.2.2
-check "IPv6: a ping of the largest packets" ns a ping -q -c 3 -i 0.1 -W 2 -s 1452 -M 'do' 2001:db8:2::2
+check "IPv4: the largest packets" ns a ping -q -c 3 -i 0.1 -W 2 -s 1472 -M 'do' 10.0.2.2
+check "IPv6: the largest packets" ns a ping -q -c 3 -i 0.1 -W 2 -s 1452 -M 'do' 2001:db8:2::2
 check "IPv4: a ping of fragments" ns a ping -q -c 3 -i 0.1 -W 2 -s 8000 10.0.2.2
 check "IPv6: a ping of fragments" ns a ping -q -c 3 -i 0.1 -W 2 -s 8000 2001:db8:2::2
 is "the TTL of 64 is one less" "$(ns a ping -c 1 10.0.2.2 | grep -o 'ttl=[0-9]*')" ttl=63
