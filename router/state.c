@@ -3,7 +3,7 @@
 #include "router/state.h"
 
 #include <errno.h>
-#include <net/if.h>
+#include <linux/if.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
@@ -263,6 +263,7 @@ static void link_gone(struct state *s, struct link *l)
 {
 	if (s->link_changed)
 		s->link_changed(s->arg, l, true);
+	objects_link_down(s, l->l.ifindex);
 	routes_link_down(s, l->l.ifindex);
 	if (l->port != IFACE_NONE)
 		state_port(s, l, IFACE_NONE);
@@ -279,11 +280,17 @@ static void link_gone(struct state *s, struct link *l)
 	state_build_config(s);
 }
 
+/* As Linux asks before it keeps a nexthop object. */
+static bool has_carrier(unsigned flags)
+{
+	return flags & IFF_UP && flags & (IFF_RUNNING | IFF_LOWER_UP);
+}
+
 static void on_link(void *arg, const struct netlink_link *n)
 {
 	struct state *s = arg;
 	struct link *l = state_link(s, n->ifindex);
-	bool was_up = l && l->l.flags & IFF_UP;
+	unsigned was = l ? l->l.flags : 0;
 
 	if (n->deleted) {
 		if (l)
@@ -300,11 +307,21 @@ static void on_link(void *arg, const struct netlink_link *n)
 	}
 	l->l = *n;
 	l->seen = true;
-	if (was_up && !(n->flags & IFF_UP))
+	if (has_carrier(was) && !has_carrier(n->flags))
+		objects_link_down(s, n->ifindex);
+	if (was & IFF_UP && !(n->flags & IFF_UP))
 		routes_link_down(s, n->ifindex);
 	iface_update(s, l);
 	if (s->link_changed)
 		s->link_changed(s->arg, l, false);
+}
+
+static bool has_ip4(const struct link *l)
+{
+	for (const struct link_addr *a = l->addrs; a; a = a->next)
+		if (a->a.local.addr.family == AF_INET)
+			return true;
+	return false;
 }
 
 static void on_addr(void *arg, const struct netlink_addr *n)
@@ -325,8 +342,11 @@ static void on_addr(void *arg, const struct netlink_addr *n)
 			return;
 		*p = a->next;
 		free(a);
-		if (n->local.addr.family == AF_INET)
+		if (n->local.addr.family == AF_INET) {
 			routes_prefsrc_gone(s, n->local.addr.v4);
+			if (!has_ip4(l)) /* no address, no IPv4 */
+				routes_link_down(s, n->ifindex);
+		}
 	} else {
 		if (!*p)
 			*p = calloc(1, sizeof(**p)); /* at the end: the first is the preferred */

@@ -192,6 +192,7 @@ void path_store(struct state *s, struct path *p);
 void paths_follow_iface(struct state *s, int ifindex);
 void paths_follow_adj(struct state *s, const struct adj *a);
 void paths_follow_object(struct state *s, uint32_t nhid);
+void objects_link_down(struct state *s, int ifindex);
 void routes_link_down(struct state *s, int ifindex);
 void routes_prefsrc_gone(struct state *s, uint32_t addr);
 void routes_object_gone(struct state *s, uint32_t nhid);

@@ -91,7 +91,9 @@ static bool hop_usable(const struct state *s, const struct path_hop *h)
 {
 	const struct link *l = state_link(s, h->hop.ifindex);
 
-	if (!link_usable(s, l) || h->hop.encap || h->hop.flags & RTNH_F_DEAD)
+	/* Not asked: RTNH_F_DEAD. It was so when Linux last spoke of the route; when the link comes
+	 * up Linux clears it without a word. */
+	if (!link_usable(s, l) || h->hop.encap)
 		return false;
 	return h->hop.via.family ? h->adj != NULL && h->adj->state != NH_FAILED
 				 : s->glean[l->iface] != 0;
@@ -334,4 +336,64 @@ void paths_follow_object(struct state *s, uint32_t nhid)
 		for (unsigned i = 0; i < nold; i++)
 			drop_adj(s, &old[i]);
 	}
+}
+
+/* ---- what Linux does without a word */
+
+static void objects_remove(struct state *s)
+{
+	uint32_t b = 0;
+
+	for (struct table_node *n = table_walk(&s->objects, &b, NULL), *next; n; n = next) {
+		struct nexthop_object *o = table_entry(n, struct nexthop_object, node);
+
+		next = table_walk(&s->objects, &b, n);
+		if (!o->n.deleted)
+			continue;
+		routes_object_gone(s, o->n.id);
+		table_del(&s->objects, n);
+		free(o);
+	}
+	paths_follow_object(s, 0);
+}
+
+/* Take members that are gone out of a group; an empty group goes too. */
+static void group_shrink(const struct state *s, struct netlink_nexthop *g)
+{
+	unsigned left = 0;
+
+	for (unsigned i = 0; i < g->nmembers; i++) {
+		const struct table_node *m = table_find(&s->objects, g->members[i].id);
+
+		if (!m || !table_entry(m, struct nexthop_object, node)->n.deleted)
+			g->members[left++] = g->members[i];
+	}
+	g->deleted = g->nmembers && !left;
+	g->nmembers = left;
+}
+
+/* Linux forgets the nexthop objects on a link that is down or has lost its carrier. */
+void objects_link_down(struct state *s, int ifindex)
+{
+	bool any = false;
+	uint32_t b = 0;
+
+	for (struct table_node *n = table_walk(&s->objects, &b, NULL); n;
+	     n = table_walk(&s->objects, &b, n)) {
+		struct netlink_nexthop *o = &table_entry(n, struct nexthop_object, node)->n;
+
+		o->deleted = !o->nmembers && !o->blackhole && o->hop.ifindex == ifindex;
+		any |= o->deleted;
+	}
+	if (!any)
+		return;
+	b = 0;
+	for (struct table_node *n = table_walk(&s->objects, &b, NULL); n;
+	     n = table_walk(&s->objects, &b, n)) {
+		struct netlink_nexthop *o = &table_entry(n, struct nexthop_object, node)->n;
+
+		if (o->nmembers)
+			group_shrink(s, o);
+	}
+	objects_remove(s);
 }

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -351,19 +352,31 @@ static void remove_if(struct state *s, bool (*gone)(const struct route *r, uint3
 	}
 }
 
-static bool all_hops_on(const struct route *r, uint32_t ifindex)
+/* Is this the last of a route's interfaces that was up? */
+static bool last_hop_on(const struct state *s, const struct route *r, int ifindex)
 {
-	if (r->dst.addr.family != AF_INET || r->type == RTN_LOCAL || !r->path->nhops)
+	bool concerned = false;
+
+	if (r->dst.addr.family != AF_INET || r->type == RTN_LOCAL || r->path->nhid)
 		return false;
 	for (unsigned i = 0; i < r->path->nhops; i++)
-		if (r->path->hops[i].hop.ifindex != (int)ifindex)
-			return false;
-	return true;
+		concerned |= r->path->hops[i].hop.ifindex == ifindex;
+	for (unsigned i = 0; concerned && i < r->path->nhops; i++) {
+		int other = r->path->hops[i].hop.ifindex;
+		const struct link *l = other == ifindex ? NULL : state_link(s, other);
+
+		concerned = !l || !(l->l.flags & IFF_UP);
+	}
+	return concerned;
 }
 
 void routes_link_down(struct state *s, int ifindex)
 {
-	remove_if(s, all_hops_on, (uint32_t)ifindex);
+	for (struct route *r = s->first, *next; r; r = next) {
+		next = r->next_all;
+		if (last_hop_on(s, r, ifindex))
+			route_remove(s, r);
+	}
 }
 
 static bool has_prefsrc(const struct route *r, uint32_t addr)
