@@ -311,16 +311,26 @@ int apply_reload(struct router *r, FILE *messages)
 /* ---- as the operator and systemd see it
  * ----------------------------------------------------------------- */
 
-void apply_status(struct router *r)
+static void status_text(const struct router *r, char *text, size_t size)
 {
-	char text[128];
 	unsigned open = 0;
 
 	for (unsigned i = 0; i < PORTS_MAX; i++)
 		open += r->ports[i].state == PORT_OPEN;
-	snprintf(text, sizeof(text), "forwarding on %u of %u ports, %u worker%s", open,
-		 r->conf->nifaces, r->nworkers, r->nworkers == 1 ? "" : "s");
-	notify_ready(text);
+	snprintf(text, size, "forwarding on %u of %u ports, %u worker%s", open, r->conf->nifaces,
+		 r->nworkers, r->nworkers == 1 ? "" : "s");
+}
+
+void apply_status(struct router *r, bool ready)
+{
+	char text[sizeof(r->status)];
+
+	status_text(r, text, sizeof(text));
+	if (ready)
+		notify_ready(text);
+	else if (strcmp(text, r->status) != 0)
+		notify_status(text);
+	memcpy(r->status, text, sizeof(text));
 }
 
 int router_reload(struct router *r, char *text, size_t size)
@@ -342,6 +352,6 @@ int router_reload(struct router *r, char *text, size_t size)
 	free(buffer);
 	log_printf(err ? LOG_ERROR : LOG_NOTICE, "configuration %s: %s", r->conf_path,
 		   err ? "refused; running configuration unchanged" : "applied");
-	apply_status(r);
+	apply_status(r, true);
 	return err;
 }

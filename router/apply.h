@@ -23,8 +23,9 @@ int apply_reload(struct router *r, FILE *messages);
  * route whose gateway was not reachable may be now. */
 void apply_kernel(struct router *r);
 
-/* Tell systemd that we are ready, and in which words. */
-void apply_status(struct router *r);
+/* Tell systemd in words what we do: with ready also that we do it; else only if the words changed.
+ */
+void apply_status(struct router *r, bool ready);
 
 /* A link appeared or came up. */
 void apply_link(struct router *r, struct link *l);

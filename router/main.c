@@ -163,6 +163,7 @@ static void on_ports_timer(void *arg, uint64_t now)
 	ports_follow(r);
 	apply_kernel(r);
 	state_publish(r->state);
+	apply_status(r, false);
 }
 
 static void on_second(void *arg, uint64_t now)
@@ -475,7 +476,7 @@ static int run(const char *conf_path, const char *run_dir, bool verbose)
 	loop_timer_set(r.second, clock_now() + NSEC_PER_SEC);
 	if (notify_watchdog_interval_ns())
 		loop_timer_set(r.watchdog, 1);
-	apply_status(&r);
+	apply_status(&r, true);
 	err = loop_run(r.loop);
 	notify_stopping("stopping");
 	log_notice("stopping");

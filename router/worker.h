@@ -61,7 +61,7 @@ struct worker {
 	struct hold hold;
 	uint64_t rate_at;
 	bool boosted, boost_denied; /* runs with real-time priority; may not */
-	uint32_t vain; /* spins in a row that brought nothing */
+	uint32_t vain;		    /* spins in a row that brought nothing */
 	struct dp dp;
 };
 

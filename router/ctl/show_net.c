@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* show interfaces, routes, neighbours, xdp. [control] */
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
@@ -434,19 +435,25 @@ const struct column show_xdp_columns[] = {
 	{ "posted", "posted", COL_NUMBER, true, "frames waiting to be filled" },
 	{ "sent", "in flight", COL_NUMBER, true, "frames being sent" },
 	{ "kicks", "kicks", COL_NUMBER, true, "sendto calls" },
-	{ "verdicts", NULL, COL_JSON, false, "of the XDP program, for the port" },
+	{ "verdicts", "verdicts", COL_JSON, true, "of the XDP program, for the whole port" },
 	{ 0 },
 };
 
-static json_t *verdicts_json(const struct steer_port *p)
+static void row_verdicts(struct row *row, const struct steer_port *p)
 {
 	uint64_t n[STEER__COUNT] = { 0 };
 	json_t *o = json_object();
+	char text[512] = "";
+	size_t len = 0;
 
 	steer_port_counters(p, n);
-	for (unsigned i = 0; i < STEER__COUNT; i++)
+	for (unsigned i = 0; i < STEER__COUNT; i++) {
 		json_object_set_new(o, steer_verdict_info[i].name, json_integer((json_int_t)n[i]));
-	return o;
+		if (n[i] && len < sizeof(text))
+			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s %" PRIu64,
+						len ? ", " : "", steer_verdict_info[i].name, n[i]);
+	}
+	row_json(row, "verdicts", o, text);
 }
 
 int show_xdp(struct router *r, const struct request *q, struct cursor *cur, struct command_ctx *c)
@@ -471,7 +478,7 @@ int show_xdp(struct router *r, const struct request *q, struct cursor *cur, stru
 				     counter_read(&x->sent) - counter_read(&x->completed));
 			row_unsigned(row, "kicks", counter_read(&x->kicks));
 			if (p->steer)
-				row_json(row, "verdicts", verdicts_json(p->steer), NULL);
+				row_verdicts(row, p->steer);
 		}
 	}
 	return COMMAND_DONE;
