@@ -1,8 +1,9 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # tests/load.sh - traffic through the router of topo_three while a fault test does its worst.
 #
 #   load_start [PPS]    UDP from host a to host b (ours, 10.0.1.2 > 10.0.2.2), until load_stop
 #   load_stop           ends both ends; load_sent, load_got and load_lost say how much it was
+#   router_pid          of the router under test
 #   passes WHAT [SECS]  a check: a's ping to b, over IPv4 and IPv6, gets an answer within SECS (10)
 #   log_says WHAT TEXT  a check: the log of the router under test has that text (within 5 s)
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -42,6 +43,22 @@ load_stop()
 both_families()
 {
 	ns a ping -q -c 1 -W 1 10.0.2.2 && ns a ping -q -c 1 -W 1 2001:db8:2::2
+}
+
+router_pid()
+{
+	echo "${lib_pid[$ROUTER_DIR]}"
+}
+
+# router_gone: waits for one that ends by itself; its exit status.
+router_gone()
+{
+	local rc
+	eventually 10 lib_gone
+	wait "$(router_pid)"
+	rc=$?
+	unset "lib_pid[$ROUTER_DIR]"
+	return $rc
 }
 
 passes()

@@ -166,6 +166,11 @@ static int bind_mode(const struct xsk_queue *q, int ifindex, uint16_t mode)
 	return bind(q->fd, (struct sockaddr *)&sa, sizeof(sa)) ? -errno : 0;
 }
 
+static const char *bind_hint(int err)
+{
+	return err == -EBUSY ? " (the queue is bound to another AF_XDP socket)" : "";
+}
+
 static int bind_ladder(struct xsk_queue *q, const struct xsk_port_config *c, char *why)
 {
 	struct xdp_options opts = { 0 };
@@ -177,8 +182,8 @@ static int bind_ladder(struct xsk_queue *q, const struct xsk_port_config *c, cha
 		if (!err)
 			goto bound;
 		if (err == -EBUSY || err == -ENETDOWN || err == -ENODEV)
-			return why_not(why, err, "%s queue %u: bind: %s", c->name, q->index,
-				       strerror(-err));
+			return why_not(why, err, "%s queue %u: bind: %s%s", c->name, q->index,
+				       strerror(-err), bind_hint(err));
 		snprintf(q->why, sizeof(q->why), "zero-copy bind: %s%s", strerror(-err),
 			 err == -EOPNOTSUPP ? " (the driver has none)" : "");
 		if (c->want == XSK_WANT_ZERO_COPY)
@@ -191,8 +196,8 @@ static int bind_ladder(struct xsk_queue *q, const struct xsk_port_config *c, cha
 	}
 	err = bind_mode(q, c->ifindex, XDP_COPY);
 	if (err)
-		return why_not(why, err, "%s queue %u: bind in copy mode: %s", c->name, q->index,
-			       strerror(-err));
+		return why_not(why, err, "%s queue %u: bind in copy mode: %s%s", c->name, q->index,
+			       strerror(-err), bind_hint(err));
 bound:
 	if (getsockopt(q->fd, SOL_XDP, XDP_OPTIONS, &opts, &len))
 		return -errno;

@@ -37,7 +37,7 @@ flap()
 
 topo_three 2
 router_start
-pid=${lib_pid[$ROUTER_DIR]}
+pid=$(router_pid)
 passes "it forwards"
 
 load_start 5000
@@ -46,7 +46,7 @@ for end in "r lan0" "r wan0" "a a0" "b b0"; do
 	flap $end
 	passes "after ${end#* } was down and up"
 done
-for i in 1 2 3 4 5 6 7 8 9 10; do # faster than anyone follows
+for _ in 1 2 3 4 5 6 7 8 9 10; do # faster than anyone follows
 	ip -n r link set wan0 down
 	ip -n r link set wan0 up
 done
@@ -103,6 +103,6 @@ ip -n r link set lan0 address 02:00:00:00:aa:02
 passes "after the ports' MAC addresses have changed"
 load_stop
 
-is "the router is the one we started" "${lib_pid[$ROUTER_DIR]} $(kill -0 "$pid" && echo lives)" "$pid lives"
+is "the router is the one we started" "$(router_pid) $(kill -0 "$pid" && echo lives)" "$pid lives"
 check_conservation
 finish
