@@ -24,6 +24,7 @@
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
 #define PREFETCH_AHEAD 4
+#define IP6_MTU_MIN    1280
 
 /* RFC 1624: one less TTL is 0x0100 less in its word. */
 static inline void step_ttl(struct pkt *p)
@@ -102,15 +103,20 @@ static uint32_t flow_hash(const struct dp *dp, struct pkt *p)
 {
 	uint32_t h = dp->cfg->hash_seed;
 
-	parse_transport(p); /* what it could not walk hashes without ports */
+	/* What it could not walk hashes without ports. The fragments of one datagram agree in no
+	 * more than the addresses: only the first shows what stands behind further headers. */
+	parse_transport(p);
 	if (p->flags & PKT_IP6)
 		h = mix_bytes(h, pkt_ip6(p)->src, 32);
 	else
 		h = mix_bytes(h, (const uint8_t *)&pkt_ip4(p)->src, 8);
-	h = mix(h, p->proto);
-	if ((p->proto == IPPROTO_TCP || p->proto == IPPROTO_UDP || p->proto == IPPROTO_SCTP) &&
-	    !(p->flags & PKT_FRAGMENT) && p->l4 && p->l4 + 4u <= p->len)
-		h = mix_bytes(h, p->l3 + p->l4, 4);
+	if (!(p->flags & PKT_FRAGMENT)) {
+		h = mix(h, p->proto);
+		if ((p->proto == IPPROTO_TCP || p->proto == IPPROTO_UDP ||
+		     p->proto == IPPROTO_SCTP) &&
+		    p->l4 && p->l4 + 4u <= p->len)
+			h = mix_bytes(h, p->l3 + p->l4, 4);
+	}
 	h *= 0x85ebca6bu;
 	return h ^ h >> 13;
 }
@@ -122,6 +128,11 @@ static bool is_iface(const struct dp *dp, uint16_t index)
 	return index < dp->cfg->nifaces && dp->cfg->iface[index].port != IFACE_NONE;
 }
 
+static bool link_local6(const uint8_t a[16])
+{
+	return a[0] == 0xfe && (a[1] & 0xc0) == 0x80;
+}
+
 /* Route an error of ours. Its way out decides its source; an interface without a route back is as
  * good as the one the packet came by. */
 static void send_own(struct dp *dp, struct pkt *p)
@@ -129,11 +140,13 @@ static void send_own(struct dp *dp, struct pkt *p)
 	const struct dp_iface *in = &dp->cfg->iface[p->iface];
 	uint32_t slot = lookup(in, p);
 	const struct nh *n = slot ? nh_get(dp->cfg->nht, slot) : NULL;
-	bool link_local = p->flags & PKT_IP6 && pkt_ip6(p)->dst[0] == 0xfe;
+	bool link_local = p->flags & PKT_IP6 && link_local6(pkt_ip6(p)->dst);
 
 	counter_add(&dp->count->generated, 1);
-	if (n && n->type == NH_GROUP)
-		n = nh_get(dp->cfg->nht, nh_group_member(n, flow_hash(dp, p)));
+	if (n && n->type == NH_GROUP) { /* once: its source will be another flow's */
+		slot = nh_group_member(n, flow_hash(dp, p));
+		n = nh_get(dp->cfg->nht, slot);
+	}
 	if (!icmp_source(dp, p,
 			 !link_local && n && (n->type == NH_ADJ || n->type == NH_GLEAN) &&
 					 is_iface(dp, n->iface)
@@ -168,13 +181,25 @@ static void refuse(struct dp *dp, struct pkt *p, enum drop_reason why, enum icmp
 		send_own(dp, &err);
 }
 
+/* No link of IPv6 is smaller than IP6_MTU_MIN (RFC 8200 5), whatever a route says; a sender would
+ * not believe less either. */
+static uint16_t mtu_for(const struct pkt *p, const struct nh *n)
+{
+	return p->flags & PKT_IP6 && n->mtu < IP6_MTU_MIN ? IP6_MTU_MIN : n->mtu;
+}
+
 static void too_big(struct dp *dp, struct pkt *p, const struct nh *n)
 {
 	struct pkt part[FRAGMENTS_MAX];
+	uint16_t frag = p->flags & PKT_IP6 ? IP4_DF : ntohs(pkt_ip4(p)->frag);
 	unsigned count;
 
-	if (p->flags & PKT_IP6 || pkt_ip4(p)->frag & htons(IP4_DF)) {
-		refuse(dp, p, DROP_TOO_BIG, ICMP_ERROR_TOO_BIG, n->mtu);
+	if (frag & IP4_DF) {
+		refuse(dp, p, DROP_TOO_BIG, ICMP_ERROR_TOO_BIG, mtu_for(p, n));
+		return;
+	}
+	if ((frag & IP4_OFFSET) * 8u + p->len > UINT16_MAX) { /* cut, its end would come around */
+		pkt_drop(dp, p, DROP_IP4_LENGTH);
 		return;
 	}
 	count = fragment4(dp, p, n->mtu, part);
@@ -187,11 +212,6 @@ static void too_big(struct dp *dp, struct pkt *p, const struct nh *n)
 			step_ttl(&part[i]);
 		emit(dp, &part[i], n);
 	}
-}
-
-static bool link_local6(const uint8_t a[16])
-{
-	return a[0] == 0xfe && (a[1] & 0xc0) == 0x80;
 }
 
 /* A link-local address means nothing on another link (RFC 4007); Linux forwards none at all. */
@@ -212,7 +232,7 @@ static struct addr destination(const struct pkt *p)
 static void transmit(struct dp *dp, struct pkt *p, struct nh *n)
 {
 	mark_used(n);
-	if (p->len > n->mtu) {
+	if (p->len > mtu_for(p, n)) {
 		too_big(dp, p, n);
 		return;
 	}

@@ -20,6 +20,7 @@
 #define TARGET_BURST	6
 #define TARGET_INTERVAL NSEC_PER_SEC
 #define TOS_CONTROL	0xc0	    /* internetwork control, RFC 1812 4.3.2.5 */
+#define TOS_KEPT	0x1c	    /* of the packet's; not ECN, which is no host's word about us */
 #define UNNUMBERED	0xc0000008u /* 192.0.0.8, RFC 7600: who has no address speaks as this */
 
 static const struct {
@@ -67,7 +68,9 @@ static bool total_allows(struct icmp_limits *l, uint64_t now)
 	return true;
 }
 
-static bool target_allows(struct icmp_limits *l, uint64_t now, const uint8_t *addr, size_t len)
+/* What this destination may still be told, up to date. */
+static struct icmp_target *target_of(struct icmp_limits *l, uint64_t now, const uint8_t *addr,
+				     size_t len)
 {
 	uint64_t w[2] = { 0 }, key, gained;
 	struct icmp_target *t;
@@ -85,10 +88,7 @@ static bool target_allows(struct icmp_limits *l, uint64_t now, const uint8_t *ad
 							       : t->tokens + (uint32_t)gained;
 		t->at += gained * TARGET_INTERVAL;
 	}
-	if (t->tokens == 0)
-		return false;
-	t->tokens--;
-	return true;
+	return t;
 }
 
 static bool may_answer4(const struct pkt *p)
@@ -109,15 +109,17 @@ static bool may_answer4(const struct pkt *p)
 	return !ip4_martian(h->src);
 }
 
-static bool may_answer6(struct pkt p, enum icmp_error e)
+/* Unlike IPv4, later fragments are answered, packet too big above all; but a later fragment of an
+ * ICMPv6 message may be one of an error. */
+static bool may_answer6(struct pkt p)
 {
 	const struct ip6_header *h = pkt_ip6(&p);
 
-	(void)e;
-	if (!parse_transport(&p) || p.flags & PKT_LATER_FRAG)
+	if (!parse_transport(&p))
 		return false;
 	if (p.proto == IPPROTO_ICMPV6 &&
-	    (p.l4 >= p.len || p.l3[p.l4] < 128 || p.l3[p.l4] == 137)) /* 137: redirect */
+	    (p.flags & PKT_LATER_FRAG || p.l4 >= p.len || p.l3[p.l4] < 128 ||
+	     p.l3[p.l4] == 137)) /* 137: redirect */
 		return false;
 	return h->src[0] != 0xff;
 }
@@ -133,7 +135,7 @@ static void build4(struct dp *dp, const struct pkt *p, enum icmp_error e, uint32
 
 	out->len = (uint16_t)(IP4_HLEN + ICMP_HLEN + quote);
 	*n = (struct ip4_header){ .ver_ihl = 0x45,
-				  .tos = (uint8_t)((h->tos & 0x1e) | TOS_CONTROL),
+				  .tos = (uint8_t)((h->tos & TOS_KEPT) | TOS_CONTROL),
 				  .len = htons(out->len),
 				  .id = htons(dp->icmp->ip_id++),
 				  .ttl = TTL_OWN,
@@ -175,16 +177,21 @@ static void build6(const struct pkt *p, enum icmp_error e, uint32_t info, struct
 	memcpy(icmp + ICMP_HLEN, h, quote);
 }
 
+/* A destination pays only for what it is told: when the total is used up, it still has its own. */
 static bool limits_allow(struct dp *dp, const struct pkt *p, enum icmp_error e)
 {
 	bool six = p->flags & PKT_IP6;
 	const uint8_t *to = six ? pkt_ip6(p)->src : (const uint8_t *)&pkt_ip4(p)->src;
+	struct icmp_target *t;
 
 	/* Linux limits neither family's "too big": path MTU discovery hangs on it. */
 	if (e == ICMP_ERROR_TOO_BIG)
 		return true;
-	return target_allows(dp->icmp, dp->now, to, six ? 16 : 4) &&
-	       total_allows(dp->icmp, dp->now);
+	t = target_of(dp->icmp, dp->now, to, six ? 16 : 4);
+	if (t->tokens == 0 || !total_allows(dp->icmp, dp->now))
+		return false;
+	t->tokens--;
+	return true;
 }
 
 bool icmp_error(struct dp *dp, const struct pkt *p, enum icmp_error e, uint32_t info,
@@ -192,7 +199,7 @@ bool icmp_error(struct dp *dp, const struct pkt *p, enum icmp_error e, uint32_t 
 {
 	uint8_t *frame;
 
-	if (p->flags & PKT_OWN || !(p->flags & PKT_IP6 ? may_answer6(*p, e) : may_answer4(p)))
+	if (p->flags & PKT_OWN || !(p->flags & PKT_IP6 ? may_answer6(*p) : may_answer4(p)))
 		return false;
 	if (!limits_allow(dp, p, e)) {
 		dp_event(dp, EVENT_ICMP_LIMITED);

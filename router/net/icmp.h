@@ -41,10 +41,10 @@ struct icmp_limits {
 void icmp_limits_init(struct icmp_limits *l, uint32_t per_second, uint32_t burst, uint32_t seed);
 
 /*
- * Build the error about p, unless the rules forbid one (an error about an error, a later fragment,
- * a source that is no host's) or the limit does. True: *out is a packet to route, its source still
- * to be set by icmp_source(). p itself is untouched and still the caller's. info: the MTU or the
- * pointer.
+ * Build the error about p, unless the rules forbid one (an error about an error, a later fragment
+ * of IPv4, a source that is no host's) or the limit does. True: *out is a packet to route, its
+ * source still to be set by icmp_source(). p itself is untouched and still the caller's. info: the
+ * MTU or the pointer.
  */
 bool icmp_error(struct dp *dp, const struct pkt *p, enum icmp_error e, uint32_t info,
 		struct pkt *out);

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The errors we send: what they quote, about what none is sent, by which address we speak, and how
+ * often. Requirements F9 to F11, G23; RFC 1812 4.3.2, RFC 4443 2.4.
+ */
+#include "tests/unit/pipe_rows.h"
+
+/* F9: the packet as it came, as much of it as 576 (1280) bytes hold. */
+static void test_quote(void **state)
+{
+	struct pipe p;
+	struct frame f;
+
+	(void)state;
+	pipe_open(&p);
+	for (unsigned payload = 0; payload < 1480; payload += payload < 600 ? 1 : 37) {
+		frame_to(&f, beyond(false, TO_NOWHERE), payload);
+		pipe_answers(&p, &f, DROP_NO_ROUTE, 3, 0, 0);
+		frame_ip4(&f)->frag = htons(IP4_MF); /* a first fragment is answered */
+		frame_sum4(&f);
+		f.len += 3; /* what lies behind the packet is not quoted */
+		pipe_answers(&p, &f, DROP_NO_ROUTE, 3, 0, 0);
+		frame_to(&f, beyond(true, TO_NOWHERE), payload);
+		f.len += 3;
+		pipe_answers(&p, &f, DROP_NO_ROUTE, 1, 0, 0);
+	}
+	pipe_close(&p);
+}
+
+/* Precedence 6 whatever the packet's was; of its TOS the rest, without ECN (RFC 3168 5). */
+static void test_tos(void **state)
+{
+	struct pipe p;
+	struct frame f;
+
+	(void)state;
+	pipe_open(&p);
+	for (unsigned tos = 0; tos < 256; tos++) {
+		frame_to(&f, beyond(false, TO_NOWHERE), 20);
+		frame_ip4(&f)->tos = (uint8_t)tos;
+		frame_sum4(&f);
+		pipe_answers(&p, &f, DROP_NO_ROUTE, 3, 0, 0);
+	}
+	pipe_close(&p);
+}
+
+/* F10: of ICMP only queries and replies are answered. */
+static void test_none_about_errors(void **state)
+{
+	struct pipe p;
+	struct frame f;
+
+	(void)state;
+	pipe_open(&p);
+	for (unsigned type = 0; type < 256; type++) {
+		frame4(&f, on_link(false, 0, 2), beyond(false, TO_NOWHERE), IPPROTO_ICMP, 28);
+		f.b[34] = (uint8_t)type;
+		if (type == 0 || type == 8 || (type >= 13 && type <= 18))
+			pipe_answers(&p, &f, DROP_NO_ROUTE, 3, 0, 0);
+		else
+			pipe_drops(&p, &f, DROP_NO_ROUTE);
+		frame6(&f, on_link(true, 0, 2), beyond(true, TO_NOWHERE), IPPROTO_ICMPV6, 28);
+		f.b[54] = (uint8_t)type;
+		if (type >= 128 && type != 137)
+			pipe_answers(&p, &f, DROP_NO_ROUTE, 1, 0, 0);
+		else
+			pipe_drops(&p, &f, DROP_NO_ROUTE);
+	}
+	frame4(&f, on_link(false, 0, 2), beyond(false, TO_NOWHERE), IPPROTO_ICMP, 0);
+	pipe_drops(&p, &f, DROP_NO_ROUTE); /* no type to tell by */
+	frame6(&f, on_link(true, 0, 2), beyond(true, TO_NOWHERE), IPPROTO_ICMPV6, 0);
+	pipe_drops(&p, &f, DROP_NO_ROUTE);
+	pipe_close(&p);
+}
+
+/* Behind options and extension headers an error is still one. */
+static void test_none_about_hidden_errors(void **state)
+{
+	static const uint8_t nops[4] = { 1, 1, 1, 1 }, dest[8] = { 0, 0, 1, 4 };
+	struct pipe p;
+	struct frame f;
+
+	(void)state;
+	pipe_open(&p);
+	frame4(&f, on_link(false, 0, 2), beyond(false, TO_NOWHERE), IPPROTO_ICMP, 28);
+	frame_options(&f, nops, 4);
+	pipe_answers(&p, &f, DROP_NO_ROUTE, 3, 0, 0);
+	f.b[38] = 11;
+	pipe_drops(&p, &f, DROP_NO_ROUTE);
+	frame6(&f, on_link(true, 0, 2), beyond(true, TO_NOWHERE), IPPROTO_ICMPV6, 28);
+	frame_extension(&f, 60, dest, 8);
+	pipe_answers(&p, &f, DROP_NO_ROUTE, 1, 0, 0);
+	f.b[62] = 1;
+	pipe_drops(&p, &f, DROP_NO_ROUTE);
+	pipe_close(&p);
+}
+
+static void test_none_about_later_fragments(void **state)
+{
+	struct pipe p;
+	struct frame f;
+
+	(void)state;
+	pipe_open(&p);
+	for (unsigned offset = 1; offset < 8192; offset *= 2) {
+		frame_to(&f, beyond(false, TO_NOWHERE), 24);
+		frame_ip4(&f)->frag = htons((uint16_t)offset);
+		frame_sum4(&f);
+		pipe_drops(&p, &f, DROP_NO_ROUTE);
+	}
+	pipe_close(&p);
+}
+
+/* F9: we speak as the interface that the error leaves by, if possible from the subnet of who is
+ * told. */
+static void test_source4(void **state)
+{
+	struct pipe p;
+	struct frame f;
+	struct error e = { .type = 3, .iface = 1, .from = on_link(false, 1, 1) };
+
+	(void)state;
+	pipe_open(&p);
+	frame4(&f, beyond(false, VIA_OUT), beyond(false, TO_NOWHERE), IPPROTO_UDP, 20);
+	pipe_answers_as(&p, &f, DROP_NO_ROUTE, &e);
+	p.cfg->iface[1].nip4 = 3; /* preferred, then two more; nobody's subnet: the preferred */
+	for (unsigned i = 1; i < 3; i++) {
+		p.cfg->iface[1].ip4[i].addr = net4(10, 9, i, 1).v4;
+		p.cfg->iface[1].ip4[i].mask = htonl(0xffffff00);
+	}
+	pipe_answers_as(&p, &f, DROP_NO_ROUTE, &e);
+	pipe_learn(&p, 1, net4(10, 9, 2, 7), NH_RESOLVED, 0);
+	pipe_route(&p, net4(10, 9, 2, 0), 24, fib_get(p.fib4, on_link(false, 1, 0).bytes, 24));
+	frame4(&f, net4(10, 9, 2, 7), beyond(false, TO_NOWHERE), IPPROTO_UDP, 20);
+	e.from = net4(10, 9, 2, 1);
+	e.host = 7;
+	pipe_answers_as(&p, &f, DROP_NO_ROUTE, &e);
+	p.cfg->iface[1].nip4 = 0; /* has none: any of ours */
+	e.from = on_link(false, 0, 1);
+	pipe_answers_as(&p, &f, DROP_NO_ROUTE, &e);
+	for (unsigned i = 0; i < PIPE_IFACES; i++)
+		p.cfg->iface[i].nip4 = 0;
+	e.from = net4(192, 0, 0, 8); /* RFC 7600: we have none at all */
+	pipe_answers_as(&p, &f, DROP_NO_ROUTE, &e);
+	pipe_close(&p);
+}
+
+static void test_source6(void **state)
+{
+	struct pipe p;
+	struct frame f;
+	struct error e = { .type = 1, .iface = VLAN100, .from = on_link(true, VLAN100, 1) };
+
+	(void)state;
+	pipe_open(&p);
+	frame6(&f, beyond(true, VIA_VLAN), beyond(true, TO_NOWHERE), IPPROTO_UDP, 20);
+	pipe_answers_as(&p, &f, DROP_NO_ROUTE, &e);
+	p.cfg->iface[VLAN100].nip6 = 0;
+	e.from = on_link(true, 0, 1);
+	pipe_answers_as(&p, &f, DROP_NO_ROUTE, &e);
+	for (unsigned i = 0; i < PIPE_IFACES; i++)
+		p.cfg->iface[i].nip6 = 0; /* no address: no error, and no frame lost */
+	pipe_drops(&p, &f, DROP_NO_ROUTE);
+	assert_int_equal(p.w->count.event[EVENT_ICMP_NO_SOURCE], 1);
+	pipe_close(&p);
+}
+
+/* What cannot go back is counted as a drop of its own; no error about the error. */
+static void test_no_way_back(void **state)
+{
+	static const struct {
+		enum pipe_kind back;
+		enum drop_reason why;
+	} rows[] = { { TO_BLACKHOLE, DROP_BLACKHOLE },	  { TO_UNREACHABLE, DROP_UNREACHABLE },
+		     { TO_NOWHERE, DROP_NO_ROUTE },	  { TO_PROHIBIT, DROP_PROHIBIT },
+		     { TO_FOREIGN, DROP_EGRESS_FOREIGN }, { TO_DOWN, DROP_EGRESS_DOWN } };
+	struct pipe p;
+	struct frame f;
+
+	(void)state;
+	pipe_open(&p);
+	for (unsigned i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
+		bool six = i % 2;
+		uint64_t before = p.w->count.drop[rows[i / 2].why];
+
+		(six ? frame6 : frame4)(&f, beyond(six, rows[i / 2].back), beyond(six, VIA_OUT),
+					IPPROTO_UDP, 40);
+		frame_ttl(&f, 1);
+		pipe_receive(&p, &f);
+		pipe_turn(&p);
+		pipe_quiet(&p);
+		assert_int_equal(p.w->count.drop[DROP_TTL], i + 1);
+		assert_int_equal(p.w->count.drop[rows[i / 2].why], before + 1);
+		assert_int_equal(p.w->count.generated, i + 1);
+	}
+	pipe_close(&p);
+}
+
+/* An error leaves by the group member whose address it bears. */
+static void test_back_by_group(void **state)
+{
+	unsigned by[3] = { 0 };
+	struct pipe p;
+	struct frame f;
+
+	(void)state;
+	pipe_open(&p);
+	for (unsigned i = 0; i < 400; i++) {
+		bool six = i % 2;
+		struct addr src = beyond(six, VIA_GROUP);
+		struct error e = { .type = six ? 1 : 3 };
+
+		src.bytes[six ? 14 : 2] = (uint8_t)i;
+		(six ? frame6 : frame4)(&f, src, beyond(six, TO_NOWHERE), IPPROTO_UDP, 40);
+		p.now += NSEC_PER_SEC;
+		pipe_receive(&p, &f);
+		pipe_turn(&p);
+		e.iface = xsk_queue_unsent(p.port[1]->queue[0]) ? 1 : 2;
+		e.from = on_link(six, e.iface, 1);
+		expect_error(&p, &f, &e);
+		by[e.iface]++;
+	}
+	pipe_quiet(&p);
+	assert_in_range(by[1], 220, 380);
+	pipe_close(&p);
+}
+
+/* ---- F11: how often. Errors sent for `n` packets at this moment. */
+
+static unsigned errors_for(struct pipe *p, struct frame *f, unsigned n)
+{
+	unsigned sent = 0;
+	struct frame got;
+
+	for (unsigned i = 0; i < n; i++) {
+		pipe_receive(p, f);
+		worker_turn(p->w, p->now);
+		while (pipe_sent(p, 0, &got))
+			sent++;
+	}
+	pipe_check(p);
+	return sent;
+}
+
+static void test_limit_per_target(void **state)
+{
+	struct pipe p;
+	struct frame f;
+
+	(void)state;
+	pipe_open(&p);
+	for (unsigned six = 0; six < 2; six++) {
+		frame_to(&f, beyond(six, TO_NOWHERE), 20);
+		assert_int_equal(errors_for(&p, &f, 30), 6);
+		p.now += NSEC_PER_SEC - 1;
+		assert_int_equal(errors_for(&p, &f, 5), 0);
+		p.now += 1;
+		assert_int_equal(errors_for(&p, &f, 5), 1);
+		p.now += 3 * NSEC_PER_SEC;
+		assert_int_equal(errors_for(&p, &f, 10), 3);
+		p.now += 3600 * NSEC_PER_SEC;
+		assert_int_equal(errors_for(&p, &f, 10), 6);
+	}
+	assert_int_equal(p.w->count.event[EVENT_ICMP_SENT], 32);
+	assert_int_equal(p.w->count.event[EVENT_ICMP_LIMITED], 120 - 32);
+	pipe_close(&p);
+}
+
+/* Hosts 10.0.1.0 and on, all told through one neighbour. */
+static void frame_from_many(struct frame *f, unsigned host)
+{
+	frame4(f, net4(10, 50, host >> 8, host & 255), beyond(false, TO_NOWHERE), IPPROTO_UDP, 20);
+}
+
+static void route_back_to_many(struct pipe *p)
+{
+	struct addr back = on_link(false, 0, 2);
+
+	pipe_route(p, net4(10, 50, 0, 0), 16, neigh_lookup(p->neigh, &p->nht, 0, &back));
+}
+
+/* In total 1000 a second and 50 at once, less what is taken out at random. */
+static void test_limit_in_total(void **state)
+{
+	unsigned sent = 0;
+	struct pipe p;
+	struct frame f;
+
+	(void)state;
+	pipe_open(&p);
+	route_back_to_many(&p);
+	for (unsigned host = 0; host < 200; host++) {
+		frame_from_many(&f, host);
+		sent += errors_for(&p, &f, 1);
+	}
+	assert_in_range(sent, 35, 50);
+	sent = 0;
+	for (unsigned i = 0; i < 5000; i++) { /* a second of 5000 */
+		p.now += NSEC_PER_SEC / 5000;
+		frame_from_many(&f, 200 + i);
+		sent += errors_for(&p, &f, 1);
+	}
+	assert_in_range(sent, 800, 1000);
+	pipe_close(&p);
+}
+
+/* 10,000 packets a second of 100 hosts: each is told something, and one flood does not use up what
+ * is there for the others. */
+static void test_limit_is_fair(void **state)
+{
+	unsigned sent[101] = { 0 }, total = 0;
+	struct pipe p;
+	struct frame f;
+
+	(void)state;
+	pipe_open(&p);
+	route_back_to_many(&p);
+	for (unsigned i = 0; i < 10000; i++) {
+		p.now += NSEC_PER_SEC / 10000;
+		frame_from_many(&f, i % 100);
+		sent[i % 100] += errors_for(&p, &f, 1);
+	}
+	for (unsigned host = 0; host < 100; host++) {
+		assert_in_range(sent[host], 1, 7);
+		total += sent[host];
+	}
+	assert_in_range(total, 500, 1050);
+	for (unsigned i = 0; i < 10000; i++) {
+		p.now += NSEC_PER_SEC / 10000;
+		frame_from_many(&f, 0);
+		errors_for(&p, &f, 1);
+		if (i % 1000 == 999) {
+			frame_from_many(&f, 5000 + i);
+			sent[100] += errors_for(&p, &f, 1);
+		}
+	}
+	assert_int_equal(sent[100], 10);
+	pipe_close(&p);
+}
+
+/* Without a frame there is no error, but the drop is counted all the same. */
+static void test_no_frame(void **state)
+{
+	struct pipe p;
+	struct frame f;
+	uint32_t kept[PIPE_FRAMES], n = 0;
+
+	(void)state;
+	pipe_open(&p);
+	frame_to(&f, beyond(false, TO_NOWHERE), 20);
+	pipe_receive(&p, &f);
+	while (frame_alloc(&p.w->cache, &kept[n]))
+		n++;
+	worker_turn(p.w, p.now);
+	while (n > 0)
+		frame_free(&p.w->cache, kept[--n]);
+	pipe_check(&p);
+	pipe_quiet(&p);
+	assert_int_equal(p.w->count.event[EVENT_ICMP_NO_FRAME], 1);
+	assert_int_equal(p.w->count.drop[DROP_NO_ROUTE], 1);
+	pipe_close(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_quote),
+		cmocka_unit_test(test_tos),
+		cmocka_unit_test(test_none_about_errors),
+		cmocka_unit_test(test_none_about_hidden_errors),
+		cmocka_unit_test(test_none_about_later_fragments),
+		cmocka_unit_test(test_source4),
+		cmocka_unit_test(test_source6),
+		cmocka_unit_test(test_no_way_back),
+		cmocka_unit_test(test_back_by_group),
+		cmocka_unit_test(test_limit_per_target),
+		cmocka_unit_test(test_limit_in_total),
+		cmocka_unit_test(test_limit_is_fair),
+		cmocka_unit_test(test_no_frame),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
