@@ -273,6 +273,7 @@ void path_put(struct state *s, struct path *p)
 
 void paths_follow_iface(struct state *s, int ifindex)
 {
+	const struct link *l = state_link(s, ifindex);
 	uint32_t b = 0;
 
 	for (struct table_node *n = table_walk(&s->paths, &b, NULL); n;
@@ -284,7 +285,9 @@ void paths_follow_iface(struct state *s, int ifindex)
 			if (p->hops[i].hop.ifindex != ifindex)
 				continue;
 			concerned = true;
-			if (!p->hops[i].adj)
+			if (!l || l->iface == IFACE_NONE)
+				drop_adj(s, &p->hops[i]); /* its number may be another's next */
+			else if (!p->hops[i].adj)
 				hold_adj(s, &p->hops[i]);
 		}
 		if (concerned)
