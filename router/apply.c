@@ -17,9 +17,9 @@
 
 static struct link *iface_link(const struct router *r, const struct conf_iface *c)
 {
-	struct link *l = state_link_named(r->state, c->netdev);
+	struct link *l = ports_find_link(r, c);
 
-	for (unsigned i = 0; i < PORTS_MAX && !l; i++) /* found by its MAC address */
+	for (unsigned i = 0; i < PORTS_MAX && !l; i++) /* found by a MAC address it had once */
 		if (r->ports[i].state != PORT_FREE && !strcmp(r->ports[i].conf.name, c->name))
 			l = state_link(r->state, r->ports[i].ifindex);
 	return l;
@@ -67,20 +67,17 @@ static void install_link(struct router *r, const struct conf_iface *c, const str
 	install_addrs(r, c, l);
 }
 
-void apply_link(struct router *r, struct link *l)
+/* By the link, not by its key: an interface that only got another name in the file keeps its
+ * addresses, and with them the routes that hang on them. */
+static bool link_wants(const struct router *r, const struct link *l, const struct prefix *p)
 {
-	for (unsigned i = 0; i < r->conf->nifaces; i++)
-		if (iface_link(r, &r->conf->ifaces[i]) == l)
-			install_link(r, &r->conf->ifaces[i], l);
-}
+	for (unsigned i = 0; i < r->conf->nifaces; i++) {
+		const struct conf_iface *c = &r->conf->ifaces[i];
 
-static bool iface_lists(const struct conf *c, const char *name, const struct prefix *p)
-{
-	for (unsigned i = 0; i < c->nifaces; i++)
-		if (!strcmp(c->ifaces[i].name, name))
-			for (unsigned k = 0; k < c->ifaces[i].naddresses; k++)
-				if (prefix_equal(&c->ifaces[i].addresses[k], p))
-					return true;
+		for (unsigned k = 0; k < c->naddresses; k++)
+			if (prefix_equal(&c->addresses[k], p) && iface_link(r, c) == l)
+				return true;
+	}
 	return false;
 }
 
@@ -96,7 +93,7 @@ static void withdraw_addrs(struct router *r, const struct conf *old)
 		for (unsigned k = 0; l && k < c->naddresses; k++) {
 			const struct prefix *p = &c->addresses[k];
 
-			if (!iface_lists(r->conf, c->name, p) &&
+			if (!link_wants(r, l, p) &&
 			    netlink_addr_set(r->nl, l->l.ifindex, p, false, why))
 				log_err("%s: address %s: %s", c->name, prefix_format(p, text), why);
 		}
@@ -262,6 +259,12 @@ void apply_kernel(struct router *r)
 	install_routes(r);
 	for (unsigned i = 0; i < r->conf->nneighbours; i++)
 		set_neighbour(r, &r->conf->neighbours[i], true);
+}
+
+void apply_start(struct router *r)
+{
+	withdraw_routes(r);
+	apply_kernel(r);
 }
 
 /* Settings that are fixed while the process lives. */

@@ -12,12 +12,14 @@
 #include <stdio.h>
 
 struct router;
-struct link;
 
 /* Load r->conf_path and apply it. 0; or the error of conf_load() with its messages in `messages`,
  * and nothing changed. Settings that need a restart are named in `messages` and kept as they run.
  */
 int apply_reload(struct router *r, FILE *messages);
+
+/* The first time: also withdraws the routes that a router left which had no time to. */
+void apply_start(struct router *r);
 
 /* Linux follows r->conf: installs what is missing. Called when links and addresses change, too: a
  * route whose gateway was not reachable may be now. */
@@ -26,8 +28,5 @@ void apply_kernel(struct router *r);
 /* Tell systemd in words what we do: with ready also that we do it; else only if the words changed.
  */
 void apply_status(struct router *r, bool ready);
-
-/* A link appeared or came up. */
-void apply_link(struct router *r, struct link *l);
 
 #endif

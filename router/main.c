@@ -146,6 +146,7 @@ static void on_addr_changed(void *arg, const struct netlink_addr *a)
 		if (a->broadcast.family)
 			steer_local_add(r->steer, &a->broadcast);
 	}
+	r->links_moved = true;
 	loop_timer_set(r->ports_timer, 1);
 }
 
@@ -159,6 +160,7 @@ static void on_ports_timer(void *arg, uint64_t now)
 	struct router *r = arg;
 
 	(void)now;
+	r->links_moved = false;
 	locals_follow(r);
 	ports_follow(r);
 	apply_kernel(r);
@@ -411,9 +413,9 @@ static int start(struct router *r)
 	if (err)
 		return err;
 	warn_of_kernel_forwarding();
-	apply_kernel(r);
+	apply_start(r);
 	locals_follow(r);
-	ports_follow(r);
+	ports_start(r);
 	steer_prune(r->steer, NULL, NULL);
 	r->running = true;
 	r->revision = 1;

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "router/lib/clock.h"
@@ -161,14 +162,25 @@ static const struct conf_iface *conf_of(const struct conf *c, const char *name)
 	return NULL;
 }
 
-static struct link *find_link(const struct router *r, const struct conf_iface *c)
+/* Bridges, bonds and VLANs wear the MAC address of a device below them: hardware goes first. */
+static struct link *find_mac(const struct router *r, const uint8_t mac[6])
 {
-	if (!c->has_mac)
-		return state_link_named(r->state, c->netdev);
-	for (struct link *l = r->state->links; l; l = l->next)
-		if (l->l.has_mac && !memcmp(l->l.mac, c->mac, 6) && strcmp(l->l.kind, "vlan"))
+	struct link *found = NULL;
+
+	for (struct link *l = r->state->links; l; l = l->next) {
+		if (!l->l.has_mac || memcmp(l->l.mac, mac, 6) != 0 || !strcmp(l->l.kind, "vlan"))
+			continue;
+		if (!l->l.kind[0])
 			return l;
-	return NULL;
+		if (!found || found->l.ifindex > l->l.ifindex)
+			found = l;
+	}
+	return found;
+}
+
+struct link *ports_find_link(const struct router *r, const struct conf_iface *c)
+{
+	return c->has_mac ? find_mac(r, c->mac) : state_link_named(r->state, c->netdev);
 }
 
 static unsigned queues_of(const struct conf_iface *c, const char *netdev)
@@ -205,13 +217,17 @@ static int check_mtu(const struct router *r, struct port *p, const struct link *
 	return -EMSGSIZE;
 }
 
+static bool is_vlan_of(const struct link *l, int ifindex)
+{
+	return l->l.link == ifindex && !l->l.link_foreign && !strcmp(l->l.kind, "vlan");
+}
+
 static int port_attach(struct router *r, struct port *p, const struct link *l)
 {
 	struct steer_port_config sc = { .ifindex = p->ifindex,
 					.name = p->netdev,
 					.queues = p->queues,
-					.generic =
-						wanted_mode(r->conf, &p->conf) == XSK_WANT_GENERIC,
+					.generic = p->want == XSK_WANT_GENERIC,
 					.replace = r->conf->xdp.replace };
 	int err;
 
@@ -222,7 +238,7 @@ static int port_attach(struct router *r, struct port *p, const struct link *l)
 	for (unsigned q = 0; q < p->queues && !err; q++)
 		err = steer_port_socket(p->steer, q, p->xsk->queue[q]->fd);
 	for (const struct link *v = r->state->links; v && !err; v = v->next)
-		if (v->l.link == l->l.ifindex && !strcmp(v->l.kind, "vlan"))
+		if (is_vlan_of(v, l->l.ifindex))
 			steer_port_vlan(p->steer, v->l.vlan_id, true);
 	if (err)
 		snprintf(p->why, sizeof(p->why), "XSKMAP: %s", strerror(-err));
@@ -244,7 +260,7 @@ static int port_open_sockets(struct router *r, struct port *p)
 				     .ifindex = p->ifindex,
 				     .queues = p->queues,
 				     .ring_size = r->conf->xdp.ring_size,
-				     .want = wanted_mode(r->conf, &p->conf),
+				     .want = p->want,
 				     .busy_poll_usecs = r->conf->xdp.busy_poll_usecs,
 				     .busy_poll_budget = r->conf->xdp.busy_poll_budget,
 				     .tx_shared = p->queues < r->nworkers };
@@ -259,6 +275,7 @@ static void port_fail(struct port *p, int err, uint64_t now)
 	bool patient = err == -EBUSY && p->tries < 20;
 
 	p->state = PORT_FAILED;
+	p->busy = patient;
 	p->tries++;
 	p->at = now + (patient ? RETRY_BUSY_NS : RETRY_NS);
 	if (!p->why[0])
@@ -269,6 +286,14 @@ static void port_fail(struct port *p, int err, uint64_t now)
 	memcpy(p->said, p->why, sizeof(p->said));
 }
 
+/* Every descriptor of the port that the kernel had not taken was counted as sent: take that back.
+ */
+static void account_unsent(struct router *r, const struct xsk_port *x)
+{
+	for (unsigned q = 0; q < x->nqueues; q++)
+		r->unsent += x->queue[q]->unsent;
+}
+
 static void port_open(struct router *r, struct port *p, struct link *l, uint64_t now)
 {
 	int err;
@@ -276,6 +301,7 @@ static void port_open(struct router *r, struct port *p, struct link *l, uint64_t
 	p->why[0] = '\0';
 	p->ifindex = l->l.ifindex;
 	p->mtu = l->l.mtu;
+	p->want = wanted_mode(r->conf, &p->conf);
 	memcpy(p->mac, l->l.mac, 6);
 	snprintf(p->netdev, sizeof(p->netdev), "%s", l->l.name);
 	p->queues = queues_of(&p->conf, p->netdev);
@@ -310,7 +336,8 @@ static void port_open(struct router *r, struct port *p, struct link *l, uint64_t
 		steer_port_destroy(p->steer, true);
 	p->steer = NULL;
 	xsk_port_close(p->xsk);
-	xsk_port_reclaim(p->xsk); /* nothing was redirected yet */
+	account_unsent(r, p->xsk); /* the workers could send already */
+	xsk_port_reclaim(p->xsk);  /* nothing was redirected yet */
 	xsk_port_free(p->xsk);
 	p->xsk = NULL;
 fail:
@@ -330,14 +357,6 @@ static void account_kernel(struct router *r, const struct xsk_port *x)
 	xsk_port_stats(x, &st);
 	r->kernel_rx_dropped += st.rx_dropped;
 	r->kernel_rx_ring_full += st.rx_ring_full;
-}
-
-/* Every descriptor of the port that the kernel had not taken was counted as sent: take that back.
- */
-static void account_unsent(struct router *r, const struct xsk_port *x)
-{
-	for (unsigned q = 0; q < x->nqueues; q++)
-		r->unsent += x->queue[q]->unsent;
 }
 
 static void port_close(struct router *r, struct port *p, bool gone, uint64_t now)
@@ -380,11 +399,11 @@ static void port_quarantine_end(struct router *r, struct port *p)
 /* ---- following
  * --------------------------------------------------------------------------------------- */
 
+/* One that was just closed may lie in quarantine beside its successor. */
 struct port *port_of_link(struct router *r, int ifindex)
 {
 	for (unsigned i = 0; i < PORTS_MAX; i++)
-		if (r->ports[i].state != PORT_FREE && r->ports[i].ifindex == ifindex &&
-		    r->ports[i].xsk)
+		if (r->ports[i].state == PORT_OPEN && r->ports[i].ifindex == ifindex)
 			return &r->ports[i];
 	return NULL;
 }
@@ -406,7 +425,7 @@ static bool is_renamed(const struct port *p, const struct conf_iface *c)
 
 static bool needs_reopen(const struct router *r, const struct port *p, const struct conf_iface *c)
 {
-	return c->queues != p->conf.queues || c->xdp_mode != p->conf.xdp_mode ||
+	return c->queues != p->conf.queues || wanted_mode(r->conf, c) != p->want ||
 	       c->has_mac != p->conf.has_mac || memcmp(c->mac, p->conf.mac, 6) != 0 ||
 	       strcmp(c->netdev, p->conf.netdev) != 0 || is_renamed(p, c) || queues_changed(p, c) ||
 	       p->xsk->queue[0]->fill.size != r->conf->xdp.ring_size;
@@ -468,8 +487,9 @@ void ports_follow(struct router *r)
 
 		if (p->state == PORT_CLOSING && now >= p->at)
 			port_quarantine_end(r, p);
-		l = p->state == PORT_ABSENT || p->state == PORT_FAILED ? find_link(r, &p->conf)
-								       : NULL;
+		l = p->state == PORT_ABSENT || p->state == PORT_FAILED
+			    ? ports_find_link(r, &p->conf)
+			    : NULL;
 		if (p->state == PORT_FAILED && !l)
 			p->state = PORT_ABSENT;
 		if (l && !is_vlan(l) && (p->state == PORT_ABSENT || now >= p->at))
@@ -478,7 +498,27 @@ void ports_follow(struct router *r)
 		    (!next || p->at < next))
 			next = p->at;
 	}
-	loop_timer_set(r->ports_timer, next);
+	/* what waits to be followed must not wait for a port */
+	loop_timer_set(r->ports_timer, r->links_moved ? 1 : next);
+}
+
+static bool any_busy(const struct router *r)
+{
+	for (unsigned i = 0; i < PORTS_MAX; i++)
+		if (r->ports[i].state == PORT_FAILED && r->ports[i].busy)
+			return true;
+	return false;
+}
+
+void ports_start(struct router *r)
+{
+	const struct timespec wait = { .tv_nsec = RETRY_BUSY_NS };
+
+	ports_follow(r);
+	while (any_busy(r)) { /* a second at most: see port_fail() */
+		nanosleep(&wait, NULL);
+		ports_follow(r);
+	}
 }
 
 /* An MTU raised under an open port: what still fits goes on, what does not is dropped by the kernel
@@ -498,9 +538,10 @@ void ports_link_changed(struct router *r, struct link *l, bool gone)
 	struct port *p = port_of_link(r, l->l.ifindex);
 	struct port *parent = port_of_link(r, l->l.link);
 
-	if (parent && parent->steer && is_vlan(l))
+	r->links_moved = true;
+	if (parent && parent->steer && is_vlan_of(l, parent->ifindex))
 		steer_port_vlan(parent->steer, l->l.vlan_id, !gone);
-	if (p && p->state == PORT_OPEN) {
+	if (p) {
 		snprintf(p->netdev, sizeof(p->netdev), "%s", l->l.name);
 		if (gone) {
 			port_close(r, p, gone, clock_now());
@@ -535,7 +576,7 @@ uint32_t ports_frames(const struct router *r, const struct conf *c)
 	uint32_t queues = SPARE_QUEUES, need;
 
 	for (unsigned i = 0; i < c->nifaces; i++) {
-		const struct link *l = find_link(r, &c->ifaces[i]);
+		const struct link *l = ports_find_link(r, &c->ifaces[i]);
 
 		queues += l ? queues_of(&c->ifaces[i], l->l.name) : 1;
 	}
@@ -550,7 +591,7 @@ unsigned ports_most_queues(const struct router *r, const struct conf *c)
 	unsigned most = 1;
 
 	for (unsigned i = 0; i < c->nifaces; i++) {
-		const struct link *l = find_link(r, &c->ifaces[i]);
+		const struct link *l = ports_find_link(r, &c->ifaces[i]);
 		unsigned n = l ? queues_of(&c->ifaces[i], l->l.name) : 1;
 
 		if (n > most)

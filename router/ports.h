@@ -36,6 +36,8 @@ struct port {
 	uint32_t old_features; /* offloads we switched off, to be restored */
 	uint64_t at;	       /* when to try again, or when the quarantine ends */
 	unsigned tries;
+	bool busy;	    /* failed, but what is in the way may go within a second */
+	enum xsk_want want; /* the mode asked for when it was opened */
 	char why[XSK_PORT_WHY];
 	char said[XSK_PORT_WHY]; /* what was logged last of why it does not open */
 };
@@ -43,9 +45,15 @@ struct port {
 /* Make the ports follow r->conf and the links: opens, closes, retries. Cheap when nothing has
  * changed. */
 void ports_follow(struct router *r);
+/* The same at start, with the patience that the sockets of a router that was just killed need: they
+ * close some time after it. */
+void ports_start(struct router *r);
 void ports_link_changed(struct router *r, struct link *l, bool gone);
 /* Before the daemon ends: all of them, and what is attached. */
 void ports_close_all(struct router *r);
+
+/* The link an interface of a configuration means, by name or MAC address; or NULL. */
+struct link *ports_find_link(const struct router *r, const struct conf_iface *c);
 
 /* Frames that all ports the configuration names would need, for r->nworkers workers. */
 uint32_t ports_frames(const struct router *r, const struct conf *c);

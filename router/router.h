@@ -36,6 +36,7 @@ struct router {
 
 	struct port ports[PORTS_MAX];
 	struct loop_timer *ports_timer;
+	bool links_moved; /* links or addresses changed, and ports_timer has not run since */
 	/* packets that were handed over and then lost with their port */
 	uint64_t unsent;
 	uint64_t kernel_rx_dropped, kernel_rx_ring_full; /* of ports that have been closed */
