@@ -10,17 +10,15 @@
 #include "router/ports.h"
 
 #include <errno.h>
-#include <linux/ethtool.h>
 #include <net/if.h>
-#include <linux/sockios.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "router/ethtool.h"
 #include "router/lib/clock.h"
 #include "router/lib/log.h"
 #include "router/lib/rcu.h"
@@ -38,63 +36,6 @@ const char *const port_state_names[] = {
 	[PORT_FREE] = "free", [PORT_ABSENT] = "absent",	  [PORT_FAILED] = "failed",
 	[PORT_OPEN] = "open", [PORT_CLOSING] = "closing",
 };
-
-/* ---- ethtool
- * ---------------------------------------------------------------------------------------- */
-
-static int ethtool(const char *netdev, void *cmd)
-{
-	struct ifreq ifr = { .ifr_data = cmd };
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), err; /* any socket will do */
-
-	if (fd < 0)
-		return -errno;
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", netdev);
-	err = ioctl(fd, SIOCETHTOOL, &ifr) ? -errno : 0;
-	close(fd);
-	return err;
-}
-
-/* 0: there is no such device, although its RTM_DELLINK may not have been read yet. */
-static unsigned device_queues(const char *netdev)
-{
-	struct ethtool_channels ch = { .cmd = ETHTOOL_GCHANNELS };
-	unsigned n;
-	int err = ethtool(netdev, &ch);
-
-	if (err)
-		return err == -ENODEV ? 0 : 1;
-	n = ch.combined_count + ch.rx_count;
-	return n ? n : 1;
-}
-
-/* Receive offloads hide from us what came by the wire: merged packets, stripped tags. */
-static uint32_t offloads_off(const char *netdev)
-{
-	struct ethtool_value v = { .cmd = ETHTOOL_GFLAGS };
-	uint32_t bad, old;
-
-	if (ethtool(netdev, &v))
-		return 0;
-	old = v.data;
-	bad = old & (ETH_FLAG_LRO | ETH_FLAG_RXVLAN);
-	if (!bad)
-		return 0;
-	v.cmd = ETHTOOL_SFLAGS;
-	v.data = old & ~bad;
-	return ethtool(netdev, &v) ? 0 : bad;
-}
-
-static void offloads_restore(const char *netdev, uint32_t bad)
-{
-	struct ethtool_value v = { .cmd = ETHTOOL_GFLAGS };
-
-	if (!bad || ethtool(netdev, &v))
-		return;
-	v.cmd = ETHTOOL_SFLAGS;
-	v.data |= bad;
-	ethtool(netdev, &v);
-}
 
 /* ---- what workers serve
  * ----------------------------------------------------------------------------- */
@@ -185,7 +126,7 @@ struct link *ports_find_link(const struct router *r, const struct conf_iface *c)
 
 static unsigned queues_of(const struct conf_iface *c, const char *netdev)
 {
-	unsigned have = device_queues(netdev);
+	unsigned have = ethtool_queues(netdev);
 
 	return c->queues && c->queues < have ? c->queues : have;
 }
@@ -312,7 +253,7 @@ static void port_open(struct router *r, struct port *p, struct link *l, uint64_t
 		port_fail(p, err, now);
 		return;
 	}
-	p->old_features = offloads_off(p->netdev);
+	p->old_features = ethtool_offloads_off(p->netdev);
 	err = port_open_sockets(r, p);
 	if (err)
 		goto fail;
@@ -341,7 +282,7 @@ static void port_open(struct router *r, struct port *p, struct link *l, uint64_t
 	xsk_port_free(p->xsk);
 	p->xsk = NULL;
 fail:
-	offloads_restore(p->netdev, p->old_features);
+	ethtool_offloads_restore(p->netdev, p->old_features);
 	p->old_features = 0;
 	port_fail(p, err, now);
 }
@@ -378,7 +319,7 @@ static void port_close(struct router *r, struct port *p, bool gone, uint64_t now
 	xsk_port_close(p->xsk);
 	account_unsent(r, p->xsk);
 	if (!gone)
-		offloads_restore(p->netdev, p->old_features);
+		ethtool_offloads_restore(p->netdev, p->old_features);
 	p->old_features = 0;
 	r->quarantined += xsk_port_outstanding(p->xsk);
 	p->at = now + (zc && !gone ? QUARANTINE_ZC : QUARANTINE_NS);
