@@ -116,6 +116,7 @@ install: all
 	install -Dm644 systemd/router@.service $(DESTDIR)$(PREFIX)/lib/systemd/system/router@.service
 	install -Dm644 systemd/router.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/router.conf
 	install -Dm644 config/router.yaml $(DESTDIR)$(PREFIX)/share/doc/router/router.yaml
+	install -Dm644 README.md $(DESTDIR)$(PREFIX)/share/doc/router/README.md
 	$(B)/routerctl --completion > $(B)/routerctl.bash
 	install -Dm644 $(B)/routerctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/routerctl
 	[ -e $(DESTDIR)/etc/router/router.yaml ] || install -Dm640 config/minimal.yaml $(DESTDIR)/etc/router/router.yaml
