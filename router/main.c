@@ -30,6 +30,7 @@
 #define BPF_DIR		"/sys/fs/bpf/router"
 #define UPKEEP_NS	(5 * NSEC_PER_SEC)
 #define LOCALS_MAX	4096
+#define FRAMES_MIN	16384 /* by default: also for ports that come later */
 
 enum action { ACTION_RUN, ACTION_CHECK, ACTION_CLEANUP };
 
@@ -185,8 +186,8 @@ static void on_watchdog(void *arg, uint64_t now)
 	bool all = true;
 
 	for (unsigned w = 0; w < r->nworkers; w++) {
-		uint64_t loops = counter_read(&r->worker[w]->loops);
-		bool asleep = __atomic_load_n(&r->worker[w]->asleep, __ATOMIC_RELAXED);
+		bool asleep = __atomic_load_n(&r->worker[w]->asleep, __ATOMIC_ACQUIRE);
+		uint64_t loops = counter_read(&r->worker[w]->loops); /* after it: see doze() */
 
 		if (loops == r->moved[w] && !asleep) {
 			log_err("worker %u does not move", w);
@@ -303,11 +304,18 @@ static int start_memory(struct router *r)
 	static const enum xsk_hugepages huge[] = { [CONF_HUGEPAGES_PREFER] = XSK_HUGEPAGES_PREFER,
 						   [CONF_HUGEPAGES_REQUIRE] = XSK_HUGEPAGES_REQUIRE,
 						   [CONF_HUGEPAGES_OFF] = XSK_HUGEPAGES_OFF };
-	uint32_t frames =
-		r->conf->memory.frames ? r->conf->memory.frames : ports_frames(r, r->conf);
-	int err = xsk_mem_create(frames, r->conf->memory.frame_size,
-				 huge[r->conf->memory.hugepages], &r->mem);
+	uint32_t need = ports_frames(r, r->conf, workers_wanted(r)), frames;
+	int err;
 
+	frames = need > FRAMES_MIN ? need : FRAMES_MIN;
+	if (r->conf->memory.frames)
+		frames = r->conf->memory.frames;
+	if (frames < need)
+		log_warn("router.memory.frames: %u are fewer than the %u these ports may use at "
+			 "once; under load queues will run dry",
+			 frames, need);
+	err = xsk_mem_create(frames, r->conf->memory.frame_size, huge[r->conf->memory.hugepages],
+			     &r->mem);
 	if (err)
 		log_err("packet memory: %u frames of %u bytes: %s%s", frames,
 			r->conf->memory.frame_size, strerror(-err),

@@ -30,7 +30,6 @@
 	(100 * NSEC_PER_MSEC)		 /* copy mode: close() has waited for the kernel already */
 #define QUARANTINE_ZC (2 * NSEC_PER_SEC) /* zero-copy: the device may still write */
 #define SPARE_QUEUES  2			 /* in the default memory size: for ports that come later */
-#define FRAMES_MIN    16384
 
 const char *const port_state_names[] = {
 	[PORT_FREE] = "free", [PORT_ABSENT] = "absent",	  [PORT_FAILED] = "failed",
@@ -63,8 +62,6 @@ static struct worker_ports *worker_ports_build(const struct router *r, unsigned 
 			continue;
 		wp->tx[i] = p->xsk->queue[w % p->xsk->nqueues];
 		for (unsigned q = w; q < p->xsk->nqueues; q += r->nworkers) {
-			if (wp->nrx == sizeof(wp->rx) / sizeof(wp->rx[0]))
-				break;
 			wp->rx[wp->nrx].q = p->xsk->queue[q];
 			wp->rx[wp->nrx++].port = (uint16_t)i;
 		}
@@ -512,7 +509,7 @@ void ports_close_all(struct router *r)
 /* ---- sizes
  * ------------------------------------------------------------------------------------------ */
 
-uint32_t ports_frames(const struct router *r, const struct conf *c)
+uint32_t ports_frames(const struct router *r, const struct conf *c, unsigned workers)
 {
 	uint32_t queues = SPARE_QUEUES, need;
 
@@ -521,10 +518,10 @@ uint32_t ports_frames(const struct router *r, const struct conf *c)
 
 		queues += l ? queues_of(&c->ifaces[i], l->l.name) : 1;
 	}
-	/* posted and under way at once, in each queue; a cache a worker */
-	need = queues * 2 * c->xdp.ring_size + r->nworkers * 2 * FRAME_CACHE;
-	need = (need + 1023) & ~1023u;
-	return need > FRAMES_MIN ? need : FRAMES_MIN;
+	/* posted and under way at once, in each queue; cached and held, in each worker */
+	need = queues * 2 * c->xdp.ring_size +
+	       workers * (FRAME_CACHE + HOLD_NEIGHBOURS * HOLD_PACKETS);
+	return (need + 1023) & ~1023u;
 }
 
 unsigned ports_most_queues(const struct router *r, const struct conf *c)

@@ -55,8 +55,8 @@ void ports_close_all(struct router *r);
 /* The link an interface of a configuration means, by name or MAC address; or NULL. */
 struct link *ports_find_link(const struct router *r, const struct conf_iface *c);
 
-/* Frames that all ports the configuration names would need, for r->nworkers workers. */
-uint32_t ports_frames(const struct router *r, const struct conf *c);
+/* Frames that all ports the configuration names would need, with so many workers. */
+uint32_t ports_frames(const struct router *r, const struct conf *c, unsigned workers);
 /* The most receive queues of any port that is there. */
 unsigned ports_most_queues(const struct router *r, const struct conf *c);
 struct port *port_of_link(struct router *r, int ifindex);

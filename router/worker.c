@@ -26,7 +26,8 @@
 #define MESSAGES      1024
 #define ICMP_PER_SEC  1000
 #define ICMP_BURST    50
-#define HELD_SLEEP_MS 10
+#define LOOK_SLEEP_MS 10		   /* packets wait for a neighbour, or a queue for frames */
+#define OWED_NAPS     5			   /* doublings of a millisecond */
 #define SPIN_NS	      (50 * NSEC_PER_USEC) /* awake this long after the last packet */
 #define SPIN_PROBE    64 /* when spinning was in vain, try it again once in so many sleeps */
 
@@ -55,7 +56,7 @@ static void dp_flush(struct dp *dp, unsigned port)
 {
 	struct worker *w = worker_of(dp);
 	struct dp_out *o = &dp->out[port];
-	struct xsk_queue *q = w->ports->tx[port];
+	struct xsk_queue *q = w->serving->tx[port];
 	const struct xdp_desc *d = (const struct xdp_desc *)o->frame;
 	unsigned sent = q ? xsk_queue_tx(q, d, o->n, &w->cache) : 0;
 	uint64_t bytes = 0;
@@ -65,7 +66,8 @@ static void dp_flush(struct dp *dp, unsigned port)
 	counter_add(&dp->count->port[port].tx_packets, sent);
 	counter_add(&dp->count->port[port].tx_bytes, bytes);
 	if (sent < o->n) {
-		counter_add(&dp->count->drop[q && !q->dead ? DROP_TX_RING_FULL : DROP_TX_NO_PORT],
+		counter_add(&dp->count->drop[q && !xsk_queue_dead(q) ? DROP_TX_RING_FULL
+								     : DROP_TX_NO_PORT],
 			    o->n - sent);
 		counter_add(&dp->count->port[port].drops, o->n - sent);
 		for (unsigned i = sent; i < o->n; i++)
@@ -165,6 +167,7 @@ unsigned worker_turn(struct worker *w, uint64_t now)
 	dp->now = now;
 	if (!ports || !dp->cfg)
 		return 0;
+	w->serving = ports;
 	if (dp->nheld)
 		pipeline_held(dp);
 	for (unsigned i = 0; i < ports->nrx; i++) {
@@ -190,29 +193,66 @@ unsigned worker_turn(struct worker *w, uint64_t now)
 	return total;
 }
 
-static bool tx_under_way(const struct worker_ports *ports)
+/* Is a receive queue short of frames? Without any posted it would never wake us. */
+static bool is_starved(const struct worker_ports *ports)
 {
-	for (unsigned i = 0; i < PORTS_MAX; i++)
-		if (ports->tx[i] && !ports->tx[i]->dead && xsk_queue_busy(ports->tx[i]))
+	for (unsigned i = 0; i < ports->nrx; i++) {
+		const struct xsk_queue *q = ports->rx[i].q;
+
+		if (q->posted - q->received < q->depth)
 			return true;
+	}
 	return false;
+}
+
+/* Nobody tells us of completions, nor when a device takes packets again: look after 1 ms, then less
+ * and less often while nothing moves, as with a port that was set down. 0: nothing is under way. */
+static int owed_sleep_ms(struct worker *w, const struct worker_ports *ports)
+{
+	uint64_t done = 0;
+	bool owed = false;
+
+	for (unsigned i = 0; i < PORTS_MAX; i++) {
+		const struct xsk_queue *q = ports->tx[i];
+
+		if (!q)
+			continue;
+		done += counter_read(&q->completed);
+		owed |= xsk_queue_busy(q) && !xsk_queue_dead(q);
+	}
+	if (!owed || done != w->done)
+		w->naps = 0;
+	w->done = done;
+	return owed ? 1 << (w->naps < OWED_NAPS ? w->naps++ : w->naps) : 0;
+}
+
+/* In milliseconds; -1: until a packet comes or control wakes us. */
+static int sleep_time(struct worker *w)
+{
+	const struct worker_ports *ports = __atomic_load_n(&w->ports, __ATOMIC_ACQUIRE);
+	bool look = w->dp.nheld || (ports && is_starved(ports));
+	int owed = ports ? owed_sleep_ms(w, ports) : 0;
+
+	if (look)
+		return owed && owed < LOOK_SLEEP_MS ? owed : LOOK_SLEEP_MS;
+	return owed ? owed : -1;
 }
 
 /* Sleep until a packet, control, or the time a held packet or a completion should be looked at. */
 static void doze(struct worker *w)
 {
 	struct epoll_event ev[8];
-	const struct worker_ports *ports = __atomic_load_n(&w->ports, __ATOMIC_ACQUIRE);
-	int timeout = w->dp.nheld ? HELD_SLEEP_MS : -1;
+	int timeout = sleep_time(w);
 	uint64_t drain;
 
-	if (ports && tx_under_way(ports))
-		timeout = 1;
+	frame_cache_share(&w->cache);
+	__atomic_store_n(&w->nfree, w->cache.n, __ATOMIC_RELAXED);
 	rcu_sleep();
 	__atomic_store_n(&w->asleep, 1, __ATOMIC_SEQ_CST);
 	counter_add(&w->sleeps, 1);
 	if (__atomic_load_n(&w->stop, __ATOMIC_SEQ_CST) == 0)
 		epoll_wait(w->epoll_fd, ev, 8, timeout);
+	counter_add(&w->loops, 1); /* first: who sees us awake sees that we moved */
 	__atomic_store_n(&w->asleep, 0, __ATOMIC_SEQ_CST);
 	if (read(w->wake_fd, &drain, sizeof(drain)) < 0) { /* EAGAIN: a packet woke us */
 	}
@@ -321,8 +361,10 @@ int worker_create(struct xsk_mem *mem, unsigned index, unsigned nworkers, int cp
 	if (w->wake_fd < 0 || w->epoll_fd < 0 ||
 	    spsc_init(&w->messages, MESSAGES, sizeof(struct dp_message)) ||
 	    epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, w->wake_fd, &ev)) {
+		int err = errno ? -errno : -ENOMEM;
+
 		worker_destroy(w);
-		return -errno;
+		return err;
 	}
 	frame_cache_init(&w->cache, mem);
 	icmp_limits_init(&w->icmp, ICMP_PER_SEC / nworkers, burst ? burst : 1,

@@ -24,12 +24,12 @@
 
 /* The queues of one worker, and where it sends: immutable, published by control. */
 struct worker_ports {
+	struct xsk_queue *tx[PORTS_MAX]; /* by port; NULL: no such port */
 	unsigned nrx;
 	struct {
 		struct xsk_queue *q;
 		uint16_t port;
-	} rx[PORTS_MAX * 4];
-	struct xsk_queue *tx[PORTS_MAX]; /* by port; NULL: no such port */
+	} rx[PORTS_MAX * XSK_QUEUES_MAX]; /* all there can be: one worker may serve them */
 };
 
 struct worker {
@@ -60,8 +60,11 @@ struct worker {
 	struct icmp_limits icmp;
 	struct hold hold;
 	uint64_t rate_at;
-	bool boosted, boost_denied; /* runs with real-time priority; may not */
-	uint32_t vain;		    /* spins in a row that brought nothing */
+	bool boosted, boost_denied;	    /* runs with real-time priority; may not */
+	const struct worker_ports *serving; /* in this turn */
+	uint64_t done;			    /* frames completed when we last went to sleep */
+	unsigned naps;			    /* sleeps since one was */
+	uint32_t vain;			    /* spins in a row that brought nothing */
 	struct dp dp;
 };
 

@@ -89,15 +89,29 @@ void frame_cache_init(struct frame_cache *c, struct xsk_mem *m)
 	c->n = 0;
 }
 
-static void give_back(struct frame_cache *c, uint32_t n)
+/* With the lock held. */
+static void put_down(struct frame_cache *c, uint32_t n)
 {
 	struct xsk_mem *m = c->mem;
 
-	pthread_mutex_lock(&m->lock);
 	c->n -= n;
 	memcpy(m->depot + m->ndepot, c->frame + c->n, n * sizeof(*m->depot));
 	m->ndepot += n;
-	pthread_mutex_unlock(&m->lock);
+}
+
+static void give_back(struct frame_cache *c, uint32_t n)
+{
+	pthread_mutex_lock(&c->mem->lock);
+	put_down(c, n);
+	pthread_mutex_unlock(&c->mem->lock);
+}
+
+void frame_cache_share(struct frame_cache *c)
+{
+	pthread_mutex_lock(&c->mem->lock);
+	if (c->mem->ndepot < FRAME_SLAB)
+		put_down(c, c->n);
+	pthread_mutex_unlock(&c->mem->lock);
 }
 
 void frame_cache_fini(struct frame_cache *c)

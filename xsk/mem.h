@@ -79,6 +79,8 @@ void frame_cache_init(struct frame_cache *c, struct xsk_mem *m);
 void frame_cache_fini(struct frame_cache *c); /* back to the depot */
 bool frame_cache_more(struct frame_cache *c); /* a slab from the depot; false: none */
 void frame_cache_less(struct frame_cache *c); /* a slab to the depot */
+/* Before its owner sleeps: all to the depot, if frames are short and others may need them. */
+void frame_cache_share(struct frame_cache *c);
 
 /* A free frame, now held by the caller. False: none anywhere. */
 static inline bool frame_alloc(struct frame_cache *c, uint32_t *frame)

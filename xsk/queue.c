@@ -147,7 +147,7 @@ static bool kick_once(struct xsk_queue *q, unsigned *refused)
 	switch (errno) {
 	case EBUSY: ++*refused; return true;
 	case EAGAIN: q->again++; return __atomic_load_n(q->tx.consumer, __ATOMIC_ACQUIRE) != before;
-	case ENXIO: q->dead = true; return false;
+	case ENXIO: __atomic_store_n(&q->dead, true, __ATOMIC_RELAXED); return false;
 	default: /* ENETDOWN, ENOBUFS: try again in a later loop */ return false;
 	}
 }

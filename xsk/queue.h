@@ -71,6 +71,11 @@ static inline bool xsk_queue_busy(const struct xsk_queue *q)
 	       __atomic_load_n(&q->completed, __ATOMIC_RELAXED);
 }
 
+static inline bool xsk_queue_dead(const struct xsk_queue *q)
+{
+	return __atomic_load_n(&q->dead, __ATOMIC_RELAXED);
+}
+
 /* Descriptors the kernel has not taken yet. */
 static inline uint32_t xsk_queue_unsent(const struct xsk_queue *q)
 {

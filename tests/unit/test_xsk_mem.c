@@ -124,6 +124,22 @@ static void test_cache_full(void **state)
 	test_close(&t);
 }
 
+/* Who sleeps keeps its cache while there is enough, and gives all of it when there is not. */
+static void test_share(void **state)
+{
+	struct frames_test t;
+
+	(void)state;
+	test_open(&t, 64 + 2 * FRAME_SLAB, 64);
+	assert_true(frame_cache_more(t.cache));
+	frame_cache_share(t.cache);
+	assert_int_equal(t.cache->n, FRAME_SLAB);
+	assert_true(frame_cache_more(t.cache));
+	frame_cache_share(t.cache);
+	assert_int_equal(t.cache->n, 0);
+	test_close(&t);
+}
+
 /* A ring deeper than the cache is filled over several loops, from a cache in any state. */
 static void test_fill_deep(void **state)
 {
@@ -289,6 +305,7 @@ int main(void)
 		cmocka_unit_test(test_cache_full),    cmocka_unit_test(test_fill_deep),
 		cmocka_unit_test(test_receive_wraps), cmocka_unit_test(test_send_wraps),
 		cmocka_unit_test(test_send_reaps),    cmocka_unit_test(test_reclaim),
+		cmocka_unit_test(test_share),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
