@@ -115,6 +115,8 @@ install: all
 	install -Dm644 systemd/router.service $(DESTDIR)$(PREFIX)/lib/systemd/system/router.service
 	install -Dm644 systemd/router@.service $(DESTDIR)$(PREFIX)/lib/systemd/system/router@.service
 	install -Dm644 systemd/router.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/router.conf
+	$(B)/router --schema > $(B)/router.schema.json
+	install -Dm644 $(B)/router.schema.json $(DESTDIR)$(PREFIX)/share/router/router.schema.json
 	install -Dm644 config/router.yaml $(DESTDIR)$(PREFIX)/share/doc/router/router.yaml
 	install -Dm644 README.md $(DESTDIR)$(PREFIX)/share/doc/router/README.md
 	$(B)/routerctl --completion > $(B)/routerctl.bash

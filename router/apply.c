@@ -42,8 +42,7 @@ static bool link_has(const struct link *l, const struct prefix *p)
 	return false;
 }
 
-/* ---- links and addresses
- * ------------------------------------------------------------------------------ */
+/* ---- links and addresses */
 
 static void install_addrs(struct router *r, const struct conf_iface *c, const struct link *l)
 {
@@ -100,8 +99,7 @@ static void withdraw_addrs(struct router *r, const struct conf *old)
 	}
 }
 
-/* ---- routes
- * ------------------------------------------------------------------------------------------- */
+/* ---- routes */
 
 static uint8_t route_type(enum conf_route_type t)
 {
@@ -224,8 +222,7 @@ static void withdraw_routes(struct router *r)
 	}
 }
 
-/* ---- neighbours
- * --------------------------------------------------------------------------------------- */
+/* ---- neighbours */
 
 static void set_neighbour(struct router *r, const struct conf_neighbour *n, bool add)
 {
@@ -245,8 +242,7 @@ static bool neighbour_listed(const struct conf *c, const struct conf_neighbour *
 	return false;
 }
 
-/* ---- the whole
- * ---------------------------------------------------------------------------------------- */
+/* ---- the whole */
 
 void apply_kernel(struct router *r)
 {
@@ -261,8 +257,18 @@ void apply_kernel(struct router *r)
 		set_neighbour(r, &r->conf->neighbours[i], true);
 }
 
+/* Addresses of ours, by their protocol (Linux 5.18+), that are not in the file. */
+static void withdraw_stale_addrs(struct router *r)
+{
+	for (const struct link *l = r->state->links; l; l = l->next)
+		for (const struct link_addr *a = l->addrs; a; a = a->next)
+			if (a->a.proto == NETLINK_PROTO && !link_wants(r, l, &a->a.local))
+				netlink_addr_set(r->nl, l->l.ifindex, &a->a.local, false, NULL);
+}
+
 void apply_start(struct router *r)
 {
+	withdraw_stale_addrs(r);
 	withdraw_routes(r);
 	apply_kernel(r);
 }
@@ -311,8 +317,7 @@ int apply_reload(struct router *r, FILE *messages)
 	return 0;
 }
 
-/* ---- as the operator and systemd see it
- * ----------------------------------------------------------------- */
+/* ---- as the operator and systemd see it */
 
 static void status_text(const struct router *r, char *text, size_t size)
 {

@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "config/schema.h"
 #include "router/apply.h"
 #include "router/lib/clock.h"
 #include "router/lib/log.h"
@@ -32,12 +33,13 @@
 #define LOCALS_MAX	4096
 #define FRAMES_MIN	16384 /* by default: also for ports that come later */
 
-enum action { ACTION_RUN, ACTION_CHECK, ACTION_CLEANUP };
+enum action { ACTION_RUN, ACTION_CHECK, ACTION_CLEANUP, ACTION_SCHEMA };
 
 static const char usage[] =
 	"usage: router [-c FILE] [-R DIR] [-v]      run in the foreground, log on stderr\n"
 	"       router --check [-c] [FILE]          check a configuration and say what is wrong\n"
 	"       router --cleanup [-R DIR]           remove what a router attached or pinned\n"
+	"       router --schema                     print the JSON Schema of the configuration\n"
 	"       router --help | --version\n"
 	"  -c FILE  configuration (default " CONF_DEFAULT ")\n"
 	"  -R DIR   sockets and state (default " RUN_DIR_DEFAULT
@@ -56,8 +58,7 @@ static void pin_dir(const char *run_dir, char *out, size_t size)
 	out[n] = '\0';
 }
 
-/* ---- --check and --cleanup
- * ---------------------------------------------------------------------------- */
+/* ---- --check and --cleanup */
 
 static int check(const char *path)
 {
@@ -93,8 +94,7 @@ static int cleanup(const char *run_dir)
 	return 0;
 }
 
-/* ---- callbacks of the state
- * --------------------------------------------------------------------------- */
+/* ---- callbacks of the state */
 
 static void on_publish(void *arg, const struct dp_config *c)
 {
@@ -151,8 +151,7 @@ static void on_addr_changed(void *arg, const struct netlink_addr *a)
 	loop_timer_set(r->ports_timer, 1);
 }
 
-/* ---- timers and signals
- * ------------------------------------------------------------------------------- */
+/* ---- timers and signals */
 
 /* Links or addresses changed: everything that hangs on them follows, once for a batch of changes.
  */
@@ -229,8 +228,7 @@ static void on_worker_message(void *arg, int fd, uint32_t events)
 			state_resolve(r->state, &m);
 }
 
-/* ---- start
- * -------------------------------------------------------------------------------------------- */
+/* ---- start */
 
 static int start_signals(struct router *r)
 {
@@ -430,8 +428,7 @@ static int start(struct router *r)
 	return 0;
 }
 
-/* ---- stop
- * --------------------------------------------------------------------------------------------- */
+/* ---- stop */
 
 static void stop(struct router *r)
 {
@@ -497,9 +494,13 @@ static int run(const char *conf_path, const char *run_dir, bool verbose)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "check", no_argument, NULL, 'k' },	    { "cleanup", no_argument, NULL, 'x' },
-		{ "help", no_argument, NULL, 'h' },	    { "version", no_argument, NULL, 'V' },
-		{ "config", required_argument, NULL, 'c' }, { 0 },
+		{ "check", no_argument, NULL, 'k' },
+		{ "schema", no_argument, NULL, 's' },
+		{ "cleanup", no_argument, NULL, 'x' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "config", required_argument, NULL, 'c' },
+		{ 0 },
 	};
 	const char *conf = CONF_DEFAULT, *run_dir = getenv("ROUTER_RUN_DIR");
 	enum action action = ACTION_RUN;
@@ -512,6 +513,7 @@ int main(int argc, char **argv)
 		case 'R': run_dir = optarg; break;
 		case 'v': verbose = true; break;
 		case 'k': action = ACTION_CHECK; break;
+		case 's': action = ACTION_SCHEMA; break;
 		case 'x': action = ACTION_CLEANUP; break;
 		case 'h': fputs(usage, stdout); return 0;
 		case 'V': puts("router " ROUTER_VERSION); return 0;
@@ -529,6 +531,7 @@ int main(int argc, char **argv)
 	switch (action) {
 	case ACTION_CHECK: return check(conf);
 	case ACTION_CLEANUP: return cleanup(run_dir);
+	case ACTION_SCHEMA: return conf_schema_json(stdout) ? 1 : 0;
 	case ACTION_RUN: break;
 	}
 	return run(conf, run_dir, verbose);

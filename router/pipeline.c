@@ -345,8 +345,7 @@ static void complete_checksum(struct dp *dp, struct pkt *p)
 	dp_event(dp, EVENT_CSUM_COMPLETED);
 }
 
-/* ---- a burst
- * ---------------------------------------------------------------------------------------- */
+/* ---- a burst */
 
 struct batch {
 	unsigned n4, n6;

@@ -36,8 +36,7 @@ const char *const port_state_names[] = {
 	[PORT_OPEN] = "open", [PORT_CLOSING] = "closing",
 };
 
-/* ---- what workers serve
- * ----------------------------------------------------------------------------- */
+/* ---- what workers serve */
 
 static void epoll_follow(const struct router *r, const struct xsk_port *p, int op)
 {
@@ -89,8 +88,7 @@ static void publish_ports(struct router *r)
 		free((void *)old[w]);
 }
 
-/* ---- open
- * ------------------------------------------------------------------------------------------- */
+/* ---- open */
 
 static const struct conf_iface *conf_of(const struct conf *c, const char *name)
 {
@@ -284,8 +282,7 @@ fail:
 	port_fail(p, err, now);
 }
 
-/* ---- close
- * ------------------------------------------------------------------------------------------ */
+/* ---- close */
 
 /* The kernel forgets a socket's counters with the socket. */
 static void account_kernel(struct router *r, const struct xsk_port *x)
@@ -334,8 +331,7 @@ static void port_quarantine_end(struct router *r, struct port *p)
 	p->state = p->wanted ? PORT_ABSENT : PORT_FREE;
 }
 
-/* ---- following
- * --------------------------------------------------------------------------------------- */
+/* ---- following */
 
 /* One that was just closed may lie in quarantine beside its successor. */
 struct port *port_of_link(struct router *r, int ifindex)
@@ -506,8 +502,7 @@ void ports_close_all(struct router *r)
 	}
 }
 
-/* ---- sizes
- * ------------------------------------------------------------------------------------------ */
+/* ---- sizes */
 
 uint32_t ports_frames(const struct router *r, const struct conf *c, unsigned workers)
 {

@@ -63,8 +63,7 @@ int state_create(struct state **out)
 	return s->config ? 0 : -ENOMEM;
 }
 
-/* ---- interfaces
- * ------------------------------------------------------------------------------------- */
+/* ---- interfaces */
 
 static uint16_t iface_slot(const struct state *s)
 {
@@ -112,6 +111,12 @@ static void fill_addrs(struct dp_iface *f, const struct link *l)
 	}
 }
 
+/* As Linux asks before it keeps a nexthop object. RUNNING alone may lag the carrier by a second. */
+static bool has_carrier(unsigned flags)
+{
+	return flags & IFF_UP && flags & (IFF_RUNNING | IFF_LOWER_UP);
+}
+
 static void fill_iface(struct state *s, struct dp_iface *f, const struct link *l)
 {
 	const struct link *master = state_link(s, l->l.master);
@@ -127,8 +132,7 @@ static void fill_iface(struct state *s, struct dp_iface *f, const struct link *l
 	}
 	f->mtu = (uint16_t)(l->l.mtu > UINT16_MAX ? UINT16_MAX : l->l.mtu);
 	memcpy(f->mac, l->l.mac, sizeof(f->mac));
-	f->up = (l->l.flags & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING) &&
-		f->port != IFACE_NONE;
+	f->up = has_carrier(l->l.flags) && f->port != IFACE_NONE;
 	f->virtual = dev && (!strcmp(dev->l.kind, "veth") || !strcmp(dev->l.kind, "tun"));
 	f->fib4 = state_fib(s, table, AF_INET, true);
 	f->fib6 = state_fib(s, table, AF_INET6, true);
@@ -247,8 +251,7 @@ void state_port(struct state *s, struct link *l, uint16_t port)
 			iface_update(s, v);
 }
 
-/* ---- what Linux says
- * --------------------------------------------------------------------------------- */
+/* ---- what Linux says */
 
 static void link_free(struct link *l)
 {
@@ -278,12 +281,6 @@ static void link_gone(struct state *s, struct link *l)
 	}
 	link_free(l);
 	state_build_config(s);
-}
-
-/* As Linux asks before it keeps a nexthop object. */
-static bool has_carrier(unsigned flags)
-{
-	return flags & IFF_UP && flags & (IFF_RUNNING | IFF_LOWER_UP);
 }
 
 static void on_link(void *arg, const struct netlink_link *n)
@@ -479,8 +476,7 @@ const struct netlink_ops state_netlink_ops = {
 	.batch_end = on_batch_end,
 };
 
-/* ---- publication
- * -------------------------------------------------------------------------------------- */
+/* ---- publication */
 
 void state_publish(struct state *s)
 {

@@ -21,8 +21,7 @@
 #define TABLE_MAIN  254
 #define TABLE_LOCAL 255
 
-/* ---- links
- * ------------------------------------------------------------------------------------------ */
+/* ---- links */
 
 struct link_addr {
 	struct link_addr *next;
@@ -39,8 +38,7 @@ struct link {
 	bool seen;	/* during a dump */
 };
 
-/* ---- adjacencies and paths
- * -------------------------------------------------------------------------- */
+/* ---- adjacencies and paths */
 
 struct path;
 
@@ -82,8 +80,7 @@ struct nexthop_object {
 	bool seen;
 };
 
-/* ---- routes
- * ----------------------------------------------------------------------------------------- */
+/* ---- routes */
 
 struct route {
 	struct table_node node; /* by table and prefix */
@@ -170,8 +167,7 @@ unsigned state_local_addrs(const struct state *s, struct addr *out, unsigned max
 const struct route *state_route_for(const struct state *s, uint32_t table, const struct addr *a);
 struct fib *state_fib(struct state *s, uint32_t table, int family, bool create);
 
-/* ---- inside state*.c
- * -------------------------------------------------------------------------------- */
+/* ---- inside state*.c */
 void state_retire(struct state *s, void *p);
 uint32_t slot_alloc(struct state *s);
 void slot_release(struct state *s, uint32_t slot);

@@ -71,8 +71,7 @@ void slot_store(struct state *s, uint32_t slot, struct nh *n)
 	state_retire(s, old);
 }
 
-/* ---- the hash workers look neighbours up in
- * ---------------------------------------------------------- */
+/* ---- the hash workers look neighbours up in */
 
 static void neigh_insert(struct state *s, struct neigh_table *t, uint32_t slot)
 {
@@ -124,8 +123,7 @@ static void neigh_remove(struct state *s, uint32_t slot)
 			__atomic_store_n(&s->neigh->entry[i], NEIGH_GONE, __ATOMIC_RELEASE);
 }
 
-/* ---- adjacencies
- * ------------------------------------------------------------------------------------ */
+/* ---- adjacencies */
 
 static uint32_t adj_hash(int ifindex, const struct addr *a)
 {
@@ -217,6 +215,12 @@ void adj_release(struct state *s, struct adj *a)
 	free(a);
 }
 
+/* Linux keeps entries for groups it has joined; nothing is routed to them. */
+static bool is_multicast(const struct addr *a)
+{
+	return a->family == AF_INET ? (a->bytes[0] & 0xf0) == 0xe0 : a->bytes[0] == 0xff;
+}
+
 /* Linux speaks about a neighbour. */
 void adj_neigh(struct state *s, const struct netlink_neigh *n)
 {
@@ -224,7 +228,7 @@ void adj_neigh(struct state *s, const struct netlink_neigh *n)
 	struct adj *a;
 	uint8_t state;
 
-	if (!l || l->iface == IFACE_NONE)
+	if (!l || l->iface == IFACE_NONE || is_multicast(&n->ip))
 		return;
 	a = n->deleted ? adj_find(s, n->ifindex, &n->ip) : adj_get(s, l, &n->ip);
 	if (!a)
@@ -274,8 +278,7 @@ void adj_iface_gone(struct state *s, uint16_t iface)
 	}
 }
 
-/* ---- asking Linux
- * ----------------------------------------------------------------------------------- */
+/* ---- asking Linux */
 
 /* A neighbour that somebody set by hand must not be asked for: it would cease to be permanent. So
  * nobody is, while we wait for the dump that tells. */

@@ -49,8 +49,7 @@ static struct path *path_find(const struct state *s, uint32_t hash, const struct
 	return NULL;
 }
 
-/* ---- from hops to a slot's content
- * -------------------------------------------------------------------- */
+/* ---- from hops to a slot's content */
 
 static bool link_usable(const struct state *s, const struct link *l)
 {
@@ -159,8 +158,7 @@ void path_store(struct state *s, struct path *p)
 		slot_store(s, p->slot, n);
 }
 
-/* ---- life
- * ------------------------------------------------------------------------------------------- */
+/* ---- life */
 
 static void hold_adj(struct state *s, struct path_hop *h)
 {
@@ -268,8 +266,7 @@ void path_put(struct state *s, struct path *p)
 	free(p);
 }
 
-/* ---- what changed under a path
- * ------------------------------------------------------------------------ */
+/* ---- what changed under a path */
 
 void paths_follow_iface(struct state *s, int ifindex)
 {

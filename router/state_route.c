@@ -40,8 +40,7 @@ static struct route *route_head(const struct state *s, uint32_t table, const str
 	return NULL;
 }
 
-/* ---- the FIBs that a table feeds
- * ---------------------------------------------------------------------- */
+/* ---- the FIBs that a table feeds */
 
 /* A lookup asks local, main, default, in this order; a VRF only its own table. Each is folded into
  * one FIB. */
@@ -131,8 +130,7 @@ struct fib *state_fib(struct state *s, uint32_t table, int family, bool create)
 	return t->fib;
 }
 
-/* ---- routes in and out
- * -------------------------------------------------------------------------------- */
+/* ---- routes in and out */
 
 static void list_add(struct state *s, struct route *r)
 {
@@ -339,8 +337,7 @@ void route_event(struct state *s, const struct netlink_route *n)
 		route_insert(s, n, path);
 }
 
-/* ---- what Linux does without a word
- * ------------------------------------------------------------------- */
+/* ---- what Linux does without a word */
 
 static void remove_if(struct state *s, bool (*gone)(const struct route *r, uint32_t key),
 		      uint32_t key)

@@ -413,8 +413,7 @@ void xsk_port_stats(const struct xsk_port *p, struct xsk_port_stats *out)
 	}
 }
 
-/* ---- memory ports: the same rings in plain memory
- * -------------------------------------------------- */
+/* ---- memory ports: the same rings in plain memory */
 
 struct mem_rings { /* indices on lines of their own, as in the kernel's layout */
 	uint32_t index[8][16];

@@ -11,9 +11,9 @@
 #include "router/router.h"
 
 #define ROWS_A_CALL 64
+#define LOWER_UP    (1u << 16) /* IFF_LOWER_UP, which net/if.h does not have */
 
-/* ---- interfaces
- * --------------------------------------------------------------------------------------- */
+/* ---- interfaces */
 
 const struct column show_interfaces_columns[] = {
 	{ "name", "name", COL_TEXT, false, "in the configuration" },
@@ -98,7 +98,7 @@ static const char *link_state(const struct link *l)
 {
 	if (!(l->l.flags & IFF_UP))
 		return "down";
-	return l->l.flags & IFF_RUNNING ? "up" : "no-carrier";
+	return l->l.flags & (IFF_RUNNING | LOWER_UP) ? "up" : "no-carrier";
 }
 
 static void port_row(struct router *r, unsigned i, struct command_ctx *c)
@@ -147,8 +147,7 @@ int show_interfaces(struct router *r, const struct request *q, struct cursor *cu
 	return COMMAND_DONE;
 }
 
-/* ---- routes
- * ------------------------------------------------------------------------------------------- */
+/* ---- routes */
 
 const struct column show_routes_columns[] = {
 	{ "dst", "destination", COL_TEXT, false, "prefix" },
@@ -367,8 +366,7 @@ int show_routes(struct router *r, const struct request *q, struct cursor *cur,
 	return COMMAND_DONE;
 }
 
-/* ---- neighbours
- * --------------------------------------------------------------------------------------- */
+/* ---- neighbours */
 
 const struct column show_neighbours_columns[] = {
 	{ "ip", "address", COL_TEXT, false, "of the neighbour" },
@@ -423,8 +421,7 @@ int show_neighbours(struct router *r, const struct request *q, struct cursor *cu
 	return COMMAND_DONE;
 }
 
-/* ---- xdp
- * ---------------------------------------------------------------------------------------------- */
+/* ---- xdp */
 
 const struct column show_xdp_columns[] = {
 	{ "name", "name", COL_TEXT, false, "interface" },

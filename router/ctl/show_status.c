@@ -37,8 +37,7 @@ void totals_get(const struct router *r, struct totals *t)
 		t->dropped += sum_drop(r, (enum drop_reason)d);
 }
 
-/* ---- status
- * ------------------------------------------------------------------------------------------- */
+/* ---- status */
 
 const struct column show_status_columns[] = {
 	{ "state", "state", COL_TEXT, false, "starting or running" },
@@ -102,8 +101,7 @@ int show_status(struct router *r, const struct request *q, struct cursor *cur,
 	return COMMAND_DONE;
 }
 
-/* ---- drops
- * -------------------------------------------------------------------------------------------- */
+/* ---- drops */
 
 const struct column show_drops_columns[] = {
 	{ "reason", "reason", COL_TEXT, false, "name of the counter" },
@@ -173,8 +171,7 @@ int show_drops(struct router *r, const struct request *q, struct cursor *cur, st
 	return COMMAND_DONE;
 }
 
-/* ---- workers
- * ------------------------------------------------------------------------------------------ */
+/* ---- workers */
 
 const struct column show_workers_columns[] = {
 	{ "worker", "worker", COL_NUMBER, false, "number; serves this queue of every port" },
@@ -227,8 +224,7 @@ int show_workers(struct router *r, const struct request *q, struct cursor *cur,
 	return COMMAND_DONE;
 }
 
-/* ---- memory
- * ------------------------------------------------------------------------------------------- */
+/* ---- memory */
 
 const struct column show_memory_columns[] = {
 	{ "frames", "frames", COL_NUMBER, false, "in the packet memory" },
@@ -303,8 +299,7 @@ int show_memory(struct router *r, const struct request *q, struct cursor *cur,
 	return COMMAND_DONE;
 }
 
-/* ---- config, reload
- * ----------------------------------------------------------------------------------- */
+/* ---- config, reload */
 
 const struct column show_config_columns[] = {
 	{ "config", "", COL_TEXT, false, "the running configuration as YAML" },

@@ -70,8 +70,7 @@ static inline void must(int err)
 	assert(err == 0);
 }
 
-/* ---- addresses
- * ------------------------------------------------------------------------------------------- */
+/* ---- addresses */
 
 static inline struct addr net4(unsigned a, unsigned b, unsigned c, unsigned d)
 {
@@ -107,8 +106,7 @@ static inline struct addr beyond(bool six, enum pipe_kind kind)
 	return six ? net6(kind, 77) : net4(172, kind, 0, 77);
 }
 
-/* ---- configuration
- * --------------------------------------------------------------------------------------- */
+/* ---- configuration */
 
 static inline uint32_t pipe_nh(struct pipe *p, uint32_t slot, const struct nh *from,
 			       unsigned buckets)
@@ -340,8 +338,7 @@ static inline void pipe_close(struct pipe *p)
 	free(p->cfg);
 }
 
-/* ---- the books
- * ------------------------------------------------------------------------------------------- */
+/* ---- the books */
 
 static inline uint64_t pipe_drops_all(const struct pipe *p)
 {

@@ -194,8 +194,7 @@ static inline void frame_extension(struct frame *f, unsigned type, const void *b
 	h->plen = htons((uint16_t)(ntohs(h->plen) + n));
 }
 
-/* ---- the wire
- * -------------------------------------------------------------------------------------------- */
+/* ---- the wire */
 
 static inline void pipe_receive(struct pipe *p, const struct frame *f)
 {
@@ -246,8 +245,7 @@ static inline void expect_frame(struct pipe *p, unsigned port, const struct fram
 	assert_memory_equal(got.b, want->b, want->len);
 }
 
-/* ---- what should become of a frame
- * ----------------------------------------------------------------------- */
+/* ---- what should become of a frame */
 
 /* The link header of interface `iface` to the neighbour .host, before the packet of `len` bytes at
  * `l3`, padded as a sender must. */
