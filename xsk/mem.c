@@ -144,7 +144,9 @@ uint32_t xsk_mem_reclaim(struct xsk_mem *m, uint16_t owner)
 
 	pthread_mutex_lock(&m->lock);
 	for (uint32_t f = 0; f < m->frames; f++) {
-		if (m->owner[f] != owner)
+		/* The others change hands meanwhile, but none of them to this owner, who is gone.
+		 */
+		if (__atomic_load_n(&m->owner[f], __ATOMIC_RELAXED) != owner)
 			continue;
 		m->owner[f] = FRAME_FREE;
 		m->depot[m->ndepot++] = f;

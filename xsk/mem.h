@@ -62,7 +62,7 @@ static inline void frame_pass(struct xsk_mem *m, uint32_t frame, uint16_t from, 
 #else
 	(void)from;
 #endif
-	m->owner[frame] = to;
+	__atomic_store_n(&m->owner[frame], to, __ATOMIC_RELAXED); /* xsk_mem_reclaim() scans */
 }
 
 /* One thread's stack of free frames; trades slabs with the depot, so the lock is taken once per

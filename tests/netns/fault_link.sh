@@ -2,6 +2,7 @@
 # tests/netns/fault_link.sh: ports and their peers that go down, away, elsewhere and come back,
 # under load. The router never restarts, forwards again by itself, and no frame or packet is
 # unaccounted for. (design 10: link flap, port deleted)
+# check: thread
 . "$(dirname "$0")/../load.sh"
 
 # wan_again: the cable between r and b as topo_three made it.

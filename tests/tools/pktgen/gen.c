@@ -33,7 +33,7 @@ struct runner {
 	pthread_t thread;
 	int prog_fd;
 	uint32_t len, batch;
-	volatile bool stop;
+	bool stop; /* atomic */
 	int error;
 };
 
@@ -47,7 +47,7 @@ static void *runner_main(void *arg)
 	struct runner *r = arg;
 	uint8_t frame[FRAME_MAX] = { 0 };
 
-	while (!r->stop) {
+	while (!__atomic_load_n(&r->stop, __ATOMIC_RELAXED)) {
 		LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = r->len,
 			    .repeat = INT32_MAX, .flags = BPF_F_TEST_XDP_LIVE_FRAMES,
 			    .batch_size = r->batch);
@@ -79,7 +79,7 @@ static void runner_stop(struct runner *r)
 {
 	struct timespec t = { .tv_nsec = 20 * 1000000 };
 
-	r->stop = true;
+	__atomic_store_n(&r->stop, true, __ATOMIC_RELAXED);
 	do {
 		pthread_kill(r->thread, SIGUSR1);
 		nanosleep(&t, NULL);
