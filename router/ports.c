@@ -222,12 +222,24 @@ static void port_fail(struct port *p, int err, uint64_t now)
 	memcpy(p->said, p->why, sizeof(p->said));
 }
 
-/* Every descriptor of the port that the kernel had not taken was counted as sent: take that back.
- */
-static void account_unsent(struct router *r, const struct xsk_port *x)
+/* The kernel forgets a socket's counters with the socket. */
+static void account_kernel(struct router *r, const struct xsk_port *x)
 {
-	for (unsigned q = 0; q < x->nqueues; q++)
+	struct xsk_port_stats st;
+
+	xsk_port_stats(x, &st);
+	r->kernel_rx_dropped += st.rx_dropped;
+	r->kernel_rx_ring_full += st.rx_ring_full;
+}
+
+/* Every descriptor of the port that the kernel had not taken was counted as sent: take that back.
+ * What it had delivered and nobody read was not counted at all. */
+static void account_rings(struct router *r, const struct xsk_port *x)
+{
+	for (unsigned q = 0; q < x->nqueues; q++) {
 		r->unsent += x->queue[q]->unsent;
+		r->kernel_rx_unread += x->queue[q]->unread;
+	}
 }
 
 static void port_open(struct router *r, struct port *p, struct link *l, uint64_t now)
@@ -272,8 +284,8 @@ static void port_open(struct router *r, struct port *p, struct link *l, uint64_t
 		steer_port_destroy(p->steer, true);
 	p->steer = NULL;
 	xsk_port_close(p->xsk);
-	account_unsent(r, p->xsk); /* the workers could send already */
-	xsk_port_reclaim(p->xsk);  /* nothing was redirected yet */
+	account_rings(r, p->xsk); /* the workers could send already */
+	xsk_port_reclaim(p->xsk); /* nothing was redirected yet */
 	xsk_port_free(p->xsk);
 	p->xsk = NULL;
 fail:
@@ -283,16 +295,6 @@ fail:
 }
 
 /* ---- close */
-
-/* The kernel forgets a socket's counters with the socket. */
-static void account_kernel(struct router *r, const struct xsk_port *x)
-{
-	struct xsk_port_stats st;
-
-	xsk_port_stats(x, &st);
-	r->kernel_rx_dropped += st.rx_dropped;
-	r->kernel_rx_ring_full += st.rx_ring_full;
-}
 
 static void port_close(struct router *r, struct port *p, bool gone, uint64_t now)
 {
@@ -311,7 +313,7 @@ static void port_close(struct router *r, struct port *p, bool gone, uint64_t now
 	publish_ports(r);
 	account_kernel(r, p->xsk);
 	xsk_port_close(p->xsk);
-	account_unsent(r, p->xsk);
+	account_rings(r, p->xsk);
 	if (!gone)
 		ethtool_offloads_restore(p->netdev, p->old_features);
 	p->old_features = 0;

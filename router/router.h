@@ -39,8 +39,9 @@ struct router {
 	bool links_moved; /* links or addresses changed, and ports_timer has not run since */
 	/* packets that were handed over and then lost with their port */
 	uint64_t unsent;
-	uint64_t kernel_rx_dropped, kernel_rx_ring_full; /* of ports that have been closed */
-	uint32_t quarantined;				 /* frames of closed ports */
+	/* of ports that have been closed */
+	uint64_t kernel_rx_dropped, kernel_rx_ring_full, kernel_rx_unread;
+	uint32_t quarantined; /* frames of closed ports */
 
 	struct loop_timer *second; /* upkeep once a second */
 	struct loop_timer *watchdog;

@@ -232,10 +232,17 @@ static void post_first(struct xsk_queue *q)
 	free(c);
 }
 
+/* What the rings still hold is read when the kernel is done with them, and before they go. */
 static void queue_close(struct xsk_queue *q)
 {
+	bool first = q->fd >= 0 || !q->dead;
+
 	if (q->fd >= 0)
 		close(q->fd);
+	if (first && q->tx.producer) {
+		q->unsent = xsk_queue_unsent(q);
+		q->unread = __atomic_load_n(q->rx.producer, __ATOMIC_ACQUIRE) - *q->rx.consumer;
+	}
 	for (int i = 0; i < 4; i++)
 		if (q->map[i])
 			munmap(q->map[i], q->map_len[i]);
@@ -341,15 +348,8 @@ fail:
 
 void xsk_port_close(struct xsk_port *p)
 {
-	for (unsigned i = 0; i < p->nqueues; i++) {
-		struct xsk_queue *q = p->queue[i];
-
-		if (q->tx.producer && !q->dead)
-			q->unsent = xsk_queue_unsent(q);
-		else if (q->tx.producer && q->fd >= 0)
-			q->unsent = xsk_queue_unsent(q);
-		queue_close(q);
-	}
+	for (unsigned i = 0; i < p->nqueues; i++)
+		queue_close(p->queue[i]);
 }
 
 uint32_t xsk_port_reclaim(struct xsk_port *p)

@@ -47,8 +47,8 @@ int xsk_port_open(struct xsk_mem *m, const struct xsk_port_config *c, struct xsk
 		  char *why);
 
 /* Closes the sockets: the kernel stops using the frames some time after. Statistics stay readable
- * until xsk_port_free(). Frames not taken from the rings are counted: sent but not done by
- * `unsent`. */
+ * until xsk_port_free(). What was left in the rings is counted: not sent by `unsent`, received
+ * and not read by `unread`. */
 void xsk_port_close(struct xsk_port *p);
 
 /* After close, once the device is gone or its queues could be bound again: the frames that are

@@ -39,6 +39,7 @@ struct xsk_queue {
 	uint64_t completed;
 	uint64_t refused;      /* the device dropped it: EBUSY from sendto (completed too) */
 	uint64_t unsent;       /* still in the send ring when the socket closed */
+	uint64_t unread;       /* still in the receive ring then */
 	uint64_t kicks, again; /* sendto calls; those that said EAGAIN */
 
 	/* set up once */

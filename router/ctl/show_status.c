@@ -144,6 +144,9 @@ static void kernel_drops(const struct router *r, bool all, struct command_ctx *c
 	if (all || sum.rx_ring_full)
 		drop_row(c, "kernel-rx-ring-full", "kernel", sum.rx_ring_full,
 			 "the worker was too slow: receive ring full");
+	if (all || r->kernel_rx_unread)
+		drop_row(c, "kernel-rx-unread", "kernel", r->kernel_rx_unread,
+			 "in the receive ring when the port was closed");
 }
 
 int show_drops(struct router *r, const struct request *q, struct cursor *cur, struct command_ctx *c)

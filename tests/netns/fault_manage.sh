@@ -47,6 +47,20 @@ router_stop > /dev/null
 router_start
 passes "again"
 cp "$CONF" "$T/good.yaml"
+load_start 5000
+for i in 1 2 3; do
+	kill -HUP "$(router_pid)"
+	sleep 0.2
+	check "a reload with nothing new ($i)" ctl reload --wait
+	printf 'version: 1\ninterfaces: {lan0: {mtu: nonsense}}\n' > "$CONF"
+	check_not "a bad one ($i)" ctl reload --wait
+	printf 'version: 1\ninterfaces: {lan0: {addresses: [10.7.0.1/24]}, wan0: {}}\n' > "$CONF"
+	check "one with an address ($i)" ctl reload --wait
+	cp "$T/good.yaml" "$CONF"
+	check "and without ($i)" ctl reload --wait
+done
+load_stop
+is "none of these loses a packet that is forwarded" "$((load_sent - load_got))" 0
 for i in 1 2 3; do
 	kill -HUP "$(router_pid)"
 	sleep 0.2
