@@ -229,7 +229,8 @@ static void test_extensions(void **state)
 		{ 44, 8, { 0, 0, 0, 1, 1, 2, 3, 4 }, -1 },
 		{ 44, 8, { 0, 0, 5, 0xa8, 1, 2, 3, 4 }, -1 },
 		{ 51, 24, { 0, 4 }, -1 }, /* authentication counts in words of 4 */
-		{ 51, 24, { 0, 200 }, DROP_IP6_EXTENSION },
+		{ 51, 24, { 0, 9 }, -1 },
+		{ 51, 24, { 0, 10 }, DROP_IP6_EXTENSION },
 		{ 135, 8, { 0, 0 }, -1 },
 		{ 139, 8, { 0, 0 }, -1 },
 		{ 140, 8, { 0, 0 }, -1 },

@@ -85,6 +85,7 @@ static void test_flow_is_stable(void **state)
 	for (unsigned n = 0; n < 200; n++) {
 		for (unsigned six = 0; six < 2; six++) {
 			static const uint8_t nops[4] = { 1, 1, 1, 1 }, dest[8] = { 0, 0, 1, 4 };
+			static const uint8_t atomic[8] = { 0, 0, 0, 6 }; /* reserved bits set */
 			unsigned path;
 
 			frame_flow(&f, six, 2, n);
@@ -100,6 +101,9 @@ static void test_flow_is_stable(void **state)
 				frame_extension(&f, 60, dest, 8);
 			else
 				frame_options(&f, nops, 4);
+			assert_int_equal(path_of(&p, &f), path);
+			if (six)
+				frame_extension(&f, 44, atomic, 8);
 			assert_int_equal(path_of(&p, &f), path);
 		}
 	}
