@@ -331,7 +331,10 @@ static int start_workers(struct router *r)
 	unsigned n = workers_wanted(r);
 
 	r->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	r->wake = loop_fd_add(r->loop, r->wake_fd, EPOLLIN, on_worker_message, r);
+	r->wake = r->wake_fd < 0 ? NULL
+				 : loop_fd_add(r->loop, r->wake_fd, EPOLLIN, on_worker_message, r);
+	if (!r->wake)
+		return -ENOMEM;
 	for (unsigned w = 0; w < n; w++) {
 		int cpu = r->conf->workers.ncpus ? (int)r->conf->workers.cpus[w] : -1;
 		int err = worker_create(r->mem, w, n, cpu, r->conf->workers.poll == CONF_POLL_BUSY,

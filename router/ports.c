@@ -76,9 +76,7 @@ static void publish_ports(struct router *r)
 	for (unsigned w = 0; w < r->nworkers; w++) {
 		struct worker_ports *wp = worker_ports_build(r, w);
 
-		old[w] = NULL;
-		if (!wp)
-			continue;
+		/* without memory it serves none, rather than some that close */
 		old[w] = r->worker[w]->ports;
 		__atomic_store_n(&r->worker[w]->ports, wp, __ATOMIC_RELEASE);
 		worker_wake(r->worker[w]);
@@ -242,6 +240,30 @@ static void account_rings(struct router *r, const struct xsk_port *x)
 	}
 }
 
+static bool is_zero_copy(const struct xsk_port *x)
+{
+	for (unsigned q = 0; q < x->nqueues; q++)
+		if (x->queue[q]->mode == XSK_MODE_ZERO_COPY)
+			return true;
+	return false;
+}
+
+/* The frames the kernel had of a closed port are nobody's for this long; longer where it is the
+ * device that may still write to them. */
+static void port_quarantine(struct router *r, struct port *p, uint64_t span, uint64_t now)
+{
+	r->quarantined += xsk_port_outstanding(p->xsk);
+	p->at = now + (is_zero_copy(p->xsk) && span < QUARANTINE_ZC ? QUARANTINE_ZC : span);
+}
+
+static void port_quarantine_end(struct router *r, struct port *p)
+{
+	r->quarantined -= xsk_port_outstanding(p->xsk);
+	xsk_port_reclaim(p->xsk);
+	xsk_port_free(p->xsk);
+	p->xsk = NULL;
+}
+
 static void port_open(struct router *r, struct port *p, struct link *l, uint64_t now)
 {
 	int err;
@@ -285,13 +307,13 @@ static void port_open(struct router *r, struct port *p, struct link *l, uint64_t
 	p->steer = NULL;
 	xsk_port_close(p->xsk);
 	account_rings(r, p->xsk); /* the workers could send already */
-	xsk_port_reclaim(p->xsk); /* nothing was redirected yet */
-	xsk_port_free(p->xsk);
-	p->xsk = NULL;
 fail:
 	ethtool_offloads_restore(p->netdev, p->old_features);
 	p->old_features = 0;
 	port_fail(p, err, now);
+	if (p->xsk)
+		port_quarantine(r, p, p->at > now + QUARANTINE_NS ? p->at - now : QUARANTINE_NS,
+				now);
 }
 
 /* ---- close */
@@ -299,7 +321,6 @@ fail:
 static void port_close(struct router *r, struct port *p, bool gone, uint64_t now)
 {
 	struct link *l = state_link(r->state, p->ifindex);
-	bool zc = p->xsk->queue[0]->mode == XSK_MODE_ZERO_COPY;
 
 	p->state = PORT_CLOSING;
 	epoll_follow(r, p->xsk, EPOLL_CTL_DEL);
@@ -317,20 +338,9 @@ static void port_close(struct router *r, struct port *p, bool gone, uint64_t now
 	if (!gone)
 		ethtool_offloads_restore(p->netdev, p->old_features);
 	p->old_features = 0;
-	r->quarantined += xsk_port_outstanding(p->xsk);
-	p->at = now + (zc && !gone ? QUARANTINE_ZC : QUARANTINE_NS);
+	port_quarantine(r, p, QUARANTINE_NS, now);
 	log_notice("%s: port %s closed%s", p->conf.name, p->netdev,
 		   gone ? ": the device has gone" : "");
-}
-
-static void port_quarantine_end(struct router *r, struct port *p)
-{
-	r->quarantined -= xsk_port_outstanding(p->xsk);
-	xsk_port_reclaim(p->xsk);
-	xsk_port_free(p->xsk);
-	p->xsk = NULL;
-	p->ifindex = 0;
-	p->state = p->wanted ? PORT_ABSENT : PORT_FREE;
 }
 
 /* ---- following */
@@ -382,8 +392,8 @@ static void match_config(struct router *r)
 			port_close(r, p, false, clock_now());
 		if (c)
 			p->conf = *c;
-		else if (p->state != PORT_OPEN && p->state != PORT_CLOSING)
-			p->state = PORT_FREE;
+		else if (p->state == PORT_ABSENT || p->state == PORT_FAILED)
+			p->state = p->xsk ? PORT_CLOSING : PORT_FREE;
 	}
 	for (unsigned k = 0; k < r->conf->nifaces; k++) {
 		const struct conf_iface *c = &r->conf->ifaces[k];
@@ -421,13 +431,17 @@ void ports_follow(struct router *r)
 		struct port *p = &r->ports[i];
 		struct link *l;
 
-		if (p->state == PORT_CLOSING && now >= p->at)
+		if (p->xsk && p->state != PORT_OPEN && now >= p->at)
 			port_quarantine_end(r, p);
+		if (p->state == PORT_CLOSING && !p->xsk) {
+			p->state = p->wanted ? PORT_ABSENT : PORT_FREE;
+			p->ifindex = 0;
+		}
 		l = p->state == PORT_ABSENT || p->state == PORT_FAILED
 			    ? ports_find_link(r, &p->conf)
 			    : NULL;
 		if (p->state == PORT_FAILED && !l)
-			p->state = PORT_ABSENT;
+			p->state = p->xsk ? PORT_CLOSING : PORT_ABSENT;
 		if (l && !is_vlan(l) && (p->state == PORT_ABSENT || now >= p->at))
 			port_open(r, p, l, now);
 		if ((p->state == PORT_CLOSING || p->state == PORT_FAILED) &&
@@ -498,7 +512,7 @@ void ports_close_all(struct router *r)
 		p->wanted = false;
 		if (p->state == PORT_OPEN)
 			port_close(r, p, false, 0);
-		if (p->state == PORT_CLOSING)
+		if (p->xsk)
 			port_quarantine_end(r, p);
 		p->state = PORT_FREE;
 	}

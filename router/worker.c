@@ -148,6 +148,7 @@ static void follow_rate(struct worker *w, const struct worker_ports *ports, uint
 		uint64_t pps = (q->received - q->rated) * NSEC_PER_SEC / (span | 1);
 		uint32_t all = q->fill.size;
 
+		xsk_queue_rouse(q);
 		q->rated = q->received;
 		if (pps > BUSY_PPS && all > BUSY_DEPTH)
 			q->depth = BUSY_DEPTH;
@@ -196,13 +197,15 @@ unsigned worker_turn(struct worker *w, uint64_t now)
 /* Is a receive queue short of frames? Without any posted it would never wake us. */
 static bool is_starved(const struct worker_ports *ports)
 {
+	bool starved = false;
+
 	for (unsigned i = 0; i < ports->nrx; i++) {
 		const struct xsk_queue *q = ports->rx[i].q;
 
-		if (q->posted - q->received < q->depth)
-			return true;
+		xsk_queue_rouse(q);
+		starved |= q->posted - q->received < q->depth;
 	}
-	return false;
+	return starved;
 }
 
 /* Nobody tells us of completions, nor when a device takes packets again: look after 1 ms, then less

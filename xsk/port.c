@@ -341,7 +341,11 @@ int xsk_port_open(struct xsk_mem *m, const struct xsk_port_config *c, struct xsk
 	return 0;
 fail:
 	xsk_port_close(p);
-	xsk_port_reclaim(p); /* never bound, or bound and idle: nothing is in flight */
+	if (p->nqueues > 1) { /* the queues before this one were bound */
+		*out = p;
+		return err;
+	}
+	xsk_port_reclaim(p);
 	xsk_port_free(p);
 	return err;
 }

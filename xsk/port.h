@@ -42,7 +42,8 @@ struct xsk_port {
 
 /* Opens and binds every queue, with fill rings posted before the bind. 0, or -errno with the reason
  * and the remedy in why[XSK_PORT_WHY]; -EBUSY may pass within a second after the same port was
- * closed: retry. */
+ * closed: retry. When some queues were bound before one failed, *out is set, too: a closed port,
+ * whose frames the device may still write to. */
 int xsk_port_open(struct xsk_mem *m, const struct xsk_port_config *c, struct xsk_port **out,
 		  char *why);
 

@@ -62,8 +62,11 @@ void xsk_queue_fill(struct xsk_queue *q, struct frame_cache *c)
 	}
 	xsk_ring_prod__submit(&q->fill, want);
 	__atomic_store_n(&q->posted, q->posted + want, __ATOMIC_RELAXED);
-	/* A zero-copy driver that ran dry sleeps until it is told; copy mode never sets the flag.
-	 */
+	xsk_queue_rouse(q);
+}
+
+void xsk_queue_rouse(const struct xsk_queue *q)
+{
 	if (q->fd >= 0 && xsk_ring_prod__needs_wakeup(&q->fill))
 		recvfrom(q->fd, NULL, 0, MSG_DONTWAIT, NULL, NULL);
 }

@@ -57,6 +57,11 @@ unsigned xsk_queue_rx(struct xsk_queue *q, struct xdp_desc *out, unsigned max);
 /* Post free frames up to q->depth. */
 void xsk_queue_fill(struct xsk_queue *q, struct frame_cache *c);
 
+/* A zero-copy driver that ran dry sleeps until it is told (copy mode never sets the flag). It may
+ * set the flag just after we looked, when all is posted already: look again before sleeping, and
+ * now and then. */
+void xsk_queue_rouse(const struct xsk_queue *q);
+
 /* Hand over n held frames; returns how many fit, from the front. Takes back completed frames first
  * when there is no room. Call xsk_queue_kick once per loop after it. */
 unsigned xsk_queue_tx(struct xsk_queue *q, const struct xdp_desc *d, unsigned n,
