@@ -117,11 +117,18 @@ static bool has_carrier(unsigned flags)
 	return flags & IFF_UP && flags & (IFF_RUNNING | IFF_LOWER_UP);
 }
 
+/* Where packets of a link are looked up, by the VRF it is in. */
+static uint32_t table_of_master(const struct state *s, int master)
+{
+	const struct link *l = state_link(s, master);
+
+	return l && l->l.vrf_table ? l->l.vrf_table : TABLE_MAIN;
+}
+
 static void fill_iface(struct state *s, struct dp_iface *f, const struct link *l)
 {
-	const struct link *master = state_link(s, l->l.master);
 	const struct link *dev = strcmp(l->l.kind, "vlan") ? l : state_link(s, l->l.link);
-	uint32_t table = master && master->l.vrf_table ? master->l.vrf_table : TABLE_MAIN;
+	uint32_t table = table_of_master(s, l->l.master);
 
 	memcpy(f->name, l->l.name, sizeof(f->name));
 	f->ifindex = l->l.ifindex;
@@ -266,8 +273,8 @@ static void link_gone(struct state *s, struct link *l)
 {
 	if (s->link_changed)
 		s->link_changed(s->arg, l, true);
+	routes_link_gone(s, l->l.ifindex);
 	objects_link_down(s, l->l.ifindex);
-	routes_link_down(s, l->l.ifindex);
 	if (l->port != IFACE_NONE)
 		state_port(s, l, IFACE_NONE);
 	l->port = IFACE_NONE;
@@ -283,11 +290,27 @@ static void link_gone(struct state *s, struct link *l)
 	state_build_config(s);
 }
 
+/* What Linux does to routes and nexthop objects when a link changes, and does not tell. */
+static void link_follow(struct state *s, const struct link *l, const struct netlink_link *was)
+{
+	int i = l->l.ifindex;
+	bool up = l->l.flags & IFF_UP;
+
+	if (table_of_master(s, was->master) != table_of_master(s, l->l.master))
+		routes_ip_off(s, i);
+	if (was->flags & IFF_UP && !up)
+		routes_link_down(s, i);
+	else if (up && !(was->flags & IFF_UP))
+		paths_mark_dead(s, i, false, false);
+	if (!has_carrier(l->l.flags))
+		objects_link_down(s, i);
+}
+
 static void on_link(void *arg, const struct netlink_link *n)
 {
 	struct state *s = arg;
 	struct link *l = state_link(s, n->ifindex);
-	unsigned was = l ? l->l.flags : 0;
+	struct netlink_link was = l ? l->l : *n;
 
 	if (n->deleted) {
 		if (l)
@@ -304,54 +327,90 @@ static void on_link(void *arg, const struct netlink_link *n)
 	}
 	l->l = *n;
 	l->seen = true;
-	if (has_carrier(was) && !has_carrier(n->flags))
-		objects_link_down(s, n->ifindex);
-	if (was & IFF_UP && !(n->flags & IFF_UP))
-		routes_link_down(s, n->ifindex);
+	link_follow(s, l, &was);
 	iface_update(s, l);
 	if (s->link_changed)
 		s->link_changed(s->arg, l, false);
 }
 
-static bool has_ip4(const struct link *l)
+static bool is_ip4(const struct link_addr *a)
 {
-	for (const struct link_addr *a = l->addrs; a; a = a->next)
-		if (a->a.local.addr.family == AF_INET)
-			return true;
+	return a->a.local.addr.family == AF_INET;
+}
+
+/* An address is local in a table while a link of that table has it. */
+static bool still_local(const struct state *s, uint32_t table, uint32_t addr)
+{
+	for (const struct link *l = s->links; l; l = l->next) {
+		if (table_of_master(s, l->l.master) != table)
+			continue;
+		for (const struct link_addr *a = l->addrs; a; a = a->next)
+			if (is_ip4(a) && a->a.local.addr.v4 == addr)
+				return true;
+	}
 	return false;
+}
+
+/* IPv4 routes go with the address they prefer, and with the last one of their link. */
+static void addr_gone(struct state *s, struct link *l, uint32_t addr)
+{
+	uint32_t table = table_of_master(s, l->l.master);
+	const struct link_addr *a = l->addrs;
+
+	if (!still_local(s, table, addr))
+		routes_prefsrc_gone(s, table, addr);
+	while (a && !is_ip4(a))
+		a = a->next;
+	if (!a)
+		routes_ip_off(s, l->l.ifindex);
+}
+
+static struct link_addr **addr_find(struct link *l, const struct netlink_addr *n)
+{
+	struct link_addr **p = &l->addrs;
+
+	while (*p &&
+	       !(prefix_equal(&(*p)->a.local, &n->local) && addr_equal(&(*p)->a.peer, &n->peer)))
+		p = &(*p)->next;
+	return p;
+}
+
+static void addr_remove(struct state *s, struct link_addr **p)
+{
+	struct link_addr *a = *p;
+
+	*p = a->next;
+	a->a.deleted = true;
+	s->addrs_dirty = true;
+	if (s->addr_changed)
+		s->addr_changed(s->arg, &a->a);
+	free(a);
 }
 
 static void on_addr(void *arg, const struct netlink_addr *n)
 {
 	struct state *s = arg;
 	struct link *l = state_link(s, n->ifindex);
-	struct link_addr **p;
+	struct link_addr **p = l ? addr_find(l, n) : NULL;
 
 	if (!l)
 		return;
-	for (p = &l->addrs; *p; p = &(*p)->next)
-		if (prefix_equal(&(*p)->a.local, &n->local))
-			break;
 	if (n->deleted) {
-		struct link_addr *a = *p;
-
-		if (!a)
-			return;
-		*p = a->next;
-		free(a);
-		if (n->local.addr.family == AF_INET) {
-			routes_prefsrc_gone(s, n->local.addr.v4);
-			if (!has_ip4(l)) /* no address, no IPv4 */
-				routes_link_down(s, n->ifindex);
-		}
-	} else {
-		if (!*p)
-			*p = calloc(1, sizeof(**p)); /* at the end: the first is the preferred */
 		if (!*p)
 			return;
-		(*p)->a = *n;
-		(*p)->seen = true;
+		addr_remove(s, p);
+		if (n->local.addr.family == AF_INET)
+			addr_gone(s, l, n->local.addr.v4);
+		return;
 	}
+	if (!*p)
+		*p = calloc(1, sizeof(**p)); /* at the end: the first is the preferred */
+	if (!*p)
+		return;
+	(*p)->a = *n;
+	(*p)->seen = true;
+	if (is_ip4(*p) && l->l.flags & IFF_UP)
+		paths_mark_dead(s, l->l.ifindex, false, true);
 	s->addrs_dirty = true;
 	if (s->addr_changed)
 		s->addr_changed(s->arg, n);
@@ -364,27 +423,7 @@ static void on_route(void *arg, const struct netlink_route *r)
 
 static void on_nexthop(void *arg, const struct netlink_nexthop *n)
 {
-	struct state *s = arg;
-	struct table_node *node = table_find(&s->objects, n->id);
-	struct nexthop_object *o = node ? table_entry(node, struct nexthop_object, node) : NULL;
-
-	if (n->deleted) {
-		if (!o)
-			return;
-		routes_object_gone(s, n->id);
-		table_del(&s->objects, node);
-		free(o);
-	} else {
-		if (!o) {
-			o = calloc(1, sizeof(*o));
-			if (!o)
-				return;
-			table_add(&s->objects, &o->node, n->id);
-		}
-		o->n = *n;
-		o->seen = true;
-	}
-	paths_follow_object(s, n->id);
+	object_event(arg, n);
 }
 
 static void on_neigh(void *arg, const struct netlink_neigh *n)
@@ -395,7 +434,7 @@ static void on_neigh(void *arg, const struct netlink_neigh *n)
 static void on_sync_begin(void *arg)
 {
 	struct state *s = arg;
-	uint32_t b = 0, b2 = 0;
+	uint32_t b = 0;
 
 	s->syncing = true;
 	for (struct link *l = s->links; l; l = l->next) {
@@ -405,53 +444,48 @@ static void on_sync_begin(void *arg)
 	}
 	for (struct route *r = s->first; r; r = r->next_all)
 		r->seen = false;
-	for (struct table_node *n = table_walk(&s->objects, &b, NULL); n;
-	     n = table_walk(&s->objects, &b, n))
-		table_entry(n, struct nexthop_object, node)->seen = false;
-	for (struct table_node *n = table_walk(&s->adjs, &b2, NULL); n;
-	     n = table_walk(&s->adjs, &b2, n))
+	objects_sync_begin(s);
+	for (struct table_node *n = table_walk(&s->adjs, &b, NULL); n;
+	     n = table_walk(&s->adjs, &b, n))
 		table_entry(n, struct adj, node)->seen = false;
+}
+
+/* No routes go with these addresses: the dump has shown which routes there are. */
+static void sweep_addrs(struct state *s, struct link *l)
+{
+	for (struct link_addr **p = &l->addrs; *p;) {
+		if ((*p)->seen)
+			p = &(*p)->next;
+		else
+			addr_remove(s, p);
+	}
 }
 
 static void sweep_links(struct state *s)
 {
 	for (struct link *l = s->links, *next; l; l = next) {
 		next = l->next;
-		if (!l->seen) {
+		if (l->seen)
+			sweep_addrs(s, l);
+		else
 			link_gone(s, l);
-			continue;
-		}
-		for (struct link_addr *a = l->addrs, *after; a; a = after) {
-			struct netlink_addr gone = a->a;
-
-			after = a->next;
-			gone.deleted = true;
-			if (!a->seen)
-				on_addr(s, &gone);
-		}
 	}
 }
 
 static void on_sync_end(void *arg)
 {
 	struct state *s = arg;
-	uint32_t b = 0, b2 = 0;
+	uint32_t b = 0;
 
 	routes_sweep(s);
-	for (struct table_node *n = table_walk(&s->objects, &b, NULL), *next; n; n = next) {
-		struct netlink_nexthop gone = { .deleted = true, .id = n->hash };
-
-		next = table_walk(&s->objects, &b, n);
-		if (!table_entry(n, struct nexthop_object, node)->seen)
-			on_nexthop(s, &gone);
-	}
-	for (struct table_node *n = table_walk(&s->adjs, &b2, NULL), *next; n; n = next) {
+	objects_sweep(s);
+	for (struct table_node *n = table_walk(&s->adjs, &b, NULL), *next; n; n = next) {
 		struct adj *a = table_entry(n, struct adj, node);
 		struct netlink_neigh gone = { .deleted = true,
 					      .ifindex = a->ifindex,
 					      .ip = a->addr };
 
-		next = table_walk(&s->adjs, &b2, n);
+		next = table_walk(&s->adjs, &b, n);
 		if (!a->seen && a->kernel)
 			adj_neigh(s, &gone);
 	}
@@ -526,8 +560,6 @@ unsigned state_local_addrs(const struct state *s, struct addr *out, unsigned max
 
 void state_destroy(struct state *s)
 {
-	uint32_t b = 0;
-
 	if (!s)
 		return;
 	s->link_changed = NULL;
@@ -537,10 +569,7 @@ void state_destroy(struct state *s)
 	routes_forget(s);
 	while (s->links)
 		link_gone(s, s->links);
-	for (struct table_node *n = table_walk(&s->objects, &b, NULL), *next; n; n = next) {
-		next = table_walk(&s->objects, &b, n);
-		free(table_entry(n, struct nexthop_object, node));
-	}
+	objects_forget(s);
 	state_publish(s);
 	for (unsigned i = 0; i < IFACES_MAX; i++)
 		if (s->glean[i])

@@ -68,7 +68,8 @@ struct path_hop {
 struct path {
 	struct table_node node;
 	uint32_t slot, refs;
-	uint8_t type; /* RTN_* */
+	uint8_t type;	/* RTN_* */
+	uint8_t family; /* of the routes: Linux treats their hops apart */
 	uint32_t mtu, nhid;
 	unsigned nhops;
 	struct path_hop hops[]; /* nhid != 0: as the object has them now */
@@ -77,6 +78,7 @@ struct path {
 struct nexthop_object {
 	struct table_node node;
 	struct netlink_nexthop n;
+	bool is_group, empty; /* a group that lost its last member is about to go */
 	bool seen;
 };
 
@@ -182,15 +184,25 @@ void adj_unmanage(struct state *s, struct adj *a);
 void neighs_ask_linux(struct state *s);
 void neighs_known(struct state *s);
 void adj_iface_gone(struct state *s, uint16_t iface);
+struct path *path_find(const struct state *s, const struct netlink_route *r);
 struct path *path_get(struct state *s, const struct netlink_route *r);
 void path_put(struct state *s, struct path *p);
 void path_store(struct state *s, struct path *p);
 void paths_follow_iface(struct state *s, int ifindex);
+void paths_mark_dead(struct state *s, int ifindex, bool dead, bool forced);
 void paths_follow_adj(struct state *s, const struct adj *a);
 void paths_follow_object(struct state *s, uint32_t nhid);
+unsigned object_hops(const struct state *s, uint32_t id, struct netlink_hop *out, unsigned max);
+bool object_concerns(const struct state *s, uint32_t id, uint32_t changed);
+void object_event(struct state *s, const struct netlink_nexthop *n);
 void objects_link_down(struct state *s, int ifindex);
+void objects_sync_begin(struct state *s);
+void objects_sweep(struct state *s);
+void objects_forget(struct state *s);
 void routes_link_down(struct state *s, int ifindex);
-void routes_prefsrc_gone(struct state *s, uint32_t addr);
+void routes_link_gone(struct state *s, int ifindex);
+void routes_ip_off(struct state *s, int ifindex);
+void routes_prefsrc_gone(struct state *s, uint32_t table, uint32_t addr);
 void routes_object_gone(struct state *s, uint32_t nhid);
 void route_event(struct state *s, const struct netlink_route *r);
 void routes_sweep(struct state *s);

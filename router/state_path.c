@@ -12,16 +12,18 @@
 
 #define BUCKETS_PER_WEIGHT 16
 
-static uint32_t path_hash(uint8_t type, uint32_t mtu, uint32_t nhid, const struct netlink_hop *hops,
-			  unsigned n)
+static uint32_t path_hash(const struct netlink_route *r)
 {
-	uint32_t h = hash_bytes(&mtu, sizeof(mtu), type ^ nhid << 8);
+	uint32_t h = hash_bytes(&r->mtu, sizeof(r->mtu), r->type ^ r->nhid << 8);
 
-	if (nhid)
+	h ^= r->dst.addr.family;
+	if (r->nhid)
 		return h;
-	for (unsigned i = 0; i < n; i++) {
-		h = hash_bytes(&hops[i].via, sizeof(hops[i].via), h ^ (uint32_t)hops[i].ifindex);
-		h = h * 31 + hops[i].weight;
+	for (unsigned i = 0; i < r->nhops; i++) {
+		const struct netlink_hop *hop = &r->hops[i];
+
+		h = hash_bytes(&hop->via, sizeof(hop->via), h ^ (uint32_t)hop->ifindex);
+		h = h * 31 + hop->weight;
 	}
 	return h;
 }
@@ -32,11 +34,14 @@ static bool same_hop(const struct netlink_hop *a, const struct netlink_hop *b)
 	       addr_equal(&a->via, &b->via);
 }
 
-static struct path *path_find(const struct state *s, uint32_t hash, const struct netlink_route *r)
+struct path *path_find(const struct state *s, const struct netlink_route *r)
 {
-	for (struct table_node *n = table_find(&s->paths, hash); n; n = table_find_next(n)) {
+	struct table_node *n = table_find(&s->paths, path_hash(r));
+
+	for (; n; n = table_find_next(n)) {
 		struct path *p = table_entry(n, struct path, node);
-		bool same = p->type == r->type && p->mtu == r->mtu && p->nhid == r->nhid;
+		bool same = p->type == r->type && p->mtu == r->mtu && p->nhid == r->nhid &&
+			    p->family == r->dst.addr.family;
 
 		if (same && r->nhid)
 			return p;
@@ -90,9 +95,7 @@ static bool hop_usable(const struct state *s, const struct path_hop *h)
 {
 	const struct link *l = state_link(s, h->hop.ifindex);
 
-	/* Not asked: RTNH_F_DEAD. It was so when Linux last spoke of the route; when the link comes
-	 * up Linux clears it without a word. */
-	if (!link_usable(s, l) || h->hop.encap)
+	if (!link_usable(s, l) || h->hop.encap || h->hop.flags & RTNH_F_DEAD)
 		return false;
 	return h->hop.via.family ? h->adj != NULL && h->adj->state != NH_FAILED
 				 : s->glean[l->iface] != 0;
@@ -182,53 +185,40 @@ static void drop_adj(struct state *s, struct path_hop *h)
 	adj_release(s, a);
 }
 
-/* The hops a nexthop object stands for now: its own, or those of its members. */
-static unsigned object_hops(const struct state *s, uint32_t id, struct netlink_hop *out,
-			    unsigned max)
+/* The hops are the same, but a route may say anew which of them are dead. */
+static void path_again(struct state *s, struct path *p, const struct netlink_route *r)
 {
-	struct table_node *n = table_find(&s->objects, id);
-	const struct netlink_nexthop *o =
-		n ? &table_entry(n, struct nexthop_object, node)->n : NULL;
-	unsigned count = 0;
+	bool other = false;
 
-	if (!o || o->blackhole || o->fdb)
-		return 0;
-	if (!o->nmembers) {
-		out[0] = o->hop;
-		out[0].weight = 1;
-		return 1;
+	p->refs++;
+	for (unsigned i = 0; !r->nhid && i < p->nhops; i++) {
+		other |= p->hops[i].hop.flags != r->hops[i].flags;
+		p->hops[i].hop.flags = r->hops[i].flags;
 	}
-	for (unsigned i = 0; i < o->nmembers && count < max; i++) {
-		struct table_node *m = table_find(&s->objects, o->members[i].id);
-		const struct netlink_nexthop *one =
-			m ? &table_entry(m, struct nexthop_object, node)->n : NULL;
+	if (other)
+		path_store(s, p);
+}
 
-		if (!one || one->nmembers || one->blackhole) /* groups do not nest */
-			continue;
-		out[count] = one->hop;
-		out[count++].weight = o->members[i].weight;
-	}
-	return count;
+static void path_free(struct state *s, struct path *p)
+{
+	for (unsigned i = 0; i < p->nhops; i++)
+		drop_adj(s, &p->hops[i]);
+	slot_release(s, p->slot);
+	free(p);
 }
 
 struct path *path_get(struct state *s, const struct netlink_route *r)
 {
-	uint32_t hash = path_hash(r->type, r->mtu, r->nhid, r->hops, r->nhops);
-	struct path *p = path_find(s, hash, r);
 	static struct netlink_hop from_object[NETLINK_HOPS_MAX]; /* [control] only */
-	const struct netlink_hop *hops = r->hops;
-	unsigned n = r->nhops, room;
+	const struct netlink_hop *hops = r->nhid ? from_object : r->hops;
+	unsigned n = r->nhid ? object_hops(s, r->nhid, from_object, NETLINK_HOPS_MAX) : r->nhops;
+	struct path *p = path_find(s, r);
 
 	if (p) {
-		p->refs++;
+		path_again(s, p, r);
 		return p;
 	}
-	if (r->nhid) {
-		n = object_hops(s, r->nhid, from_object, NETLINK_HOPS_MAX);
-		hops = from_object;
-	}
-	room = r->nhid ? NETLINK_HOPS_MAX : n;
-	p = calloc(1, sizeof(*p) + room * sizeof(p->hops[0]));
+	p = calloc(1, sizeof(*p) + (r->nhid ? NETLINK_HOPS_MAX : n) * sizeof(p->hops[0]));
 	if (!p)
 		return NULL;
 	p->slot = slot_alloc(s);
@@ -237,6 +227,7 @@ struct path *path_get(struct state *s, const struct netlink_route *r)
 		return NULL;
 	}
 	p->type = r->type;
+	p->family = r->dst.addr.family;
 	p->mtu = r->mtu;
 	p->nhid = r->nhid;
 	p->nhops = n;
@@ -247,11 +238,10 @@ struct path *path_get(struct state *s, const struct netlink_route *r)
 	}
 	path_store(s, p);
 	if (!s->nht.slot[p->slot]) {
-		p->refs = 0;
-		free(p);
+		path_free(s, p);
 		return NULL;
 	}
-	table_add(&s->paths, &p->node, hash);
+	table_add(&s->paths, &p->node, path_hash(r));
 	return p;
 }
 
@@ -259,11 +249,8 @@ void path_put(struct state *s, struct path *p)
 {
 	if (--p->refs)
 		return;
-	for (unsigned i = 0; i < p->nhops; i++)
-		drop_adj(s, &p->hops[i]);
-	slot_release(s, p->slot);
 	table_del(&s->paths, &p->node);
-	free(p);
+	path_free(s, p);
 }
 
 /* ---- what changed under a path */
@@ -292,6 +279,32 @@ void paths_follow_iface(struct state *s, int ifindex)
 	}
 }
 
+/* Linux flags hops when their device goes down, or IP on it is turned off (`forced`, which concerns
+ * IPv4 and takes local routes, too), and unflags them when it comes back; it tells of neither. */
+void paths_mark_dead(struct state *s, int ifindex, bool dead, bool forced)
+{
+	uint32_t b = 0;
+
+	for (struct table_node *n = table_walk(&s->paths, &b, NULL); n;
+	     n = table_walk(&s->paths, &b, n)) {
+		struct path *p = table_entry(n, struct path, node);
+		bool other = false;
+
+		if (p->nhid || (forced ? p->family != AF_INET : p->type == RTN_LOCAL && dead))
+			continue;
+		for (unsigned i = 0; i < p->nhops; i++) {
+			struct netlink_hop *h = &p->hops[i].hop;
+
+			if (h->ifindex != ifindex || !(h->flags & RTNH_F_DEAD) == !dead)
+				continue;
+			h->flags ^= RTNH_F_DEAD;
+			other = true;
+		}
+		if (other)
+			path_store(s, p);
+	}
+}
+
 void paths_follow_adj(struct state *s, const struct adj *a)
 {
 	uint32_t b = 0;
@@ -311,89 +324,33 @@ void paths_follow_adj(struct state *s, const struct adj *a)
 	}
 }
 
-/* A nexthop object, or a member of it, has changed: every path by id looks its hops up again. */
+static void follow_object(struct state *s, struct path *p)
+{
+	static struct netlink_hop hops[NETLINK_HOPS_MAX]; /* [control] only, as the next */
+	static struct path_hop old[NETLINK_HOPS_MAX];
+	unsigned nold = p->nhops;
+
+	memcpy(old, p->hops, nold * sizeof(old[0]));
+	p->nhops = object_hops(s, p->nhid, hops, NETLINK_HOPS_MAX);
+	for (unsigned i = 0; i < p->nhops; i++) {
+		p->hops[i] = (struct path_hop){ .hop = hops[i] };
+		hold_adj(s, &p->hops[i]);
+	}
+	path_store(s, p);
+	for (unsigned i = 0; i < nold; i++)
+		drop_adj(s, &old[i]);
+}
+
+/* A nexthop object has changed: paths over it, or over a group it is in, look their hops up. */
 void paths_follow_object(struct state *s, uint32_t nhid)
 {
-	static struct netlink_hop hops[NETLINK_HOPS_MAX];
 	uint32_t b = 0;
 
-	(void)nhid; /* members may be shared by many groups: ask all, objects are few */
 	for (struct table_node *n = table_walk(&s->paths, &b, NULL); n;
 	     n = table_walk(&s->paths, &b, n)) {
 		struct path *p = table_entry(n, struct path, node);
-		struct path_hop old[NETLINK_HOPS_MAX];
-		unsigned nold = p->nhops;
 
-		if (!p->nhid)
-			continue;
-		memcpy(old, p->hops, nold * sizeof(old[0]));
-		p->nhops = object_hops(s, p->nhid, hops, NETLINK_HOPS_MAX);
-		for (unsigned i = 0; i < p->nhops; i++) {
-			p->hops[i] = (struct path_hop){ .hop = hops[i] };
-			hold_adj(s, &p->hops[i]);
-		}
-		path_store(s, p);
-		for (unsigned i = 0; i < nold; i++)
-			drop_adj(s, &old[i]);
+		if (p->nhid && object_concerns(s, p->nhid, nhid))
+			follow_object(s, p);
 	}
-}
-
-/* ---- what Linux does without a word */
-
-static void objects_remove(struct state *s)
-{
-	uint32_t b = 0;
-
-	for (struct table_node *n = table_walk(&s->objects, &b, NULL), *next; n; n = next) {
-		struct nexthop_object *o = table_entry(n, struct nexthop_object, node);
-
-		next = table_walk(&s->objects, &b, n);
-		if (!o->n.deleted)
-			continue;
-		routes_object_gone(s, o->n.id);
-		table_del(&s->objects, n);
-		free(o);
-	}
-	paths_follow_object(s, 0);
-}
-
-/* Take members that are gone out of a group; an empty group goes too. */
-static void group_shrink(const struct state *s, struct netlink_nexthop *g)
-{
-	unsigned left = 0;
-
-	for (unsigned i = 0; i < g->nmembers; i++) {
-		const struct table_node *m = table_find(&s->objects, g->members[i].id);
-
-		if (!m || !table_entry(m, struct nexthop_object, node)->n.deleted)
-			g->members[left++] = g->members[i];
-	}
-	g->deleted = g->nmembers && !left;
-	g->nmembers = left;
-}
-
-/* Linux forgets the nexthop objects on a link that is down or has lost its carrier. */
-void objects_link_down(struct state *s, int ifindex)
-{
-	bool any = false;
-	uint32_t b = 0;
-
-	for (struct table_node *n = table_walk(&s->objects, &b, NULL); n;
-	     n = table_walk(&s->objects, &b, n)) {
-		struct netlink_nexthop *o = &table_entry(n, struct nexthop_object, node)->n;
-
-		o->deleted = !o->nmembers && !o->blackhole && o->hop.ifindex == ifindex;
-		any |= o->deleted;
-	}
-	if (!any)
-		return;
-	b = 0;
-	for (struct table_node *n = table_walk(&s->objects, &b, NULL); n;
-	     n = table_walk(&s->objects, &b, n)) {
-		struct netlink_nexthop *o = &table_entry(n, struct nexthop_object, node)->n;
-
-		if (o->nmembers)
-			group_shrink(s, o);
-	}
-	objects_remove(s);
 }

@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
-#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,8 +72,11 @@ static void fib_refresh_one(struct state *s, struct fib_table *t, const struct p
 	struct route *r = NULL;
 	int err;
 
-	for (unsigned i = 0; i < n && !r; i++)
-		r = best_of(s, tables[i], p);
+	for (unsigned i = 0; i < n; i++) {
+		for (struct route *x = route_head(s, tables[i], p); x; x = x->next)
+			x->in_fib = false;
+		r = r ? r : best_of(s, tables[i], p);
+	}
 	err = r ? fib_set(t->fib, p->addr.bytes, p->len, r->path->slot)
 		: fib_del(t->fib, p->addr.bytes, p->len);
 	if (r)
@@ -150,13 +152,24 @@ static void list_del(struct state *s, struct route *r)
 	s->removals++;
 }
 
-/* Into the chain of its prefix by metric; among equals first, unless it is to come last. */
-static void chain_add(struct state *s, struct route *r, bool last)
+/* Among equals: Linux tells in an event who comes first; in a dump they come in their order, before
+ * those that this dump has not shown, which may be gone. */
+enum chain_place { CHAIN_FIRST, CHAIN_LAST, CHAIN_AS_SEEN };
+
+static bool goes_behind(const struct route *r, const struct route *other, enum chain_place place)
+{
+	if (other->metric != r->metric)
+		return other->metric < r->metric;
+	return place == CHAIN_LAST || (place == CHAIN_AS_SEEN && other->seen);
+}
+
+/* Into the chain of its prefix, by metric. */
+static void chain_add(struct state *s, struct route *r, enum chain_place place)
 {
 	struct route *head = route_head(s, r->table, &r->dst), **at = &head;
 	struct route *old = head;
 
-	while (*at && ((*at)->metric < r->metric || ((*at)->metric == r->metric && last)))
+	while (*at && goes_behind(r, *at, place))
 		at = &(*at)->next;
 	r->next = *at;
 	*at = r;
@@ -214,7 +227,10 @@ static void route_insert(struct state *s, const struct netlink_route *n, struct 
 	r->dst = n->dst;
 	r->path = path;
 	route_fill(r, n);
-	chain_add(s, r, n->append || s->syncing || n->dst.addr.family == AF_INET6);
+	chain_add(s, r,
+		  s->syncing					? CHAIN_AS_SEEN
+		  : n->append || n->dst.addr.family == AF_INET6 ? CHAIN_LAST
+								: CHAIN_FIRST);
 	list_add(s, r);
 	fib_refresh(s, r->table, &r->dst);
 }
@@ -225,44 +241,89 @@ static void route_replace(struct state *s, struct route *r, const struct netlink
 {
 	struct path *old = r->path;
 
+	if (s->syncing && !r->seen) { /* equals may have changed places while we did not listen */
+		chain_del(s, r);
+		chain_add(s, r, CHAIN_AS_SEEN);
+	}
 	r->path = path;
 	route_fill(r, n);
 	fib_refresh(s, r->table, &r->dst);
 	path_put(s, old);
 }
 
-static bool is_gateway(const struct netlink_hop *h, unsigned n)
+/* IPv6: routes over gateways, of one metric, are one route with siblings, but for what routers
+ * advertised. */
+static bool is_sibling(uint8_t protocol, uint32_t nhid, const struct netlink_hop *first)
 {
-	return n && h[0].via.family;
+	return !nhid && first && first->via.family && protocol != RTPROT_RA;
+}
+
+static bool route_is_sibling(const struct route *r)
+{
+	return is_sibling(r->protocol, r->path->nhid,
+			  r->path->nhops ? &r->path->hops[0].hop : NULL);
+}
+
+static bool event_is_sibling(const struct netlink_route *n)
+{
+	return is_sibling(n->protocol, n->nhid, n->nhops ? &n->hops[0] : NULL);
+}
+
+static bool same_class(const struct route *r, const struct netlink_route *n)
+{
+	return r->metric == n->metric && r->tos == n->tos;
+}
+
+/* The very same route, or NULL: Linux has no two that differ in nothing. */
+static struct route *match_exact(const struct state *s, const struct netlink_route *n)
+{
+	struct route *r = route_head(s, n->table, &n->dst);
+	const struct path *path = path_find(s, n);
+	uint32_t prefsrc = n->prefsrc.family == AF_INET ? n->prefsrc.v4 : 0;
+
+	for (; r && path; r = r->next)
+		if (same_class(r, n) && r->path == path && r->protocol == n->protocol &&
+		    r->scope == n->scope && r->prefsrc == prefsrc)
+			return r;
+	return NULL;
+}
+
+/* IPv4: a replacement takes the first of its class. */
+static struct route *match4(const struct state *s, const struct netlink_route *n)
+{
+	struct route *r = n->replace ? route_head(s, n->table, &n->dst) : NULL;
+
+	while (r && !same_class(r, n))
+		r = r->next;
+	return r;
+}
+
+/* IPv6: siblings are one route; a replacement takes the first that is as much a sibling as itself,
+ * or else the first. */
+static struct route *match6(const struct state *s, const struct netlink_route *n)
+{
+	struct route *r = route_head(s, n->table, &n->dst), *other = NULL;
+	bool sibling = event_is_sibling(n);
+
+	for (; r; r = r->next) {
+		if (!same_class(r, n))
+			continue;
+		if (route_is_sibling(r) == sibling && (sibling || n->replace))
+			return r;
+		if (!other)
+			other = r;
+	}
+	return n->replace ? other : NULL;
 }
 
 /* The route an announcement is about, if it is one we know. */
-static struct route *route_match(const struct state *s, const struct netlink_route *n,
-				 const struct path *path)
+static struct route *route_match(const struct state *s, const struct netlink_route *n)
 {
-	struct route *r = route_head(s, n->table, &n->dst);
-	bool six = n->dst.addr.family == AF_INET6;
+	struct route *r = match_exact(s, n);
 
-	for (; r; r = r->next) {
-		const struct path *p = r->path;
-
-		if (r->metric != n->metric || r->tos != n->tos)
-			continue;
-		if (path && r->path == path && r->type == n->type && r->protocol == n->protocol)
-			return r; /* the very same */
-		if (!six && (n->replace || (n->deleted && !n->nhops && !n->nhid)))
-			return r;
-		if (!six || n->nhid || p->nhid)
-			continue;
-		if (n->replace)
-			return r;
-		/* siblings, or the same interface's */
-		if (n->nhops && p->nhops &&
-		    (is_gateway(n->hops, n->nhops) ? p->hops[0].hop.via.family != 0
-						   : p->hops[0].hop.ifindex == n->hops[0].ifindex))
-			return r;
-	}
-	return NULL;
+	if (r)
+		return r;
+	return n->dst.addr.family == AF_INET6 ? match6(s, n) : match4(s, n);
 }
 
 /* IPv6: take the hops named in n out of r. True: none is left. */
@@ -275,6 +336,8 @@ static bool hops_minus(const struct route *r, const struct netlink_route *n,
 	left->deleted = false;
 	left->mtu = p->mtu;
 	left->type = p->type;
+	left->protocol = r->protocol;
+	left->scope = r->scope;
 	left->nhops = 0;
 	for (unsigned i = 0; i < p->nhops; i++) {
 		bool gone = false;
@@ -288,27 +351,33 @@ static bool hops_minus(const struct route *r, const struct netlink_route *n,
 	return left->nhops == 0;
 }
 
+/* IPv6: the MTU of a route may follow its device's silently. */
+static struct route *match_hops(const struct state *s, const struct netlink_route *n)
+{
+	struct netlink_route same = *n; /* but for the MTU */
+	struct route *r = route_head(s, n->table, &n->dst);
+
+	for (; r; r = r->next) {
+		same.mtu = r->path->mtu;
+		if (same_class(r, n) && r->path == path_find(s, &same))
+			return r;
+	}
+	return NULL;
+}
+
 static void route_delete(struct state *s, const struct netlink_route *n)
 {
 	static struct netlink_route left; /* [control] only; large */
-	struct path *path = path_get(s, n);
-	struct route *r = path ? route_match(s, n, path) : NULL;
+	struct route *r = match_exact(s, n);
+	struct path *path;
 
-	if (path)
-		path_put(s, path);
-	if (!r && !n->nhid && n->dst.addr.family == AF_INET) {
-		struct netlink_route any = *n;
-
-		any.replace = true; /* attributes differ: the first of that metric */
-		r = route_match(s, &any, NULL);
-	}
+	if (!r && n->dst.addr.family == AF_INET6)
+		r = event_is_sibling(n) ? match6(s, n) : match_hops(s, n);
 	if (!r)
 		return;
-	if (n->dst.addr.family == AF_INET6 && !n->nhid && n->nhops && r->path->nhops > n->nhops &&
-	    !hops_minus(r, n, &left)) {
+	if (route_is_sibling(r) && n->dst.addr.family == AF_INET6 && !hops_minus(r, n, &left)) {
 		path = path_get(s, &left);
 		if (path) {
-			left.protocol = r->protocol;
 			route_replace(s, r, &left, path);
 			return;
 		}
@@ -327,10 +396,10 @@ void route_event(struct state *s, const struct netlink_route *n)
 		route_delete(s, n);
 		return;
 	}
+	r = route_match(s, n);
 	path = path_get(s, n);
 	if (!path)
 		return;
-	r = route_match(s, n, path);
 	if (r)
 		route_replace(s, r, n, path);
 	else
@@ -349,42 +418,63 @@ static void remove_if(struct state *s, bool (*gone)(const struct route *r, uint3
 	}
 }
 
-/* Is this the last of a route's interfaces that was up? */
-static bool last_hop_on(const struct state *s, const struct route *r, int ifindex)
+/* IPv4 routes go when the last of their hops is dead; those of scope host lose no hop by a link
+ * that is merely down. */
+static bool all_hops_dead(const struct route *r, uint32_t ifindex)
 {
 	bool concerned = false;
 
-	if (r->dst.addr.family != AF_INET || r->type == RTN_LOCAL || r->path->nhid)
+	if (r->dst.addr.family != AF_INET || r->path->nhid)
 		return false;
-	for (unsigned i = 0; i < r->path->nhops; i++)
-		concerned |= r->path->hops[i].hop.ifindex == ifindex;
-	for (unsigned i = 0; concerned && i < r->path->nhops; i++) {
-		int other = r->path->hops[i].hop.ifindex;
-		const struct link *l = other == ifindex ? NULL : state_link(s, other);
+	for (unsigned i = 0; i < r->path->nhops; i++) {
+		const struct netlink_hop *h = &r->path->hops[i].hop;
 
-		concerned = !l || !(l->l.flags & IFF_UP);
+		if (!(h->flags & RTNH_F_DEAD))
+			return false;
+		concerned |= h->ifindex == (int)ifindex;
 	}
 	return concerned;
 }
 
+static bool all_hops_down(const struct route *r, uint32_t ifindex)
+{
+	return r->scope < RT_SCOPE_HOST && all_hops_dead(r, ifindex);
+}
+
+static bool any_hop_on(const struct route *r, uint32_t ifindex)
+{
+	for (unsigned i = 0; !r->path->nhid && i < r->path->nhops; i++)
+		if (r->path->hops[i].hop.ifindex == (int)ifindex)
+			return r->dst.addr.family == AF_INET;
+	return false;
+}
+
 void routes_link_down(struct state *s, int ifindex)
+{
+	paths_mark_dead(s, ifindex, true, false);
+	remove_if(s, all_hops_down, (uint32_t)ifindex);
+}
+
+/* With its last IPv4 address, or its move between VRFs, a link ends all IPv4 over it. */
+void routes_ip_off(struct state *s, int ifindex)
+{
+	paths_mark_dead(s, ifindex, true, true);
+	remove_if(s, all_hops_dead, (uint32_t)ifindex);
+}
+
+/* A device that is gone takes even those routes that have other hops. */
+void routes_link_gone(struct state *s, int ifindex)
+{
+	remove_if(s, any_hop_on, (uint32_t)ifindex);
+}
+
+void routes_prefsrc_gone(struct state *s, uint32_t table, uint32_t addr)
 {
 	for (struct route *r = s->first, *next; r; r = next) {
 		next = r->next_all;
-		if (last_hop_on(s, r, ifindex))
+		if (r->prefsrc && r->prefsrc == addr && r->table == table)
 			route_remove(s, r);
 	}
-}
-
-static bool has_prefsrc(const struct route *r, uint32_t addr)
-{
-	return r->prefsrc == addr && r->dst.addr.family == AF_INET && r->type != RTN_LOCAL;
-}
-
-void routes_prefsrc_gone(struct state *s, uint32_t addr)
-{
-	if (addr)
-		remove_if(s, has_prefsrc, addr);
 }
 
 static bool has_object(const struct route *r, uint32_t nhid)
