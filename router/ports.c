@@ -38,16 +38,27 @@ const char *const port_state_names[] = {
 
 /* ---- what workers serve */
 
-static void epoll_follow(const struct router *r, const struct xsk_port *p, int op)
+/* Queue q of every port is received by worker q modulo W, so that a flow that a device's hash keeps
+ * on one queue stays with one worker. Ports without a queue for each worker are dealt out in turn:
+ * between two ports with one queue each, each direction has a worker. */
+static unsigned rx_worker(const struct router *r, const struct port *p, unsigned q)
 {
-	for (unsigned q = 0; q < p->nqueues; q++) {
-		struct epoll_event ev = { .events = EPOLLIN, .data.fd = p->queue[q]->fd };
+	unsigned first = p->xsk->nqueues < r->nworkers ? (unsigned)(p - r->ports) : 0;
 
-		epoll_ctl(r->worker[q % r->nworkers]->epoll_fd, op, p->queue[q]->fd, &ev);
+	return (first + q) % r->nworkers;
+}
+
+static void epoll_follow(const struct router *r, const struct port *p, int op)
+{
+	for (unsigned q = 0; q < p->xsk->nqueues; q++) {
+		int fd = p->xsk->queue[q]->fd;
+		struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
+
+		epoll_ctl(r->worker[rx_worker(r, p, q)]->epoll_fd, op, fd, &ev);
 	}
 }
 
-/* Queue q of every port is received by worker q modulo W; worker w sends on queue w modulo Q. */
+/* What worker w receives, and the queue of each port it sends on: w modulo Q. */
 static struct worker_ports *worker_ports_build(const struct router *r, unsigned w)
 {
 	struct worker_ports *wp = calloc(1, sizeof(*wp));
@@ -60,7 +71,9 @@ static struct worker_ports *worker_ports_build(const struct router *r, unsigned 
 		if (p->state != PORT_OPEN)
 			continue;
 		wp->tx[i] = p->xsk->queue[w % p->xsk->nqueues];
-		for (unsigned q = w; q < p->xsk->nqueues; q += r->nworkers) {
+		for (unsigned q = 0; q < p->xsk->nqueues; q++) {
+			if (rx_worker(r, p, q) != w)
+				continue;
 			wp->rx[wp->nrx].q = p->xsk->queue[q];
 			wp->rx[wp->nrx++].port = (uint16_t)i;
 		}
@@ -287,7 +300,7 @@ static void port_open(struct router *r, struct port *p, struct link *l, uint64_t
 	if (err)
 		goto fail;
 	p->state = PORT_OPEN;
-	epoll_follow(r, p->xsk, EPOLL_CTL_ADD);
+	epoll_follow(r, p, EPOLL_CTL_ADD);
 	publish_ports(r);
 	state_port(r->state, l, (uint16_t)(p - r->ports));
 	state_publish(r->state);
@@ -323,7 +336,7 @@ static void port_close(struct router *r, struct port *p, bool gone, uint64_t now
 	struct link *l = state_link(r->state, p->ifindex);
 
 	p->state = PORT_CLOSING;
-	epoll_follow(r, p->xsk, EPOLL_CTL_DEL);
+	epoll_follow(r, p, EPOLL_CTL_DEL);
 	if (l && !gone) {
 		state_port(r->state, l, IFACE_NONE);
 		state_publish(r->state);
