@@ -7,6 +7,7 @@
 #include "router/state.h"
 
 #include <linux/rtnetlink.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,6 +71,14 @@ static struct nh *nh_plain(enum nh_type type)
 	return n;
 }
 
+/* All but `used`, which workers write. Nobody asks for a path's: gateways are kept fresh anyway. */
+static void nh_copy(struct nh *to, const struct nh *from)
+{
+	memcpy(to, from, offsetof(struct nh, used));
+	to->used = 1;
+	memcpy(&to->iface, &from->iface, sizeof(*from) - offsetof(struct nh, iface));
+}
+
 /* One hop: a copy of its adjacency, or the interface's glean entry. */
 static struct nh *nh_single(const struct state *s, const struct path *p, const struct path_hop *h)
 {
@@ -85,7 +94,7 @@ static struct nh *nh_single(const struct state *s, const struct path *p, const s
 	n = calloc(1, sizeof(*n));
 	if (!n)
 		return NULL;
-	*n = *s->nht.slot[h->hop.via.family ? h->adj->slot : s->glean[l->iface]];
+	nh_copy(n, s->nht.slot[h->hop.via.family ? h->adj->slot : s->glean[l->iface]]);
 	if (p->mtu && p->mtu < n->mtu)
 		n->mtu = (uint16_t)p->mtu;
 	return n;
