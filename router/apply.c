@@ -167,10 +167,11 @@ static bool same_hops(const struct route *have, const struct netlink_route *want
 
 static bool is_installed(const struct router *r, const struct netlink_route *want)
 {
-	for (const struct route *have = r->state->first; have; have = have->next_all)
-		if (same_route(have, want))
-			return same_hops(have, want);
-	return false;
+	const struct route *have = state_route_exact(r->state, want->table, &want->dst);
+
+	while (have && !same_route(have, want))
+		have = have->next;
+	return have && same_hops(have, want);
 }
 
 static void install_routes(struct router *r)
@@ -305,7 +306,7 @@ int apply_reload(struct router *r, FILE *messages)
 	keep_fixed(old, c, messages);
 	r->conf = c;
 	r->revision++;
-	log_init((enum log_level)c->stats.log_level);
+	log_init(r->verbose ? LOG_DETAIL : (enum log_level)c->stats.log_level);
 	withdraw_addrs(r, old);
 	withdraw_routes(r);
 	for (unsigned i = 0; i < old->nneighbours; i++)

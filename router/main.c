@@ -468,6 +468,7 @@ static int run(const char *conf_path, const char *run_dir, bool verbose)
 	r.conf_path = conf_path;
 	r.started_at = clock_now();
 	snprintf(r.run_dir, sizeof(r.run_dir), "%s", run_dir);
+	r.verbose = verbose;
 	log_init(verbose ? LOG_DETAIL : LOG_INFORM);
 	err = conf_load(conf_path, NULL, stderr, &r.conf);
 	if (err) {

@@ -17,6 +17,7 @@ struct router {
 	char run_dir[96];
 	uint64_t started_at; /* CLOCK_MONOTONIC, ns */
 	bool running;	     /* configuration applied, ports tried */
+	bool verbose;	     /* -v: whatever the file says */
 	char status[128];    /* as systemd was told */
 
 	struct loop *loop;

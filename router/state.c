@@ -78,15 +78,22 @@ static uint16_t iface_slot(const struct state *s)
 	return IFACE_NONE;
 }
 
+/* The link a VLAN lies on; NULL: it is none, or its parent is in another namespace. */
+static const struct link *vlan_parent(const struct state *s, const struct link *l)
+{
+	if (strcmp(l->l.kind, "vlan") != 0 || l->l.link_foreign)
+		return NULL;
+	return state_link(s, l->l.link);
+}
+
 /* A VLAN's port is its parent's. */
 static uint16_t link_port(const struct state *s, const struct link *l)
 {
-	const struct link *parent;
+	const struct link *parent = vlan_parent(s, l);
 
-	if (l->port != IFACE_NONE || strcmp(l->l.kind, "vlan") != 0)
+	if (l->port != IFACE_NONE || !parent)
 		return l->port;
-	parent = state_link(s, l->l.link);
-	return parent ? parent->port : IFACE_NONE;
+	return parent->port;
 }
 
 static void fill_addrs(struct dp_iface *f, const struct link *l)
@@ -127,7 +134,7 @@ static uint32_t table_of_master(const struct state *s, int master)
 
 static void fill_iface(struct state *s, struct dp_iface *f, const struct link *l)
 {
-	const struct link *dev = strcmp(l->l.kind, "vlan") ? l : state_link(s, l->l.link);
+	const struct link *parent = vlan_parent(s, l), *dev = parent ? parent : l;
 	uint32_t table = table_of_master(s, l->l.master);
 
 	memcpy(f->name, l->l.name, sizeof(f->name));
@@ -140,7 +147,7 @@ static void fill_iface(struct state *s, struct dp_iface *f, const struct link *l
 	f->mtu = (uint16_t)(l->l.mtu > UINT16_MAX ? UINT16_MAX : l->l.mtu);
 	memcpy(f->mac, l->l.mac, sizeof(f->mac));
 	f->up = has_carrier(l->l.flags) && f->port != IFACE_NONE;
-	f->virtual = dev && (!strcmp(dev->l.kind, "veth") || !strcmp(dev->l.kind, "tun"));
+	f->virtual = !strcmp(dev->l.kind, "veth") || !strcmp(dev->l.kind, "tun");
 	f->fib4 = state_fib(s, table, AF_INET, true);
 	f->fib6 = state_fib(s, table, AF_INET6, true);
 	fill_addrs(f, l);
@@ -254,7 +261,7 @@ void state_port(struct state *s, struct link *l, uint16_t port)
 	l->port = port;
 	iface_update(s, l);
 	for (struct link *v = s->links; v; v = v->next)
-		if (v != l && v->l.link == l->l.ifindex && !strcmp(v->l.kind, "vlan"))
+		if (v != l && vlan_parent(s, v) == l)
 			iface_update(s, v);
 }
 

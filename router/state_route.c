@@ -510,6 +510,11 @@ void routes_forget(struct state *s)
 	remove_if(s, any_route, 0);
 }
 
+const struct route *state_route_exact(const struct state *s, uint32_t table, const struct prefix *p)
+{
+	return route_head(s, table, p);
+}
+
 const struct route *state_route_for(const struct state *s, uint32_t table, const struct addr *a)
 {
 	struct prefix p = { .addr = *a };

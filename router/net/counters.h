@@ -39,7 +39,6 @@
 	X(FRAG_NO_FRAME,   "frag-no-frame",    "forward", "no free frame for a fragment")              \
 	X(NEIGH_FAILED,    "neighbour-failed", "l2",      "Linux could not resolve the neighbour")     \
 	X(NEIGH_HOLD_FULL, "hold-full",        "l2",      "hold queue of the neighbour is full")       \
-	X(NEIGH_TIMEOUT,   "hold-timeout",     "l2",      "neighbour did not answer in time")          \
 	X(NEIGH_GONE,      "hold-gone",        "l2",      "interface went while a packet waited")      \
 	X(TX_RING_FULL,    "tx-ring-full",     "send",    "send ring is full")                         \
 	X(TX_NO_PORT,      "tx-no-port",       "send",    "egress port has gone")                      \
