@@ -107,6 +107,23 @@ static void test_unheard_of(void **state)
 	}
 }
 
+/* In the table of neighbours, what was removed does not hide what stands behind it. */
+static void test_behind_a_removed_one(void **state)
+{
+	struct addr host = on_link(false, 1, 77);
+	struct pipe p;
+
+	(void)state;
+	pipe_open(&p);
+	for (uint32_t i = 0, at = neigh_hash(1, &host); i < 3; i++)
+		if (!p.neigh->entry[(at + i) & p.neigh->mask])
+			p.neigh->entry[(at + i) & p.neigh->mask] = NEIGH_GONE;
+	pipe_learn(&p, 1, host, NH_RESOLVED, 0);
+	offer(&p, host, 1, 3);
+	expect_sent(&p, host, 77, 1, 3);
+	pipe_close(&p);
+}
+
 /* The newest stay. */
 static void test_overflow(void **state)
 {
@@ -326,11 +343,17 @@ static void test_stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_resolved),	cmocka_unit_test(test_unheard_of),
-		cmocka_unit_test(test_overflow),	cmocka_unit_test(test_timeout),
-		cmocka_unit_test(test_failed),		cmocka_unit_test(test_neighbours_full),
-		cmocka_unit_test(test_ring_full),	cmocka_unit_test(test_asked_when_known),
-		cmocka_unit_test(test_own_error_waits), cmocka_unit_test(test_stop),
+		cmocka_unit_test(test_resolved),
+		cmocka_unit_test(test_unheard_of),
+		cmocka_unit_test(test_behind_a_removed_one),
+		cmocka_unit_test(test_overflow),
+		cmocka_unit_test(test_timeout),
+		cmocka_unit_test(test_failed),
+		cmocka_unit_test(test_neighbours_full),
+		cmocka_unit_test(test_ring_full),
+		cmocka_unit_test(test_asked_when_known),
+		cmocka_unit_test(test_own_error_waits),
+		cmocka_unit_test(test_stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
