@@ -6,7 +6,7 @@
 #   bgp_announced 4|6 the prefixes, one a line; BGP_ROUTES of IPv4, half as many of IPv6
 #   bgp_learned PROTO the router has them all from that protocol
 #   bgp_same          the router's main table is Linux's
-#   bgp_announced 4|6 the prefixes, a line each: BGP_ROUTES of IPv4, half as many of IPv6
+#   bgp_reached 4|6   every announced prefix answers, and the one after them does not
 #   bgp_flap DOWN UP  DOWN and UP in turn for 10 s, with traffic; to the flapping prefix as well
 BGP_ROUTES=1000
 BGP_FLAP=20.200.0.0/24
