@@ -11,6 +11,10 @@
 #ifndef ROUTER_LIB_RCU_H
 #define ROUTER_LIB_RCU_H
 
+/* Nor that what liburcu inlines here touches its own variables by volatile, on purpose: call it. */
+#if defined(__SANITIZE_THREAD__) && defined(_LGPL_SOURCE)
+#undef _LGPL_SOURCE
+#endif
 #include <urcu-qsbr.h>
 
 #ifdef __SANITIZE_THREAD__
