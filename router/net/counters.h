@@ -42,8 +42,7 @@
 	X(NEIGH_GONE,      "hold-gone",        "l2",      "interface went while a packet waited")      \
 	X(TX_RING_FULL,    "tx-ring-full",     "send",    "send ring is full")                         \
 	X(TX_NO_PORT,      "tx-no-port",       "send",    "egress port has gone")                      \
-	X(TX_DEVICE,       "tx-device",        "send",    "the device dropped it (EBUSY)")             \
-	X(TX_TOO_LONG,     "tx-too-long",      "send",    "does not fit the frame")
+	X(TX_DEVICE,       "tx-device",        "send",    "the device dropped it (EBUSY)")
 /* clang-format on */
 
 enum drop_reason {

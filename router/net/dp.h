@@ -106,7 +106,6 @@ struct hold;
 /* A message to the control thread. */
 struct dp_message {
 	uint16_t iface;
-	uint16_t failed; /* asked again although Linux had given up */
 	struct addr addr;
 };
 
