@@ -18,7 +18,8 @@ struct router;
  */
 int apply_reload(struct router *r, FILE *messages);
 
-/* The first time: also withdraws the routes and addresses that a router left which had no time to. */
+/* The first time: also withdraws the routes and addresses that a router left which had no time to.
+ */
 void apply_start(struct router *r);
 
 /* Linux follows r->conf: installs what is missing. Called when links and addresses change, too: a

@@ -168,7 +168,8 @@ unsigned state_local_addrs(const struct state *s, struct addr *out, unsigned max
 /* The route a packet from interface NULL (table main) to `a` would take, or NULL. */
 const struct route *state_route_for(const struct state *s, uint32_t table, const struct addr *a);
 /* The routes of exactly this (masked) prefix, the best first, linked by next; or NULL. */
-const struct route *state_route_exact(const struct state *s, uint32_t table, const struct prefix *p);
+const struct route *state_route_exact(const struct state *s, uint32_t table,
+				      const struct prefix *p);
 struct fib *state_fib(struct state *s, uint32_t table, int family, bool create);
 
 /* ---- inside state*.c */
