@@ -118,12 +118,6 @@ static void fill_addrs(struct dp_iface *f, const struct link *l)
 	}
 }
 
-/* As Linux asks before it keeps a nexthop object. RUNNING alone may lag the carrier by a second. */
-static bool has_carrier(unsigned flags)
-{
-	return flags & IFF_UP && flags & (IFF_RUNNING | IFF_LOWER_UP);
-}
-
 /* Where packets of a link are looked up, by the VRF it is in. */
 static uint32_t table_of_master(const struct state *s, int master)
 {
@@ -146,7 +140,7 @@ static void fill_iface(struct state *s, struct dp_iface *f, const struct link *l
 	}
 	f->mtu = (uint16_t)(l->l.mtu > UINT16_MAX ? UINT16_MAX : l->l.mtu);
 	memcpy(f->mac, l->l.mac, sizeof(f->mac));
-	f->up = has_carrier(l->l.flags) && f->port != IFACE_NONE;
+	f->up = link_has_carrier(l) && f->port != IFACE_NONE;
 	f->virtual = !strcmp(dev->l.kind, "veth") || !strcmp(dev->l.kind, "tun");
 	f->fib4 = state_fib(s, table, AF_INET, true);
 	f->fib6 = state_fib(s, table, AF_INET6, true);
@@ -309,7 +303,7 @@ static void link_follow(struct state *s, const struct link *l, const struct netl
 		routes_link_down(s, i);
 	else if (up && !(was->flags & IFF_UP))
 		paths_mark_dead(s, i, false, false);
-	if (!has_carrier(l->l.flags))
+	if (!link_has_carrier(l))
 		objects_link_down(s, i);
 }
 

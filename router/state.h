@@ -196,6 +196,7 @@ void paths_mark_dead(struct state *s, int ifindex, bool dead, bool forced);
 void paths_follow_adj(struct state *s, const struct adj *a);
 void paths_follow_object(struct state *s, uint32_t nhid);
 unsigned object_hops(const struct state *s, uint32_t id, struct netlink_hop *out, unsigned max);
+bool link_has_carrier(const struct link *l);
 bool object_concerns(const struct state *s, uint32_t id, uint32_t changed);
 void object_event(struct state *s, const struct netlink_nexthop *n);
 void objects_link_down(struct state *s, int ifindex);

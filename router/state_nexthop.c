@@ -9,6 +9,7 @@
  */
 #include "router/state.h"
 
+#include <linux/if.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,6 +164,12 @@ static void remove_where(struct state *s, bool (*gone)(const struct nexthop_obje
 static bool is_over(const struct nexthop_object *o, int ifindex)
 {
 	return !o->is_group && !o->n.blackhole && o->n.hop.ifindex == ifindex;
+}
+
+/* As Linux asks before it keeps a nexthop object. RUNNING alone may lag the carrier by a second. */
+bool link_has_carrier(const struct link *l)
+{
+	return l->l.flags & IFF_UP && l->l.flags & (IFF_RUNNING | IFF_LOWER_UP);
 }
 
 void objects_link_down(struct state *s, int ifindex)
