@@ -65,7 +65,7 @@ check "after the port was down a route of the file comes back" \
 ip -n r route replace 10.91.0.0/16 via 10.0.2.2
 printf 'version: 1\ninterfaces: {lan0: {}, wan0: {}}\n' > "$CONF"
 check "a file without them" ctl reload --wait
-is "withdraws the addresses" "$(ip -n r addr show lan0 | grep 77)" ""
+is "withdraws the addresses" "$(ip -n r addr show lan0 | grep -E "10[.]77[.]|2001:db8:77:")" ""
 is "the routes" "$(ip -n r -d route | grep 'proto 175'; ip -n r -6 -d route | grep 'proto 175')" ""
 is "and the neighbour" "$(ip -n r neigh show 10.0.2.77 | grep PERMANENT)" ""
 check "a route of another's stays" sh -c 'ip -n r route show 10.91.0.0/16 | grep via'
