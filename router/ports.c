@@ -543,8 +543,7 @@ uint32_t ports_frames(const struct router *r, const struct conf *c, unsigned wor
 		queues += l ? queues_of(&c->ifaces[i], l->l.name) : 1;
 	}
 	/* posted and under way at once, in each queue; cached and held, in each worker */
-	need = queues * 2 * c->xdp.ring_size +
-	       workers * (FRAME_CACHE + HOLD_NEIGHBOURS * HOLD_PACKETS);
+	need = queues * 2 * c->xdp.ring_size + workers * (FRAME_CACHE + HOLD_TOTAL);
 	return (need + 1023) & ~1023u;
 }
 

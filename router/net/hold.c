@@ -31,6 +31,10 @@ void hold_add(struct dp *dp, struct pkt *p, uint16_t iface, const struct addr *a
 	struct hold *h = dp->hold;
 	struct hold_entry *e = find(h, iface, addr);
 
+	if (dp->nheld == HOLD_TOTAL && !(e && e->n == HOLD_PACKETS)) {
+		pkt_drop(dp, p, DROP_NEIGH_HOLD_FULL);
+		return;
+	}
 	if (!e) {
 		if (h->n == HOLD_NEIGHBOURS) {
 			pkt_drop(dp, p, DROP_NEIGH_HOLD_FULL);

@@ -9,7 +9,8 @@
 #include "router/net/dp.h"
 
 #define HOLD_NEIGHBOURS 128		       /* waited for at once */
-#define HOLD_PACKETS	8		       /* for each: the newest stay (RFC 1122 2.3.2.2) */
+#define HOLD_PACKETS	32		       /* for each: the newest stay (RFC 1122 2.3.2.2) */
+#define HOLD_TOTAL	1024		       /* for all: a scan must not take the memory */
 #define HOLD_TIMEOUT	(3500 * NSEC_PER_MSEC) /* Linux gives up after 3 solicitations, 1 s apart */
 #define HOLD_ASK_AGAIN	(200 * NSEC_PER_MSEC)
 

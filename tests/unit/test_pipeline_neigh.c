@@ -249,6 +249,26 @@ static void test_neighbours_full(void **state)
 	pipe_close(&p);
 }
 
+/* Neighbours with full queues of their own do not take all memory: there is a limit in total. */
+static void test_total_full(void **state)
+{
+	struct pipe p;
+	unsigned full = HOLD_TOTAL / HOLD_PACKETS;
+
+	(void)state;
+	pipe_open_sized(&p, 4 * HOLD_TOTAL, PIPE_RING);
+	for (unsigned host = 20; host < 20 + full; host++)
+		offer(&p, on_link(false, 1, host), 1, HOLD_PACKETS);
+	assert_int_equal(p.w->dp.nheld, HOLD_TOTAL);
+	assert_int_equal(p.w->count.drop[DROP_NEIGH_HOLD_FULL], 0);
+	offer(&p, on_link(false, 1, 200), 1, 3);
+	assert_int_equal(p.w->count.drop[DROP_NEIGH_HOLD_FULL], 3);
+	offer(&p, on_link(false, 1, 20), 7, 7); /* the newest of a full queue stays */
+	assert_int_equal(p.w->count.drop[DROP_NEIGH_HOLD_FULL], 4);
+	assert_int_equal(p.w->dp.nheld, HOLD_TOTAL);
+	pipe_close(&p);
+}
+
 /* Control does not read: its ring fills, the requests that did not fit are counted. */
 static void test_ring_full(void **state)
 {
@@ -350,6 +370,7 @@ int main(void)
 		cmocka_unit_test(test_timeout),
 		cmocka_unit_test(test_failed),
 		cmocka_unit_test(test_neighbours_full),
+		cmocka_unit_test(test_total_full),
 		cmocka_unit_test(test_ring_full),
 		cmocka_unit_test(test_asked_when_known),
 		cmocka_unit_test(test_own_error_waits),
