@@ -16,14 +16,14 @@
 #                 generator is slowed down by the work of receiving.
 #   threaded      the kernel thread napi/in0-ID, which bench_pin_napi puts on a CPU. The generator
 #                 is not slowed down and drops what does not fit the ring (its report's "dropped").
-# out0 and s0: veth_xmit puts packets into the ring of s0 and schedules its NAPI, not threaded, on
-# the CPU it runs on. So the sink's program (XDP_DROP and counting) runs on whichever core forwards,
-# for Linux as for an AF_XDP worker, whose sendto ends in the same veth_xmit.
+# out0 and s0: veth_xmit hands packets to the receive side of s0 on the CPU it runs on. So pktgen's
+# sink (an XDP program that counts and drops) runs on whichever core forwards, for Linux as for an
+# AF_XDP worker, whose sendto ends in the same veth_xmit. veth.sh has a sink that does not.
 #
-#   row        generator  in0's NAPI                forwarding              the sink
-#   Linux      1          thread on 0               in that NAPI: 0         0
-#   veth-fwd   1          softirq on 1              worker on 0             0
-#   veth-one   1          thread on 0               worker on 0             0
+#   row        generator  in0's NAPI                forwarding              the sink of veth.sh
+#   Linux      1          thread on 0               in that NAPI: 0         1, by RPS
+#   veth-fwd   1          softirq on 1              worker on 0             1, by RPS
+#   veth-one   1          thread on 0               worker on 0             1, by RPS
 #
 # Linux forwards with static neighbours and no netfilter rules. To take XDP frames, in0 must poll:
 # with GRO on, or with an XDP program that passes all. bench_linux_forward does either.
