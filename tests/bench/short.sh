@@ -1,0 +1,22 @@
+#!/bin/bash
+# The short form of the benchmarks for `make check`: figures that need no idle machine, against twice
+# their bars. What is slower than that on a busy machine is a mistake, not noise. TAP.
+cd "$(dirname "$0")/../.." || exit
+. tests/tap.sh
+B=${B:-build/release}
+
+# within KEY LIMIT GOT UNIT
+within()
+{
+	if awk -v v="$3" -v l="$2" 'BEGIN { exit !(v > 0 && v <= l) }'; then
+		ok "$1: $3 $4, at most $2"
+	else
+		not_ok "$1: $3 $4, at most $2"
+	fi
+}
+
+within fwd4 140 "$("$B/tests/bench/bench-c" fwd4)" "cycles a packet"
+within fwd6 182 "$("$B/tests/bench/bench-c" fwd6)" "cycles a packet"
+[ "$(id -u)" = 0 ] && unshare --mount --net true 2> /dev/null || { skip rss "may not unshare namespaces here"; exit; }
+within rss 32768 "$(tests/bench/rss.sh)" "KiB without packet memory"
+exit "$tap_failed"
