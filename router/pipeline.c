@@ -23,7 +23,7 @@
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
-#define PREFETCH_AHEAD 4
+#define PREFETCH_AHEAD 8
 #define IP6_MTU_MIN    1280
 
 /* RFC 1624: one less TTL is 0x0100 less in its word. */
