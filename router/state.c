@@ -444,7 +444,7 @@ static void on_sync_begin(void *arg)
 			a->seen = false;
 	}
 	for (struct route *r = s->first; r; r = r->next_all)
-		r->seen = false;
+		r->seen = r->dumped = false;
 	objects_sync_begin(s);
 	for (struct table_node *n = table_walk(&s->adjs, &b, NULL); n;
 	     n = table_walk(&s->adjs, &b, n))

@@ -94,7 +94,8 @@ struct route {
 	struct route *next;		   /* same table and prefix: by metric */
 	struct route *prev_all, *next_all; /* all, in order of arrival */
 	uint64_t serial;
-	bool seen;
+	bool seen;   /* in this synchronisation, */
+	bool dumped; /* by its dump */
 	bool in_fib;
 };
 

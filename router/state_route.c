@@ -5,7 +5,8 @@
  * Linux is not symmetric in what it tells. IPv4: a route is one message with all its next hops, a
  * replace names the one it replaces by metric and TOS, and routes that go because a link or a
  * source address went are not announced. IPv6: next hops of one metric are siblings; a new one is
- * announced with all of them, a deleted one alone. This file is where that is made even. [control]
+ * announced with all of them, a deleted one alone, and a dump passes over the routes that lie
+ * between siblings. This file is where that is made even. [control]
  */
 #include "router/state.h"
 
@@ -213,6 +214,7 @@ static void route_fill(struct route *r, const struct netlink_route *n)
 	r->metric = n->metric;
 	r->prefsrc = n->prefsrc.family == AF_INET ? n->prefsrc.v4 : 0;
 	r->seen = true;
+	r->dumped |= n->dumped;
 }
 
 static void route_insert(struct state *s, const struct netlink_route *n, struct path *path)
@@ -274,16 +276,17 @@ static bool same_class(const struct route *r, const struct netlink_route *n)
 	return r->metric == n->metric && r->tos == n->tos;
 }
 
-/* The very same route, or NULL: Linux has no two that differ in nothing. */
+/* The very same route, or NULL. Replacements can make twins in IPv6: a dump has them all. */
 static struct route *match_exact(const struct state *s, const struct netlink_route *n)
 {
 	struct route *r = route_head(s, n->table, &n->dst);
 	const struct path *path = path_find(s, n);
 	uint32_t prefsrc = n->prefsrc.family == AF_INET ? n->prefsrc.v4 : 0;
+	bool other_twin = n->dumped && n->dst.addr.family == AF_INET6;
 
 	for (; r && path; r = r->next)
 		if (same_class(r, n) && r->path == path && r->protocol == n->protocol &&
-		    r->scope == n->scope && r->prefsrc == prefsrc)
+		    r->scope == n->scope && r->prefsrc == prefsrc && !(other_twin && r->dumped))
 			return r;
 	return NULL;
 }
@@ -316,14 +319,51 @@ static struct route *match6(const struct state *s, const struct netlink_route *n
 	return n->replace ? other : NULL;
 }
 
-/* The route an announcement is about, if it is one we know. */
+/* IPv6: an object that changes has its routes announced like replacements. Where that could be
+ * either, only Linux can tell. */
+static struct route *match_object(const struct state *s, const struct netlink_route *n)
+{
+	struct route *r = route_head(s, n->table, &n->dst), *first = match6(s, n);
+
+	while (r && !(same_class(r, n) && r->path->nhid == n->nhid))
+		r = r->next;
+	if (r && r != first && s->nl)
+		netlink_resync(s->nl);
+	return r ? r : first;
+}
+
+/* The route an announcement is about, if it is one we know. What IPv6 replaces may be another than
+ * the one that equals the new one. */
 static struct route *route_match(const struct state *s, const struct netlink_route *n)
 {
-	struct route *r = match_exact(s, n);
+	bool six = n->dst.addr.family == AF_INET6;
+	struct route *r = six && n->replace ? NULL : match_exact(s, n);
 
 	if (r)
 		return r;
-	return n->dst.addr.family == AF_INET6 ? match6(s, n) : match4(s, n);
+	if (six && n->replace && n->nhid)
+		return match_object(s, n);
+	return six ? match6(s, n) : match4(s, n);
+}
+
+/* IPv6: a route over several siblings, which may lie apart in Linux's list of the prefix. */
+static bool has_siblings(const struct route *r)
+{
+	return r->dst.addr.family == AF_INET6 && r->path->nhops > 1 && route_is_sibling(r);
+}
+
+/* When siblings go, a route of their metric may come before those left, or out of their shadow
+ * from where no dump had shown it: only Linux can tell. Such routes are rare. */
+static void siblings_go(const struct state *s, const struct route *r)
+{
+	const struct route *x = route_head(s, r->table, &r->dst);
+
+	if (!has_siblings(r) || !s->nl)
+		return;
+	while (x && (x == r || x->metric != r->metric))
+		x = x->next;
+	if (x)
+		netlink_resync(s->nl);
 }
 
 /* IPv6: take the hops named in n out of r. True: none is left. */
@@ -375,6 +415,7 @@ static void route_delete(struct state *s, const struct netlink_route *n)
 		r = event_is_sibling(n) ? match6(s, n) : match_hops(s, n);
 	if (!r)
 		return;
+	siblings_go(s, r);
 	if (route_is_sibling(r) && n->dst.addr.family == AF_INET6 && !hops_minus(r, n, &left)) {
 		path = path_get(s, &left);
 		if (path) {
@@ -400,6 +441,8 @@ void route_event(struct state *s, const struct netlink_route *n)
 	path = path_get(s, n);
 	if (!path)
 		return;
+	if (r && n->replace)
+		siblings_go(s, r);
 	if (r)
 		route_replace(s, r, n, path);
 	else
@@ -487,15 +530,23 @@ void routes_object_gone(struct state *s, uint32_t nhid)
 	remove_if(s, has_object, nhid);
 }
 
-static bool unseen(const struct route *r, uint32_t key)
+/* A dump goes from the first of some siblings on behind the last. */
+static bool in_shadow(const struct state *s, const struct route *r)
 {
-	(void)key;
-	return !r->seen;
+	const struct route *x = route_head(s, r->table, &r->dst);
+
+	while (x && !(x->seen && x->metric == r->metric && has_siblings(x)))
+		x = x->next;
+	return x && !route_is_sibling(r);
 }
 
 void routes_sweep(struct state *s)
 {
-	remove_if(s, unseen, 0);
+	for (struct route *r = s->first, *next; r; r = next) {
+		next = r->next_all;
+		if (!r->seen && !in_shadow(s, r))
+			route_remove(s, r);
+	}
 }
 
 static bool any_route(const struct route *r, uint32_t key)

@@ -64,6 +64,7 @@ struct netlink_hop {
 struct netlink_route {
 	bool deleted;
 	bool replace, append; /* NLM_F_REPLACE, NLM_F_APPEND of a new one */
+	bool dumped;	      /* NLM_F_MULTI: no event, but part of a dump */
 	struct prefix dst;    /* masked */
 	struct prefix src;    /* RTA_SRC of IPv6 subtrees; len 0: none */
 	uint32_t table;

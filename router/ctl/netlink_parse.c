@@ -392,6 +392,7 @@ bool netlink_parse_route(const struct nlmsghdr *h, struct netlink_route *out)
 	out->deleted = h->nlmsg_type == RTM_DELROUTE;
 	out->replace = !out->deleted && (h->nlmsg_flags & NLM_F_REPLACE);
 	out->append = !out->deleted && (h->nlmsg_flags & NLM_F_APPEND);
+	out->dumped = h->nlmsg_flags & NLM_F_MULTI;
 	out->table = rtm->rtm_table; /* of 8 bits; RTA_TABLE has them all */
 	out->type = rtm->rtm_type;
 	out->protocol = rtm->rtm_protocol;

@@ -189,6 +189,47 @@ static void ip6_siblings_come_and_go_one_by_one(void **state)
 	assert_null(find(in));
 }
 
+static void ip6_replaces_the_first_of_its_kind(void **state)
+{
+	const char *dst = "2001:db8:f::/48", *in = "2001:db8:f::1";
+	struct netlink_route *r;
+
+	(void)state;
+	tell(hop(route_to(dst), LAN, NULL, 1));
+	tell(hop(route_to(dst), WAN, NULL, 1));
+	r = hop(route_to(dst), WAN, NULL, 1);
+	r->replace = true;
+	tell(r); /* not the one it equals */
+	assert_int_equal(s->nroutes[1], 2);
+	assert_int_equal(find(in)->port, 1);
+	tell_gone(hop(route_to(dst), WAN, NULL, 1)); /* one of the twins */
+	assert_int_equal(find(in)->port, 1);
+	tell_gone(hop(route_to(dst), WAN, NULL, 1));
+	assert_null(find(in));
+}
+
+static void a_dump_passes_over_routes_between_ip6_siblings(void **state)
+{
+	const char *dst = "2001:db8:f::/48", *in = "2001:db8:f::1";
+
+	(void)state;
+	tell(via(dst, LAN, "2001:db8:1::1"));
+	tell(hop(route_to(dst), LAN, NULL, 1));
+	tell(hop(via(dst, WAN, "2001:db8:2::2"), LAN, "2001:db8:1::1", 1));
+	assert_int_equal(s->nroutes[1], 2);
+	for (unsigned i = 0; i < 2; i++) {
+		state_netlink_ops.sync_begin(s);
+		link_is(LAN, "lan", UP);
+		link_is(WAN, "wan", UP);
+		link_is(OTHER, "other", UP);
+		if (i == 0)
+			tell(hop(via(dst, WAN, "2001:db8:2::2"), LAN, "2001:db8:1::1", 1));
+		state_netlink_ops.sync_end(s);
+		assert_int_equal(s->nroutes[1], i == 0 ? 2 : 0);
+	}
+	assert_null(find(in));
+}
+
 static void one_prefix_on_two_interfaces(void **state)
 {
 	const char *dst = "2001:db8:1::/64", *in = "2001:db8:1::5";
@@ -343,6 +384,8 @@ int main(void)
 		T(the_best_metric_wins),
 		T(ip4_routes_of_one_metric_have_an_order),
 		T(ip6_siblings_come_and_go_one_by_one),
+		T(ip6_replaces_the_first_of_its_kind),
+		T(a_dump_passes_over_routes_between_ip6_siblings),
 		T(one_prefix_on_two_interfaces),
 		T(special_types),
 		T(preferred_sources_take_their_routes_along),
