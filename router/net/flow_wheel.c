@@ -102,17 +102,16 @@ void flow_kill(struct flow_table *t, uint32_t index)
 	flow_mourn(t, index);
 }
 
-/* The number of the grace period that has not begun. Sequentially consistent with its beginning:
- * what left the hash before this read has left it before that period began. */
+/* The number of the grace period that has not begun. Read by a write of nothing: the addition that
+ * begins the period comes after it, and with it all that left the hash before. */
 static uint32_t grace_next(struct flow_table *t)
 {
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return (uint32_t)__atomic_load_n(&t->head->grace, __ATOMIC_SEQ_CST) + 1;
+	return (uint32_t)__atomic_fetch_add(&t->head->grace, 0, __ATOMIC_ACQ_REL) + 1;
 }
 
 uint64_t flow_grace_begin(struct flow_table *t)
 {
-	return __atomic_add_fetch(&t->head->grace, 1, __ATOMIC_SEQ_CST);
+	return __atomic_add_fetch(&t->head->grace, 1, __ATOMIC_ACQ_REL);
 }
 
 static void retire(struct flow_table *t, struct flow_worker *w, uint32_t index)
