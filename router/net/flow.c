@@ -44,7 +44,7 @@ static void lay_out(struct flow_header *h, const struct flow_table_config *c)
 	h->magic = FLOW_MAGIC;
 	h->version = FLOW_VERSION;
 	h->config = *c;
-	h->buckets = power_of_two(c->max / 2 + 1);
+	h->buckets = power_of_two((c->max + 1) / 2);
 	h->sources = c->per_source_max ? h->buckets : 0;
 	reserve(&end, sizeof(*h));
 	h->worker_at = reserve(&end, c->workers * sizeof(struct flow_worker));

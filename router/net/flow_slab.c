@@ -57,8 +57,10 @@ static uint32_t pool_get(struct flow_table *t)
 	no = pool_pop(t, &p->dirty);
 	if (no == FLOW_NONE)
 		no = pool_pop(t, &p->clean);
-	if (no == FLOW_NONE && p->fresh < p->chunks)
-		no = p->fresh++;
+	if (no == FLOW_NONE && p->fresh < p->chunks) {
+		no = p->fresh;
+		__atomic_store_n(&p->fresh, no + 1, __ATOMIC_RELEASE);
+	}
 	flow_unlock(&p->lock);
 	return no;
 }
