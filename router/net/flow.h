@@ -229,9 +229,10 @@ uint32_t flow_left(const struct flow_table *t, uint32_t index, uint32_t tick);
  * lookup since the last quiescent report, or (control) from a walk since the last grace period. */
 void flow_kill(struct flow_table *t, uint32_t index);
 
-/* [its worker] Every loop: looks at what is due, at most `budget` records. What is gone is told to
- * gone() (ports go back to NAT there; may be NULL), and freed once `quiet` says that every worker
- * has reported a quiescent state since. Returns how many were looked at. */
+/* [its worker] Every loop: looks at what is due, at most `budget` records (128 that expire take
+ * some 30 us). What is gone is told to gone() (ports go back to NAT there; may be NULL), and freed
+ * once `quiet` says that every worker has reported a quiescent state since. Returns how many were
+ * looked at. The wheel of a worker that is no more is another's to turn. */
 typedef void flow_gone_fn(void *arg, struct flow_table *t, uint32_t index);
 unsigned flow_expire(struct flow_table *t, unsigned worker, uint32_t tick, uint64_t quiet,
 		     unsigned budget, flow_gone_fn *gone, void *arg);

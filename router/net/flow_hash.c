@@ -88,19 +88,37 @@ static_assert(offsetof(struct flow_key, family) - offsetof(struct flow_key, zone
 		      offsetof(struct flow, family) - offsetof(struct flow, zone),
 	      "compared as one word");
 
-static ALWAYS_INLINE bool same_key(struct flow *f, enum flow_dir dir, const struct flow_key *k,
-				   bool six)
+static ALWAYS_INLINE uint64_t differ64(const void *a, const void *b)
 {
-	size_t addr = six ? 16 : 4;
-	const uint8_t *at = tuple_at(f, dir, six);
+	uint64_t x, y;
 
-	return !memcmp(&f->zone, &k->zone, 4) && !memcmp(at + 2 * addr, &k->sport, 4) &&
-	       !memcmp(at, k->src, addr) && !memcmp(at + addr, k->dst, addr);
+	memcpy(&x, a, sizeof(x));
+	memcpy(&y, b, sizeof(y));
+	return x ^ y;
 }
 
+static ALWAYS_INLINE uint32_t differ32(const void *a, const void *b)
+{
+	uint32_t x, y;
+
+	memcpy(&x, a, sizeof(x));
+	memcpy(&y, b, sizeof(y));
+	return x ^ y;
+}
+
+/* One branch for all of it: nearly always it is the same. */
 static ALWAYS_INLINE bool has_key(struct flow *f, enum flow_dir dir, const struct flow_key *k)
 {
-	return k->family == AF_INET6 ? same_key(f, dir, k, true) : same_key(f, dir, k, false);
+	bool six = k->family == AF_INET6;
+	const uint8_t *at = tuple_at(f, dir, six);
+	uint64_t differ = differ32(&f->zone, &k->zone);
+
+	if (!six)
+		return !(differ | differ32(at, k->src) | differ32(at + 4, k->dst) |
+			 differ32(at + 8, &k->sport));
+	return !(differ | differ64(at, k->src) | differ64(at + 8, k->src + 8) |
+		 differ64(at + 16, k->dst) | differ64(at + 24, k->dst + 8) |
+		 differ32(at + 32, &k->sport));
 }
 
 /* Timeouts of TCP depend on what either direction did, those of others on this direction alone

@@ -101,6 +101,7 @@ struct flow_worker {
 	uint32_t list[FLOW_WHEEL + 1];
 	alignas(64) struct flow_counts count;
 };
+static_assert(4ull * FLOW_MAX / FLOW_CHUNK6 * FLOW_CHUNK_UNITS < FLOW_HEAD, "not in an index");
 
 struct flow_header {
 	uint32_t magic, version;

@@ -242,7 +242,7 @@ unsigned flow_expire(struct flow_table *t, unsigned worker, uint32_t tick, uint6
 	struct flow_worker *w = &t->worker[worker];
 	unsigned n;
 
-	free_retired(t, worker, quiet, 2 * budget);
+	free_retired(t, worker, quiet, budget);
 	n = bury_condemned(t, w, budget, gone, arg);
 	return n + look_at_due(t, w, tick, budget - n, gone, arg);
 }

@@ -32,8 +32,8 @@ static void test_config(void **state)
 	flow_table_destroy(NULL);
 }
 
-/* SipHash-1-3's published form: messages 00 01 02 .. of 15 and of 39 bytes, key 00 .. 0f. The
- * expected values come from a straightforward implementation below, of the whole algorithm. */
+/* SipHash-1-3 of a message of any length, as its authors wrote it down: what the table computes of
+ * words of keys must be this. */
 static uint64_t sip13(const uint8_t key[16], const uint8_t *m, size_t len)
 {
 	uint64_t k[2], v[4], w;
