@@ -64,7 +64,7 @@ static_assert(sizeof(struct flow_key) == 40, "hashed as five words");
 #define FLOW_DROP      0x00000080u /* the rules of now refuse it */
 #define FLOW_SNAT      0x00000100u
 #define FLOW_DNAT      0x00000200u
-#define FLOW_OFFER     0x00000400u /* TCP: closing, unacknowledged, ... see tcp.h */
+#define FLOW_OFFER     0x00000400u /* TCP: a SYN that was let by has been answered */
 #define FLOW_EVENTED   0x00000800u /* NEW was reported */
 #define FLOW_COMMITTED 0x00001000u /* set by flow_commit() */
 
@@ -79,12 +79,15 @@ struct flow_half {
 	/* TCP, of what this direction sent (net/tcp.h) */
 	uint32_t end, maxend, maxwin, maxack;
 	uint8_t scale, tcp_flags, retrans;
-	uint8_t turn;	  /* which half decided last, when both were seen in one tick */
-	uint32_t classid; /* shaper class of packets of this direction (later) */
+	uint8_t turn;  /* which half decided last, when both were seen in one tick */
+	uint32_t last; /* the last segment's fingerprint; of an offer, what else it said */
+	union {
+		uint32_t offer; /* original half: the end of a SYN that was let by */
+		uint32_t link;	/* reply half: the list of the dead, of whoever killed the flow */
+	};
 	/* What rewriting this direction does to checksums (RFC 1624): l3 to the IPv4 header, l4 to
 	 * the transport's. Set before the commit. */
 	uint16_t l3_delta, l4_delta;
-	uint32_t link; /* original half only: the list of the dead */
 };
 static_assert(sizeof(struct flow_half) == 64, "a cache line of its own");
 

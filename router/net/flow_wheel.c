@@ -85,7 +85,7 @@ bool flow_condemn(struct flow_table *t, uint32_t index)
 void flow_mourn(struct flow_table *t, uint32_t index)
 {
 	uint32_t *dead = &t->worker[flow_at(t, index)->owner].dead;
-	uint32_t *link = &flow_half_at(t, index, FLOW_ORIG)->link;
+	uint32_t *link = &flow_half_at(t, index, FLOW_REPLY)->link;
 	uint32_t first = __atomic_load_n(dead, __ATOMIC_RELAXED);
 
 	do
@@ -159,8 +159,8 @@ static unsigned bury_condemned(struct flow_table *t, struct flow_worker *w, unsi
 			index = __atomic_exchange_n(&w->dead, FLOW_NONE, __ATOMIC_ACQUIRE);
 		if (index == FLOW_NONE)
 			break;
-		w->condemned =
-			__atomic_load_n(&flow_half_at(t, index, FLOW_ORIG)->link, __ATOMIC_RELAXED);
+		w->condemned = __atomic_load_n(&flow_half_at(t, index, FLOW_REPLY)->link,
+					       __ATOMIC_RELAXED);
 		bury(t, w, index, gone, arg);
 	}
 	return n;
