@@ -352,29 +352,31 @@ static void context_read(struct context *c, struct flow *f, const struct flow_ha
 }
 
 /* Any segment, in any state. */
-static __attribute__((noinline)) enum tcp_verdict track(struct context *c,
-							const struct tcp_timeouts *t,
-							struct flow *f, struct flow_half *own,
+static __attribute__((noinline)) enum tcp_verdict track(const struct tcp_segment *s,
+							const struct tcp_options *o, struct flow *f,
+							enum flow_dir dir, struct flow_half *own,
 							const struct flow_half *peer,
+							const struct tcp_timeouts *t,
 							uint32_t *timeout)
 {
-	uint8_t next;
+	struct context c = { .s = s, .o = o, .dir = dir };
 	uint32_t word;
+	uint8_t next;
 	enum act act;
 
-	if (c->dir == FLOW_ORIG && __atomic_load_n(&f->state, __ATOMIC_ACQUIRE) & FLOW_OFFER)
+	if (dir == FLOW_ORIG && __atomic_load_n(&f->state, __ATOMIC_ACQUIRE) & FLOW_OFFER)
 		take_offer(f, own);
 	do {
-		context_read(c, f, own, peer);
-		act = judge(c, &next);
+		context_read(&c, f, own, peer);
+		act = judge(&c, &next);
 		if (act >= ACT_AGAIN)
-			return let_by(c, act, own, timeout);
-		word = next_word(c, next, act);
-	} while (!swap_word(f, c->word, word));
+			return let_by(&c, act, own, timeout);
+		word = next_word(&c, next, act);
+	} while (!swap_word(f, c.word, word));
 	if (act == ACT_ANSWER)
-		c->peer = tcp_offer_view(peer);
-	teach(c, act, next, own, tcp_heard(peer));
-	*timeout = lifetime(t, c->o, c->s, word, own->retrans, &c->own, &c->peer);
+		c.peer = tcp_offer_view(peer);
+	teach(&c, act, next, own, tcp_heard(peer));
+	*timeout = lifetime(t, o, s, word, own->retrans, &c.own, &c.peer);
 	return TCP_PASS;
 }
 
@@ -385,15 +387,14 @@ enum tcp_verdict tcp_track(const struct tcp_segment *s, const struct tcp_options
 	const uint32_t settled = TCP_ESTABLISHED | FLOW_REPLIED | FLOW_ASSURED;
 	uint32_t word = __atomic_load_n(&f->state, __ATOMIC_ACQUIRE);
 	struct tcp_view mine = tcp_view(own), theirs = tcp_view(peer);
-	struct context c = { .s = s, .o = o, .dir = dir };
 
 	if (s->kind != TCP_K_ACK || !mine.maxwin || mine.flags & HALF_OFFER ||
 	    (word & (FLOW_TCP_STATE | FLOW_REPLIED | FLOW_ASSURED | FLOW_OFFER)) != settled ||
 	    tcp_window_judge(s, &mine, &theirs) != TCP_FITS)
-		return track(&c, t, f, own, peer, timeout);
+		return track(s, o, f, dir, own, peer, t, timeout);
 	tcp_window_learn(s, own, &mine, &theirs);
 	tcp_count_repeat(s, own, tcp_heard(peer));
-	*timeout = lifetime(t, o, s, word, own->retrans, &mine, &theirs);
+	*timeout = lifetime(t, o, s, settled, own->retrans, &mine, &theirs);
 	return TCP_PASS;
 }
 

@@ -82,7 +82,7 @@ static inline void tcp_set_flags(struct flow_half *h, uint8_t flags)
  */
 static inline bool tcp_acks(const struct tcp_segment *s)
 {
-	return s->flags & TCP_F_ACK && (s->ack || s->kind != TCP_K_RST);
+	return s->kind == TCP_K_ACK || (s->flags & TCP_F_ACK && (s->ack || s->kind != TCP_K_RST));
 }
 
 static inline uint32_t tcp_ack_edge(const struct tcp_segment *s, const struct tcp_view *peer)
@@ -119,9 +119,9 @@ static inline uint32_t tcp_window_bytes(const struct tcp_segment *s, const struc
 {
 	uint32_t shift = own->flags & peer->flags & HALF_SCALE ? own->scale : 0;
 
-	if (s->flags & TCP_F_SYN)
+	if (s->kind == TCP_K_SYN || s->kind == TCP_K_SYNACK)
 		return s->win;
-	return (uint32_t)s->win << (shift < TCP_SCALE_UNKNOWN ? shift : 14);
+	return (uint32_t)s->win << (shift < TCP_SCALE_UNKNOWN ? shift : TCP_SCALE_UNKNOWN - 1);
 }
 
 /* How often the peer was heard: what is said again after that is no repetition. */
@@ -134,8 +134,9 @@ static inline uint64_t tcp_heard(const struct flow_half *peer)
 static inline void tcp_count_repeat(const struct tcp_segment *s, struct flow_half *own,
 				    uint64_t heard)
 {
-	uint32_t last = (s->seq * 0x9e3779b1u ^ s->ack) * 0x85ebca6bu + s->end + (uint32_t)heard +
-			((uint32_t)s->win << 16);
+	uint32_t ack = s->ack << 16 | s->ack >> 16;
+	uint32_t last =
+		(s->seq ^ ack) * 0x9e3779b1u + s->end + (uint32_t)heard + ((uint32_t)s->win << 16);
 
 	if (own->last != last) {
 		tcp_put(&own->last, last);

@@ -13,10 +13,10 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct bench {
-	struct flow flow;
 	struct flow_half half[2];
 	bool begun;
 	uint32_t tick;
+	struct flow flow; /* last: its tuples follow, none here */
 };
 
 /* Its numbers become small steps from what both sides have reached. */

@@ -25,12 +25,12 @@
 #include "router/net/tcp.h"
 
 struct trace {
-	struct flow flow;
 	struct flow_half half[2];
 	struct tcp_options o;
 	const struct tcp_timeouts *t;
 	uint32_t isn[2], tick;
 	bool begun;
+	struct flow flow; /* last: its tuples follow, none here */
 };
 
 static inline struct trace trace_make(void)
