@@ -264,16 +264,15 @@ static inline uint32_t least(uint32_t a, uint32_t b)
 
 /* What the flow lives on now, in ticks. */
 static inline uint32_t lifetime(const struct tcp_timeouts *t, const struct tcp_options *o,
-				const struct tcp_segment *s, uint32_t word, uint8_t retrans,
+				const struct tcp_segment *s, enum tcp_state state, uint8_t retrans,
 				const struct tcp_view *own, const struct tcp_view *peer)
 {
-	enum tcp_state state = (enum tcp_state)(word & FLOW_TCP_STATE);
 	uint32_t life = t->state[state];
 	bool waiting;
 
 	if (retrans >= o->max_retrans || (!s->win && s->kind == TCP_K_ACK))
 		life = least(life, t->max_retrans);
-	waiting = own->end != peer->maxack || peer->end != own->maxack || !(word & FLOW_REPLIED);
+	waiting = own->end != peer->maxack || peer->end != own->maxack;
 	if (state == TCP_ESTABLISHED && waiting)
 		life = least(life, t->unacknowledged);
 	return life;
@@ -351,13 +350,16 @@ static void context_read(struct context *c, struct flow *f, const struct flow_ha
 	}
 }
 
-/* Any segment, in any state. */
-static __attribute__((noinline)) enum tcp_verdict track(const struct tcp_segment *s,
-							const struct tcp_options *o, struct flow *f,
-							enum flow_dir dir, struct flow_half *own,
-							const struct flow_half *peer,
-							const struct tcp_timeouts *t,
-							uint32_t *timeout)
+/* Any segment, in any state. Not inlined: the registers it needs would be saved for every ACK. */
+static enum tcp_verdict track(const struct tcp_segment *s, const struct tcp_options *o,
+			      struct flow *f, enum flow_dir dir, struct flow_half *own,
+			      const struct flow_half *peer, const struct tcp_timeouts *t,
+			      uint32_t *timeout) __attribute__((noinline));
+
+static enum tcp_verdict track(const struct tcp_segment *s, const struct tcp_options *o,
+			      struct flow *f, enum flow_dir dir, struct flow_half *own,
+			      const struct flow_half *peer, const struct tcp_timeouts *t,
+			      uint32_t *timeout)
 {
 	struct context c = { .s = s, .o = o, .dir = dir };
 	uint32_t word;
@@ -373,10 +375,8 @@ static __attribute__((noinline)) enum tcp_verdict track(const struct tcp_segment
 			return let_by(&c, act, own, timeout);
 		word = next_word(&c, next, act);
 	} while (!swap_word(f, c.word, word));
-	if (act == ACT_ANSWER)
-		c.peer = tcp_offer_view(peer);
 	teach(&c, act, next, own, tcp_heard(peer));
-	*timeout = lifetime(t, o, s, word, own->retrans, &c.own, &c.peer);
+	*timeout = lifetime(t, o, s, (enum tcp_state)next, own->retrans, &c.own, &c.peer);
 	return TCP_PASS;
 }
 
@@ -394,7 +394,7 @@ enum tcp_verdict tcp_track(const struct tcp_segment *s, const struct tcp_options
 		return track(s, o, f, dir, own, peer, t, timeout);
 	tcp_window_learn(s, own, &mine, &theirs);
 	tcp_count_repeat(s, own, tcp_heard(peer));
-	*timeout = lifetime(t, o, s, settled, own->retrans, &mine, &theirs);
+	*timeout = lifetime(t, o, s, TCP_ESTABLISHED, own->retrans, &mine, &theirs);
 	return TCP_PASS;
 }
 
@@ -420,6 +420,6 @@ enum tcp_state tcp_first(const struct tcp_segment *s, const struct tcp_options *
 	teach(&c, ACT_RESTART, next, own, 0);
 	c.word = (f->state & ~(FLOW_TCP_STATE | FLOW_OFFER)) | next;
 	__atomic_store_n(&f->state, c.word, __ATOMIC_RELEASE);
-	*timeout = lifetime(t, o, s, c.word, 0, &c.own, &c.peer);
+	*timeout = lifetime(t, o, s, (enum tcp_state)next, 0, &c.own, &c.peer);
 	return (enum tcp_state)next;
 }

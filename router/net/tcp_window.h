@@ -68,7 +68,7 @@ static inline struct tcp_view tcp_view(const struct flow_half *h)
 		.maxwin = tcp_get(&h->maxwin),
 		.maxack = tcp_get(&h->maxack),
 		.scale = __atomic_load_n(&h->scale, __ATOMIC_RELAXED),
-		.flags = __atomic_load_n(&h->tcp_flags, __ATOMIC_RELAXED),
+		.flags = __atomic_load_n(&h->tcp_flags, __ATOMIC_ACQUIRE),
 	};
 }
 

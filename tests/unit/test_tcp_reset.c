@@ -184,6 +184,8 @@ static void refused(void **state)
 	      "> S 190 => by CLOSE", "< S. 0 ack 191 => pass SYN_RECV",
 	      "> . 191 ack 1 => pass ESTABLISHED");
 	t = trace_make();
+	TRACE(&t, "> S 0 => pass SYN_SENT", "< R. =3000000000 ack 1 => pass CLOSE");
+	t = trace_make();
 	TRACE(&t, "> S 0 => pass SYN_SENT", "> R 500000 => refuse SYN_SENT", "> R 1 => pass CLOSE",
 	      "> S 90 => new CLOSE");
 	t = trace_make();
@@ -235,6 +237,20 @@ static void revived(void **state)
 	      "< . 2001+1000 ack 1 => pass CLOSE 240", /* sent before */
 	      "< . 900000+1 ack 1 => refuse CLOSE", "< . 3001+500 ack 101 => pass ESTABLISHED 300",
 	      "> . 101 ack 3501 => pass ESTABLISHED 7440", "< R 3501 => pass CLOSE");
+	/* an RST teaches nothing: where it says its sender is, it need not be */
+	t = trace_make();
+	downloaded(&t);
+	TRACE(&t, "< R 3001 => pass CLOSE", "< R 8000 => pass CLOSE",
+	      "< . 3001+500 ack 1 => pass ESTABLISHED");
+	/* once revived, the RST was not its own: another's is needed for a SYN to reopen at once */
+	t = trace_make();
+	downloaded(&t);
+	TRACE(&t, "> R 1 => pass CLOSE", "> . 1+10 ack 3001 => pass ESTABLISHED",
+	      "< R 3001 => pass CLOSE", "> S 50000 => by CLOSE");
+	t = trace_make();
+	t.o.liberal = true;
+	downloaded(&t);
+	TRACE(&t, "< R 3001 => pass CLOSE", "< . 900000+1 ack 1 => pass CLOSE");
 	t = trace_make();
 	t.o.revive = false;
 	downloaded(&t);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* router/net/tcp, tcp_window: connections as traces (tcp_trace.h). T2, T5, T11-T15, C2-C6, C28. */
+#include <pthread.h>
+
 #include "tests/unit/tcp_trace.h"
 
 static void handshake_data_close(void **state)
@@ -65,8 +67,10 @@ static void bounds(void **state)
 	      "> . 65537+1 ack 1 => pass ESTABLISHED",	     /* a probe at its edge */
 	      "> . 1 ack 2 => refuse ESTABLISHED",	     /* what was never sent */
 	      "< . 1 ack 65538 win 512 => pass ESTABLISHED", /* all of it */
-	      "> . =1 ack 1 => by ESTABLISHED",		     /* far below: old */
-	      "< . 1+10 ack -9000000 => by ESTABLISHED",     /* far too late */
+	      "> . 2 ack 1 => pass ESTABLISHED",
+	      "> . 1 ack 1 => by ESTABLISHED",		 /* a window back */
+	      "> . =1 ack 1 => by ESTABLISHED",		 /* far below: old */
+	      "< . 1+10 ack -9000000 => by ESTABLISHED", /* far too late */
 	      "< . 1+10 ack 65538 win 512 => pass ESTABLISHED",
 	      "> F. 900000 ack 11 => refuse ESTABLISHED");
 }
@@ -109,6 +113,7 @@ static void zero_window(void **state)
 	      "> . 65537+1 ack 1 win 512 => pass ESTABLISHED", /* a probe of one byte */
 	      "< . 1 ack 65537 win 0 => pass ESTABLISHED",
 	      "> . 65537+1 ack 1 win 512 => pass ESTABLISHED",
+	      "> . 65538 ack 1 win 512 => pass ESTABLISHED", /* an ACK behind the probe */
 	      "> . 65536 ack 1 win 512 => pass ESTABLISHED", /* Linux probes with seq - 1 */
 	      "> . 70000+1 ack 1 win 512 => refuse ESTABLISHED",
 	      "< . 1 ack 65538 win 512 => pass ESTABLISHED 7440",
@@ -239,6 +244,33 @@ static void loose_pickup(void **state)
 	assert_true(t.flow.state & FLOW_ASSURED);
 }
 
+/* What is met first may be old: the other side's acknowledgements know better. */
+static void pickup_oddities(void **state)
+{
+	struct trace t = trace_make();
+
+	(void)state;
+	TRACE(&t, "> . 1+10 ack 5000 => pass ESTABLISHED", "< . 1+100 ack 11 => pass ESTABLISHED",
+	      "> . 11 ack 5000 => pass ESTABLISHED 7440");
+	t = trace_make(); /* a keep-alive, and its answer, one beyond what it showed */
+	TRACE(&t, "> . 0 ack 1 => pass ESTABLISHED", "< . 1 ack 1 => pass ESTABLISHED",
+	      "> R 1 => pass CLOSE");
+}
+
+/* Data of either side that wait for their acknowledgement (C5). */
+static void unacknowledged(void **state)
+{
+	struct trace t = trace_make();
+
+	(void)state;
+	trace_open(&t);
+	TRACE(&t, "< . 1+10 ack 1 win 512 => pass ESTABLISHED 300",
+	      "> . 1 ack 1 win 512 => pass ESTABLISHED 300",
+	      "> . 1 ack 11 win 512 => pass ESTABLISHED 7440",
+	      "> . 1+10 ack 11 win 512 => pass ESTABLISHED 300",
+	      "< . 11 ack 11 win 512 => pass ESTABLISHED 7440");
+}
+
 static void strict_pickup(void **state)
 {
 	struct trace t = trace_make();
@@ -286,11 +318,68 @@ static void liberal(void **state)
 	      "> . 1+10 ack 1 => pass ESTABLISHED");
 }
 
+/* Two workers, each with its direction: what is sent because of what arrived is never refused,
+ * however the two interleave. `reached` stands for the wire: a store after tcp_track(), a load
+ * before. */
+struct worker {
+	struct trace *t;
+	enum flow_dir dir;
+	uint32_t *reached[2];
+	unsigned refused;
+};
+
+static void *work(void *arg)
+{
+	struct worker *w = arg;
+	struct trace *t = w->t;
+	uint32_t at = t->isn[w->dir] + 1, timeout;
+
+	for (int i = 0; i < 100000; i++) {
+		uint32_t ack = __atomic_load_n(w->reached[!w->dir], __ATOMIC_ACQUIRE);
+		struct tcp_segment s = { .seq = at,
+					 .end = at,
+					 .ack = ack,
+					 .sack = ack,
+					 .win = 512,
+					 .flags = TCP_F_ACK,
+					 .kind = TCP_K_ACK };
+
+		if (i % 8 == 0) /* 25,000 bytes in all: the window of the handshake holds them */
+			s.end += i % 3;
+		w->refused += tcp_track(&s, &t->o, &t->flow, w->dir, &t->half[w->dir],
+					&t->half[!w->dir], t->t, &timeout) == TCP_REFUSE;
+		at = s.end;
+		__atomic_store_n(w->reached[w->dir], at, __ATOMIC_RELEASE);
+	}
+	return NULL;
+}
+
+static void two_workers(void **state)
+{
+	struct trace t = trace_make();
+	uint32_t reached[2] = { t.isn[0] + 1, t.isn[1] + 1 };
+	struct worker w[2];
+	pthread_t thread[2];
+
+	(void)state;
+	trace_open(&t);
+	for (int i = 0; i < 2; i++) {
+		w[i] = (struct worker){ &t, (enum flow_dir)i, { &reached[0], &reached[1] }, 0 };
+		assert_int_equal(pthread_create(&thread[i], NULL, work, &w[i]), 0);
+	}
+	for (int i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+	assert_int_equal(w[0].refused + w[1].refused, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(handshake_data_close),
 		cmocka_unit_test(wrap),
+		cmocka_unit_test(two_workers),
+		cmocka_unit_test(pickup_oddities),
+		cmocka_unit_test(unacknowledged),
 		cmocka_unit_test(bounds),
 		cmocka_unit_test(sack),
 		cmocka_unit_test(sack_without_permission),
