@@ -211,13 +211,22 @@ void flow_discard(struct flow_table *t, uint32_t index);
  * tuple is taken (NAT must choose another), FLOW_FULL when its place in the hash is crowded. */
 uint32_t flow_commit(struct flow_table *t, uint32_t index, uint32_t tick, enum flow_refusal *why);
 
-/* [worker that receives direction of `own`] A packet was seen. Writes last-seen once a tick. */
+/* Has the peer decided since own did? True also if they did so at one time. */
+static inline bool flow_overruled(const struct flow_half *own, const struct flow_half *peer)
+{
+	return (int8_t)(own->turn - __atomic_load_n(&peer->turn, __ATOMIC_RELAXED)) <= 0;
+}
+
+/* [worker that receives direction of `own`] A packet was seen. Writes last-seen once a tick; of TCP
+ * (maxwin) again when the peer has decided meanwhile: the tracker has read its half anyway, and one
+ * that says 30 s in the middle of a close must not have the last word. */
 static inline void flow_touch(struct flow_half *own, const struct flow_half *peer, uint32_t tick,
 			      uint32_t timeout, uint32_t len)
 {
 	__atomic_store_n(&own->packets, own->packets + 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&own->bytes, own->bytes + len, __ATOMIC_RELAXED);
-	if (own->seen == tick && own->timeout == timeout)
+	if (own->seen == tick && own->timeout == timeout &&
+	    !(own->maxwin && flow_overruled(own, peer)))
 		return;
 	__atomic_store_n(&own->timeout, timeout, __ATOMIC_RELAXED);
 	__atomic_store_n(&own->turn, __atomic_load_n(&peer->turn, __ATOMIC_RELAXED) + 1,
@@ -225,7 +234,9 @@ static inline void flow_touch(struct flow_half *own, const struct flow_half *pee
 	__atomic_store_n(&own->seen, tick, __ATOMIC_RELAXED);
 }
 
-/* [any] Ticks until it expires: of the half that was seen last, what its packet decided. */
+/* [any] Ticks until it expires: of the half that was seen last, what its packet decided. Of two
+ * that decided at one time, on two workers: the longer, but while TCP opens or closes the shorter.
+ */
 uint32_t flow_left(const struct flow_table *t, uint32_t index, uint32_t tick);
 
 /* [any] To go as soon as its owner looks: flush, or a rule that refuses it. The index comes from a

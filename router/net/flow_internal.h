@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "router/net/flow.h"
+#include "router/net/tcp.h" /* its states */
 
 #define FLOW_MAGIC   0x776f6c66u /* "flow" */
 #define FLOW_VERSION 1u
@@ -151,6 +152,22 @@ static inline bool flow_half_over(const struct flow_half *h, uint32_t tick)
 	return (int32_t)(tick - seen) >= (int32_t)__atomic_load_n(&h->timeout, __ATOMIC_RELAXED);
 }
 
+/* Of two halves that decided at one time, unaware of each other: the one with the longer timeout.
+ * In an established connection the short one may be that of bytes which the other half is just
+ * acknowledging (requirement C5), and if they are lost instead, they are sent again and seen again.
+ * While TCP opens or closes the long one may be of the state before, and what a reset ended would
+ * be kept for days. */
+static inline const struct flow_half *flow_of_two(const struct flow *f, const struct flow_half *o,
+						  const struct flow_half *r)
+{
+	bool o_longer = __atomic_load_n(&o->timeout, __ATOMIC_RELAXED) >=
+			__atomic_load_n(&r->timeout, __ATOMIC_RELAXED);
+	uint32_t tcp = flow_state(f) & FLOW_TCP_STATE;
+	bool longer = tcp == TCP_NONE || tcp == TCP_ESTABLISHED;
+
+	return o_longer == longer ? o : r;
+}
+
 /* The half that was seen last. */
 static inline const struct flow_half *flow_latest(struct flow *f)
 {
@@ -163,6 +180,8 @@ static inline const struct flow_half *flow_latest(struct flow *f)
 		return (int32_t)(o_seen - r_seen) > 0 ? o : r;
 	turns = __atomic_load_n(&r->turn, __ATOMIC_RELAXED) -
 		__atomic_load_n(&o->turn, __ATOMIC_RELAXED);
+	if (!turns)
+		return flow_of_two(f, o, r);
 	return (int8_t)turns > 0 ? r : o;
 }
 

@@ -8,6 +8,8 @@
  * PEER's packets in their own half as a grant), its largest window, its scale. The check of a
  * packet reads the other half, whose values only grow: a stale one is harmless. Nothing here locks;
  * the state is a field of the flow's state word, changed by compare-and-swap. [worker]
+ *
+ * Not to be included beside <netinet/tcp.h>, which gives the states the same names.
  */
 #ifndef ROUTER_NET_TCP_H
 #define ROUTER_NET_TCP_H

@@ -107,6 +107,88 @@ static void test_latest(void **state)
 	table_close(t);
 }
 
+/* A half as TCP's tracker leaves it, and what a packet of it decides. */
+static void decide(struct flow_table *t, uint32_t index, enum flow_dir dir, uint32_t seconds)
+{
+	flow_half_at(t, index, dir)->maxwin = 512;
+	touch(t, index, dir, 10, seconds * 4);
+}
+
+/* A whole close, and a request with its answer, within a tick: the last packet counts though its
+ * half had said the same before. */
+static void test_latest_again(void **state)
+{
+	static const struct {
+		enum flow_dir dir;
+		uint32_t seconds;
+	} rows[] = {
+		{ FLOW_ORIG, 120 }, /* FIN_WAIT */
+		{ FLOW_REPLY, 60 }, /* CLOSE_WAIT */
+		{ FLOW_REPLY, 30 }, /* LAST_ACK */
+		{ FLOW_ORIG, 120 }, /* TIME_WAIT */
+		{ FLOW_REPLY, 300 }, { FLOW_ORIG, 120 }, { FLOW_ORIG, 120 }, { FLOW_REPLY, 300 },
+	};
+	struct flow_table *t = table_of(10, 1);
+	struct flow_key k = key_of(1, AF_INET, TCP);
+	uint32_t index = must_add(t, &k, 10, 432000 * 4);
+
+	(void)state;
+	for (unsigned round = 0; round < 200; round++) /* `turn` wraps */
+		for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+			decide(t, index, rows[i].dir, rows[i].seconds);
+			assert_int_equal(flow_left(t, index, 10), rows[i].seconds * 4);
+		}
+	table_close(t);
+}
+
+/* Two workers at one time, neither seeing what the other writes. */
+static void decide_both(struct flow_table *t, uint32_t index, uint32_t orig, uint32_t reply)
+{
+	struct flow_half *o = flow_half_at(t, index, FLOW_ORIG);
+	struct flow_half *r = flow_half_at(t, index, FLOW_REPLY);
+	struct flow_half before;
+
+	r->turn = o->turn;
+	before = *o;
+	flow_touch(o, r, 10, orig, 100);
+	flow_touch(r, &before, 10, reply, 100);
+	assert_int_equal(o->turn, r->turn);
+}
+
+static void test_latest_of_two(void **state)
+{
+	static const struct {
+		uint8_t proto;
+		uint32_t tcp, orig, reply, want;
+	} rows[] = {
+		{ TCP, TCP_ESTABLISHED, 7440, 300, 7440 },
+		{ TCP, TCP_ESTABLISHED, 300, 7440, 7440 },
+		{ TCP, TCP_CLOSE, 432000, 10, 10 },
+		{ TCP, TCP_CLOSE, 10, 432000, 10 },
+		{ TCP, TCP_FIN_WAIT, 7440, 120, 120 },
+		{ TCP, TCP_SYN_SENT2, 120, 60, 60 },
+		{ UDP, TCP_NONE, 30, 120, 120 },
+		{ UDP, TCP_NONE, 120, 30, 120 },
+	};
+	struct flow_table *t = table_of(10, 1);
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct flow_key k = key_of(i, AF_INET6, rows[i].proto);
+		uint32_t index = must_add(t, &k, 10, 1);
+
+		flow_set(flow_at(t, index), rows[i].tcp);
+		decide_both(t, index, rows[i].orig, rows[i].reply);
+		assert_int_equal(flow_left(t, index, 10), rows[i].want);
+		if (rows[i].proto == TCP) { /* whoever speaks next is the last */
+			flow_half_at(t, index, FLOW_ORIG)->maxwin = 512;
+			touch(t, index, FLOW_ORIG, 10, rows[i].orig);
+			assert_int_equal(flow_left(t, index, 10), rows[i].orig);
+		}
+	}
+	table_close(t);
+}
+
 /* A timeout cut short is exact to lookups, and gives memory back within 16 s. */
 static void test_cut_short(void **state)
 {
@@ -230,9 +312,10 @@ static void test_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_clock_edges), cmocka_unit_test(test_latest),
-		cmocka_unit_test(test_cut_short),   cmocka_unit_test(test_budget),
-		cmocka_unit_test(test_grace),	    cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_clock_edges),  cmocka_unit_test(test_latest),
+		cmocka_unit_test(test_latest_again), cmocka_unit_test(test_latest_of_two),
+		cmocka_unit_test(test_cut_short),    cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_grace),	     cmocka_unit_test(test_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
