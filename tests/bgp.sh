@@ -100,7 +100,8 @@ bgp_flap()
 		ns_bg a ping -q -i 0.02 -w 9 -W 1 "$to" > "$T/ping-$to"
 		pids+=($!)
 	done
-	ns_bg a ping -n -i 0.02 -w 9 -W 1 20.200.0.1 > "$T/ping-flap"
+	# not -w: with it ping ends at the first error it is told of
+	ns_bg a timeout -s INT 9 ping -n -i 0.02 -W 1 20.200.0.1 > "$T/ping-flap"
 	pids+=($!)
 	while [ $SECONDS -lt $until ]; do
 		"$1" > "$T/seen" 2>&1
