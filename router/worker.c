@@ -45,7 +45,7 @@
  * cache holds cost speed. Above BUSY_PPS keep few, below half of it as many as the ring takes. */
 #define RATE_PERIOD NSEC_PER_SEC / 20
 #define BUSY_PPS    400000
-#define BUSY_DEPTH  512
+#define BUSY_DEPTH  1024
 
 static struct worker *worker_of(struct dp *dp)
 {

@@ -214,16 +214,16 @@ static void test_depth(void **state)
 		drain(&p, 64, &out);
 	}
 	pipe_check(&p);
-	assert_int_equal(q->depth, 512);
+	assert_int_equal(q->depth, 1024);
 	assert_int_equal(p.port[1]->queue[0]->depth, 2048); /* receives nothing */
-	assert_int_equal(q->posted - q->received, 512);
+	assert_int_equal(q->posted - q->received, 1024);
 	for (unsigned i = 0; i < 3000; i++) { /* 320,000: neither many nor few */
 		deliver(&p, 32, &in, false);
 		p.now += 100 * NSEC_PER_USEC;
 		worker_turn(p.w, p.now);
 		drain(&p, 64, &out);
 	}
-	assert_int_equal(q->depth, 512);
+	assert_int_equal(q->depth, 1024);
 	for (unsigned i = 0; i < 30; i++) {
 		p.now += 10 * NSEC_PER_MSEC;
 		pipe_turn(&p);
