@@ -19,6 +19,7 @@
 #include "router/net/dp.h"
 
 #define TABLE_MAIN  254
+#define UNASKED_MAX 64
 #define TABLE_LOCAL 255
 
 /* ---- links */
@@ -126,6 +127,8 @@ struct state {
 	uint64_t generation;
 	uint32_t hash_seed;
 	bool ifaces_dirty, addrs_dirty;
+	unsigned nunasked;
+	struct dp_message unasked[UNASKED_MAX]; /* asks put off until the dump ends */
 	bool neighs_unknown; /* an interface is new: until the dump ends we do not know whom Linux
 				knows */
 	bool fib_full;	     /* a route did not fit: said once */

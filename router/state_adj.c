@@ -18,7 +18,7 @@
 #include "router/lib/log.h"
 
 #define NUD_KNOWN  (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT | NUD_NOARP)
-#define ASK_EVERY  (NSEC_PER_SEC / 2) /* one neighbour, at most */
+#define ASK_EVERY  (50 * NSEC_PER_MSEC) /* one neighbour, at most */
 #define NEIGHS_MIN 64
 
 void state_retire(struct state *s, void *p)
@@ -327,8 +327,9 @@ void neighs_known(struct state *s)
 	     n = table_walk(&s->adjs, &b, n))
 		if (table_entry(n, struct adj, node)->refs)
 			adj_manage(s, table_entry(n, struct adj, node));
-	if (s->neigh_changed)
-		s->neigh_changed(s->arg); /* who waits may ask again */
+	for (unsigned i = 0; i < s->nunasked; i++)
+		state_resolve(s, &s->unasked[i]);
+	s->nunasked = 0;
 }
 
 void state_resolve(struct state *s, const struct dp_message *m)
@@ -339,7 +340,10 @@ void state_resolve(struct state *s, const struct dp_message *m)
 
 	if (!l || l->iface != m->iface)
 		return;
-	if (a)
+	if (s->neighs_unknown) { /* a packet waits: not to be forgotten */
+		if (s->nunasked < UNASKED_MAX)
+			s->unasked[s->nunasked++] = *m;
+	} else if (a)
 		ask(s, a, clock_now());
 	else if (may_ask(s, NULL))
 		netlink_neigh_use(s->nl, l->l.ifindex, &m->addr, false);
