@@ -111,7 +111,7 @@ static void full_table(int family, const struct bgp_table *bgp)
 	table_close(&t);
 }
 
-static void test_full_table(void **state)
+static void test_full_table_needs_ROUTER_BGP_TABLE(void **state)
 {
 	const char *path = getenv("ROUTER_BGP_TABLE");
 	struct bgp_table v4 = { NULL, 0 }, v6 = { NULL, 0 };
@@ -131,7 +131,7 @@ static void test_full_table(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_full_table),
+		cmocka_unit_test(test_full_table_needs_ROUTER_BGP_TABLE),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
