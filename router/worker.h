@@ -2,10 +2,11 @@
 /*
  * One thread a core: receive, pipeline, send, quiescent report.
  *
- * Worker w serves queue w of every port (and w + W, w + 2W ... where a port has more queues than
- * there are workers). What it serves and how packets are judged are two pointers that control
- * replaces under RCU (QSBR): a worker reads them once a loop and reports a quiescent state at the
- * end of it; asleep, it is offline.
+ * Ports with fewer queues than workers are dealt out in turn (ports.c); of every other port worker
+ * w serves queue w (and w + W, w + 2W ... where a port has more queues than there are workers).
+ * What it serves and how packets are judged are two pointers that control replaces under RCU
+ * (QSBR): a worker reads them once a loop and reports a quiescent state at the end of it; asleep,
+ * it is offline.
  */
 #ifndef ROUTER_WORKER_H
 #define ROUTER_WORKER_H

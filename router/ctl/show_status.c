@@ -177,7 +177,8 @@ int show_drops(struct router *r, const struct request *q, struct cursor *cur, st
 /* ---- workers */
 
 const struct column show_workers_columns[] = {
-	{ "worker", "worker", COL_NUMBER, false, "number; serves this queue of every port" },
+	{ "worker", "worker", COL_NUMBER, false,
+	  "number; serves this queue of every port that has as many" },
 	{ "cpu", "cpu", COL_TEXT, false, "pinned to, or any" },
 	{ "mode", "mode", COL_TEXT, false, "adaptive or busy" },
 	{ "state", "state", COL_TEXT, false, "asleep or awake now" },
