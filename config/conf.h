@@ -32,6 +32,7 @@ enum conf_route_type {
 
 #define CONF_CPUS_MAX	  64
 #define CONF_NEXTHOPS_MAX 64
+#define CONF_NAME	  64 /* bytes of a name an operator chose, NUL included */
 
 struct conf_iface {
 	char name[64];	       /* the key in the file */
@@ -70,6 +71,323 @@ struct conf_neighbour {
 	unsigned line;
 };
 
+/* ---- what filter and NAT rules look at */
+
+/* Addresses first..last of one family; a prefix or an address is one, too. */
+struct conf_range {
+	struct addr first, last;
+};
+
+/* `from: 10.0.0.0/8`, `from: [10.0.0.1-10.0.0.9, "2001:db8::/32"]`, `from: "@banned"`,
+ * `from: "!10.0.0.0/8"`. Neither ranges nor a set: anything. */
+struct conf_addresses {
+	bool negate;
+	char set[CONF_NAME]; /* "": none; never beside ranges */
+	struct conf_range *ranges;
+	unsigned nranges;
+};
+
+struct conf_port_range {
+	uint16_t first, last; /* host order */
+};
+
+struct conf_ports {
+	bool negate;
+	char set[CONF_NAME];
+	struct conf_port_range *ranges;
+	unsigned nranges;
+};
+
+/* Names of interfaces, or of zones; or a set of interfaces. */
+struct conf_names {
+	bool negate;
+	char set[CONF_NAME];
+	char (*names)[CONF_NAME];
+	unsigned nnames;
+};
+
+struct conf_icmp {
+	uint8_t family; /* AF_INET or AF_INET6, by the key: icmp, icmpv6 */
+	uint8_t type;
+	int16_t code; /* -1: any */
+};
+
+/* Bits of conf_match.ct, and what a packet is. */
+enum conf_ct_state {
+	CONF_CT_NEW = 1,
+	CONF_CT_ESTABLISHED = 2,
+	CONF_CT_RELATED = 4,
+	CONF_CT_INVALID = 8,
+	CONF_CT_UNTRACKED = 16,
+};
+
+/* Bits of conf_match.status. */
+enum conf_ct_status {
+	CONF_STATUS_REPLIED = 1, /* seen-reply */
+	CONF_STATUS_ASSURED = 2,
+	CONF_STATUS_SNAT = 4,
+	CONF_STATUS_DNAT = 8,
+};
+
+enum conf_per { CONF_PER_RULE, CONF_PER_SOURCE, CONF_PER_DESTINATION };
+
+/* `rate: {over: 50/s, burst: 100, per: source}`: matches packets above it; `under:` those within.
+ */
+struct conf_rate {
+	bool used, over;
+	uint32_t count;	    /* packets ... */
+	uint32_t period_ms; /* ... in so many milliseconds: 50/s, 3/minute, 1/h, 10/d */
+	uint32_t burst;	    /* 0 in the file: as many as count, at least 5 */
+	enum conf_per per;
+};
+
+/* Parts of a concatenation, of sets and of matches on them. */
+enum conf_field {
+	CONF_FIELD_ADDRESS, /* an address; in a match: from or to */
+	CONF_FIELD_PREFIX,
+	CONF_FIELD_PORT,
+	CONF_FIELD_INTERFACE,
+	CONF_FIELD_PROTO,
+	CONF_FIELD_MARK,
+};
+#define CONF_FIELDS_MAX 4
+
+/* `lookup: {key: [from, dport], set: pairs}`: where each part of a concatenation comes from. */
+enum conf_source {
+	CONF_SOURCE_FROM,
+	CONF_SOURCE_TO,
+	CONF_SOURCE_SPORT,
+	CONF_SOURCE_DPORT,
+	CONF_SOURCE_IN,
+	CONF_SOURCE_OUT,
+	CONF_SOURCE_PROTO,
+	CONF_SOURCE_MARK,
+};
+struct conf_lookup {
+	char set[CONF_NAME]; /* "": no such match */
+	bool negate;
+	enum conf_source key[CONF_FIELDS_MAX];
+	unsigned nkey;
+};
+
+/* All must hold; what is not given holds for every packet. */
+struct conf_match {
+	struct conf_names in, out;
+	struct conf_addresses from, to;
+	uint8_t family; /* 0, AF_INET or AF_INET6: `family: ipv4` */
+	uint8_t *protos;
+	unsigned nprotos;
+	struct conf_ports sport, dport;
+	uint8_t flags, flags_mask; /* TCP: `flags: syn/syn+ack`; mask 0: not given */
+	struct conf_icmp *icmp;
+	unsigned nicmp;
+	uint64_t dscp; /* bit d: DSCP d; 0: not given */
+	bool has_mark;
+	uint32_t mark, mark_mask;
+	uint8_t ct;			 /* CONF_CT_*; 0: not given */
+	uint8_t status;			 /* CONF_STATUS_*: any of them; 0: not given */
+	uint16_t length_min, length_max; /* of the IP packet; max 0: not given */
+	uint8_t ttl_min, ttl_max;	 /* max 0: not given */
+	uint8_t fragment;		 /* 0: not given, 1: yes, 2: no */
+	struct conf_rate rate;
+	uint32_t connections_over; /* `connections: {over: 20, per: source}`; 0: not given */
+	struct conf_lookup lookup;
+};
+
+/* ---- filter */
+
+enum conf_hook {
+	CONF_HOOK_NONE, /* only jumped to */
+	CONF_HOOK_PREROUTING,
+	CONF_HOOK_INPUT,
+	CONF_HOOK_FORWARD,
+	CONF_HOOK_OUTPUT,
+	CONF_HOOK_POSTROUTING,
+};
+
+/* netfilter's priorities */
+#define CONF_PRIO_RAW	 (-300)
+#define CONF_PRIO_MANGLE (-150)
+#define CONF_PRIO_DSTNAT (-100)
+#define CONF_PRIO_FILTER 0
+#define CONF_PRIO_ZONES	 10
+#define CONF_PRIO_SRCNAT 100
+
+enum conf_act {
+	CONF_ACT_ACCEPT,
+	CONF_ACT_DROP,
+	CONF_ACT_REJECT, /* value: enum conf_reject */
+	CONF_ACT_JUMP,	 /* name: a chain */
+	CONF_ACT_RETURN,
+	CONF_ACT_SET_MARK,  /* value, mask: mark = (mark & ~mask) | value */
+	CONF_ACT_SAVE_MARK, /* the packet's into the flow's */
+	CONF_ACT_RESTORE_MARK,
+	CONF_ACT_SET_DSCP,  /* value */
+	CONF_ACT_MSS_CLAMP, /* value; 0: pmtu */
+	CONF_ACT_NOTRACK,
+	CONF_ACT_COUNT,
+	CONF_ACT_ADD_TO, /* name: a set, which gets the source address (of a concatenation: key) */
+};
+
+enum conf_reject {
+	CONF_REJECT_DEFAULT, /* RST for TCP, else port unreachable */
+	CONF_REJECT_RESET,
+	CONF_REJECT_PORT,
+	CONF_REJECT_HOST,
+	CONF_REJECT_NET,
+	CONF_REJECT_PROHIBITED,
+};
+
+struct conf_action {
+	enum conf_act act;
+	uint32_t value, mask;
+	char name[CONF_NAME];
+	enum conf_source key[CONF_FIELDS_MAX]; /* add-to: `{add-to: pairs, key: [from, dport]}` */
+	unsigned nkey;
+};
+
+struct conf_log {
+	bool used;
+	uint32_t count, period_ms; /* at most so many lines; without limit: 10/s */
+	char prefix[CONF_NAME];
+};
+
+struct conf_rule {
+	char name[CONF_NAME]; /* "": none was given */
+	struct conf_match match;
+	struct conf_action *actions; /* in order; none: it only counts */
+	unsigned nactions;
+	struct conf_log log;
+	unsigned line;
+	char file[CONF_NAME]; /* the tail of the file's name */
+};
+
+struct conf_chain {
+	char name[CONF_NAME];
+	enum conf_hook hook;
+	int priority;
+	bool drop; /* policy */
+	struct conf_rule *rules;
+	unsigned nrules;
+	unsigned line;
+	bool from_zones; /* made by conf_zones_expand() */
+};
+
+/* ---- sets and zones */
+
+struct conf_element {
+	/* of each field: an address is a range of one; ports, protocols, marks in `low`, `high`,
+	 * host order; interfaces by name */
+	struct conf_element_field {
+		struct addr first, last;
+		uint32_t low, high;
+		char name[IFNAMSIZ];
+	} field[CONF_FIELDS_MAX];
+	uint32_t timeout_s; /* 0: the set's */
+};
+
+struct conf_set {
+	char name[CONF_NAME];
+	enum conf_field type[CONF_FIELDS_MAX]; /* `type: address`, `type: [address, port]` */
+	unsigned ntypes;
+	uint32_t size;	    /* elements at most; default 65536, up to 1 M */
+	uint32_t timeout_s; /* of elements without their own; 0: they stay */
+	struct conf_element *elements;
+	unsigned nelements;
+	unsigned line;
+};
+
+struct conf_zone {
+	char name[CONF_NAME];
+	struct conf_names interfaces;
+	bool input_drop;
+	char (*forward_to)[CONF_NAME]; /* zones */
+	unsigned nforward_to;
+	unsigned line;
+};
+
+/* ---- NAT */
+
+enum conf_nat_kind {
+	CONF_NAT_NONE,	     /* action: none: an exception */
+	CONF_NAT_MASQUERADE, /* the address of the interface it leaves by */
+	CONF_NAT_POOL,	     /* `pool:`, also `to:` of action: snat */
+	CONF_NAT_DESTINATION,
+	CONF_NAT_REDIRECT, /* action: redirect: to the router's own address on the interface it
+			      came in by, and to Linux */
+	CONF_NAT_STATIC,
+};
+enum conf_mapping { CONF_MAPPING_EIM, CONF_MAPPING_ADM, CONF_MAPPING_APDM };
+enum conf_filtering { CONF_FILTERING_EIF, CONF_FILTERING_ADF, CONF_FILTERING_APDF };
+
+/* A rule of nat.source, nat.destination or nat.static. `to` of a destination rule is its target,
+ * so what such a rule matches as destination is `match.to`, written as `address:`; without it, any
+ * address of the router on the interfaces of `in`. */
+struct conf_nat {
+	char name[CONF_NAME];
+	enum conf_nat_kind kind;
+	struct conf_match match;
+	struct conf_range *pool; /* source: outside addresses; destination: targets */
+	unsigned npool;
+	struct conf_port_range ports; /* source: outside ports, 0-0: 1024-65535 and classes of X1;
+					 destination: `to-port`, 0-0: unchanged */
+	bool persistent; /* one outside address for a source, across flows and restarts */
+	bool hairpin;	 /* destination and static: also from inside */
+	bool no_parity, sequential; /* source: `parity: false`, `random: false` (keep, else next) */
+	enum conf_mapping mapping;
+	enum conf_filtering filtering;
+	struct prefix external, internal; /* static: of one length */
+	unsigned line;
+	char file[CONF_NAME];
+};
+
+/* ---- connection tracking */
+
+#define CONF_CT_TIMEOUTS(X)                                                                        \
+	/* ENUM, key, rfc, linux: seconds */                                                       \
+	X(TCP_SYN_SENT, "tcp-syn-sent", 240, 120)                                                  \
+	X(TCP_SYN_RECV, "tcp-syn-recv", 240, 60)                                                   \
+	X(TCP_ESTABLISHED, "tcp-established", 7440, 432000)                                        \
+	X(TCP_FIN_WAIT, "tcp-fin-wait", 240, 120)                                                  \
+	X(TCP_CLOSE_WAIT, "tcp-close-wait", 240, 60)                                               \
+	X(TCP_LAST_ACK, "tcp-last-ack", 240, 30)                                                   \
+	X(TCP_TIME_WAIT, "tcp-time-wait", 240, 120)                                                \
+	X(TCP_CLOSE, "tcp-close", 240, 10)                                                         \
+	X(TCP_SYN_SENT2, "tcp-syn-sent2", 240, 120)                                                \
+	X(TCP_MAX_RETRANS, "tcp-max-retrans", 300, 300)                                            \
+	X(TCP_UNACKNOWLEDGED, "tcp-unacknowledged", 300, 300)                                      \
+	X(UDP, "udp", 300, 30)                                                                     \
+	X(UDP_STREAM, "udp-stream", 300, 120)                                                      \
+	X(ICMP, "icmp", 60, 30)                                                                    \
+	X(GRE, "gre", 30, 30)                                                                      \
+	X(GRE_STREAM, "gre-stream", 180, 180)                                                      \
+	X(SCTP, "sctp", 240, 30)                                                                   \
+	X(SCTP_ESTABLISHED, "sctp-established", 7440, 210)                                         \
+	X(GENERIC, "generic", 600, 600)                                                            \
+	X(FRAGMENT, "fragment", 30, 30)
+
+enum conf_ct_timeout {
+#define X(id, key, rfc, linux) CONF_TIMEOUT_##id,
+	CONF_CT_TIMEOUTS(X)
+#undef X
+		CONF_TIMEOUTS
+};
+
+struct conf_conntrack {
+	bool enabled; /* `conntrack:` stands in the file, or something needs it */
+	uint32_t max; /* 1,000,000 */
+	bool linux_profile;
+	bool drop_new;					 /* when-full: drop-new */
+	uint32_t per_source_max, per_zone_max;		 /* 0: no limit */
+	bool loose, liberal, checksum, outbound_refresh; /* tcp-loose, tcp-liberal, checksum,
+							    refresh: both | outbound */
+	bool revive; /* tcp-revive: RFC 7857 2.3; the profile's unless given */
+	uint8_t max_retrans;
+	uint32_t timeout[CONF_TIMEOUTS]; /* seconds; filled from the profile where not given */
+	uint32_t fragments;		 /* datagrams under reassembly at once: 4096 */
+	uint32_t fragments_per_source;	 /* 64 */
+};
+
 struct conf_socket {
 	char path[108]; /* "": the default in the run directory */
 	unsigned mode;
@@ -103,6 +421,15 @@ struct conf {
 	unsigned nroutes;
 	struct conf_neighbour *neighbours;
 	unsigned nneighbours;
+	struct conf_set *sets;
+	unsigned nsets;
+	struct conf_zone *zones;
+	unsigned nzones;
+	struct conf_chain *chains; /* as written; zones are expanded apart */
+	unsigned nchains;
+	struct conf_nat *nat_source, *nat_destination, *nat_static;
+	unsigned nnat_source, nnat_destination, nnat_static;
+	struct conf_conntrack conntrack;
 	struct {
 		struct conf_socket socket;	     /* admin and group members */
 		struct conf_socket read_only_socket; /* anybody the file mode lets in */
@@ -119,6 +446,16 @@ struct conf {
  */
 int conf_load(const char *path, const char *text, FILE *messages, struct conf **out);
 void conf_destroy(struct conf *c);
+
+/*
+ * The chains that the zones mean: for `forward` and `input`, at priority CONF_PRIO_ZONES, rules
+ * named "zone:lan->wan" and "zone:wan input". Established and related traffic passes; traffic from
+ * a zone to itself passes; from a zone to one in its forward-to passes; all else that comes from or
+ * goes to a zone is dropped. (An interface in no zone is not concerned.) An array of *n chains like
+ * conf.chains, to be freed with conf_chains_free(); NULL and *n 0 without zones.
+ */
+struct conf_chain *conf_zones_expand(const struct conf *c, unsigned *n);
+void conf_chains_free(struct conf_chain *chains, unsigned n);
 
 /* Print c as YAML that loads to an equal conf (`show config`). */
 void conf_print(const struct conf *c, FILE *out);

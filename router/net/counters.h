@@ -24,6 +24,21 @@
 	X(IP6_RH0,         "ip6-rh0",          "parse",   "IPv6 routing header type 0 (RFC 5095)")     \
 	X(MARTIAN_SRC,     "martian-source",   "parse",   "source address that may not be routed")     \
 	X(MARTIAN_DST,     "martian-dest",     "parse",   "destination that may not be routed")        \
+	X(FRAG_TINY,       "frag-tiny",        "fragment", "first fragment without transport header")     \
+	X(FRAG_OVERLAP,    "frag-overlap",     "fragment", "fragments overlap")                           \
+	X(FRAG_LIMIT,      "frag-limit",       "fragment", "too many datagrams or fragments wait")        \
+	X(FRAG_TIMEOUT,    "frag-timeout",     "fragment", "the first fragment did not come")             \
+	X(FRAG_REFUSED,    "frag-refused",     "fragment", "its first fragment was dropped")              \
+	X(CT_INVALID,      "ct-invalid",       "conntrack", "belongs to no connection and begins none")   \
+	X(CT_FULL,         "ct-full",          "conntrack", "the flow table is full")                     \
+	X(CT_SOURCE_LIMIT, "ct-source-limit",  "conntrack", "its source has too many flows")              \
+	X(CT_ZONE_LIMIT,   "ct-zone-limit",    "conntrack", "its zone has too many flows")                \
+	X(NAT_EXHAUSTED,   "nat-exhausted",    "nat",     "no outside port is free")                      \
+	X(NAT_FILTERED,    "nat-filtered",     "nat",     "the mapping does not let this sender in")      \
+	X(NAT_CLASH,       "nat-clash",        "nat",     "its translation is another flow's")            \
+	X(FILTER_RULE,     "filter-rule",      "filter",  "a filter rule drops it")                       \
+	X(FILTER_POLICY,   "filter-policy",    "filter",  "no filter rule accepts it")                    \
+	X(FILTER_REJECT,   "filter-reject",    "filter",  "a filter rule rejects it")                     \
 	X(SCOPE,           "beyond-scope",     "forward", "link-local address to another link")        \
 	X(SRC_OURS,        "source-ours",      "forward", "source is an address of this router")       \
 	X(TTL,             "ttl",              "forward", "TTL or hop limit ran out")                  \

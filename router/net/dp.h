@@ -31,6 +31,8 @@ struct dp_iface {
 	uint16_t vlan_proto;
 	uint16_t mtu;
 	uint8_t mac[6];
+	uint16_t name_id; /* what rules call it: a number of struct names */
+	uint16_t zone;	  /* of connection tracking: 0, or the VRF's table */
 	bool up;
 	bool virtual; /* veth, tap: transport checksums may be unfinished */
 	struct fib *fib4, *fib6;
@@ -102,6 +104,9 @@ struct dp_counters {
 
 struct icmp_limits;
 struct hold;
+struct policy;
+struct stateful;
+struct ct_events;
 
 /* A message to the control thread. */
 struct dp_message {
@@ -132,6 +137,14 @@ struct dp {
 	struct hold *hold;
 	uint32_t nheld; /* packets in the hold queue */
 	bool ask_now;	/* control has messages to read: wake it */
+
+	/* stateful forwarding: all NULL and 0 without */
+	const struct policy *policy; /* read once a loop */
+	struct stateful *st;
+	struct ct_events *events; /* somebody monitors: read once a loop */
+	unsigned worker;
+	uint32_t tick;	 /* of the flow table, now */
+	uint64_t random; /* state of random choices: net/random.h */
 
 	/* Given by the worker, with itself behind `dp`. flush: hand out[port] to its send queue.
 	 * alloc: a frame with HEADROOM before the pointer, or NULL. ask: a message to control;

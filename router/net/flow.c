@@ -174,7 +174,7 @@ static void record_init(struct flow *f, unsigned worker, const struct flow_key *
 {
 	size_t size = orig->family == AF_INET6 ? FLOW_SIZE6 : FLOW_SIZE4;
 
-	memset(&f->generation, 0, size - offsetof(struct flow, generation));
+	memset(f->judged, 0, size - offsetof(struct flow, judged));
 	f->zone = orig->zone;
 	f->proto = orig->proto;
 	f->family = orig->family;

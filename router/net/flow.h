@@ -57,16 +57,19 @@ struct flow_key {
 static_assert(sizeof(struct flow_key) == 40, "hashed as five words");
 
 /* The state word: atomic operations only. */
-#define FLOW_TCP_STATE 0x0000000fu /* enum tcp_state */
-#define FLOW_REPLIED   0x00000010u /* a packet of the reply direction was seen */
-#define FLOW_ASSURED   0x00000020u
-#define FLOW_DYING     0x00000040u /* leaving: not to be adopted, not to be refreshed */
-#define FLOW_DROP      0x00000080u /* the rules of now refuse it */
-#define FLOW_SNAT      0x00000100u
-#define FLOW_DNAT      0x00000200u
-#define FLOW_OFFER     0x00000400u /* TCP: a SYN that was let by has been answered */
-#define FLOW_EVENTED   0x00000800u /* NEW was reported */
-#define FLOW_COMMITTED 0x00001000u /* set by flow_commit() */
+#define FLOW_TCP_STATE	0x0000000fu /* enum tcp_state */
+#define FLOW_REPLIED	0x00000010u /* a packet of the reply direction was seen */
+#define FLOW_ASSURED	0x00000020u
+#define FLOW_DYING	0x00000040u /* leaving: not to be adopted, not to be refreshed */
+#define FLOW_DROP	0x00000080u /* the rules of now refuse its original direction */
+#define FLOW_SNAT	0x00000100u
+#define FLOW_DNAT	0x00000200u
+#define FLOW_OFFER	0x00000400u /* TCP: a SYN that was let by has been answered */
+#define FLOW_EVENTED	0x00000800u /* NEW was reported */
+#define FLOW_COMMITTED	0x00001000u /* set by flow_commit() */
+#define FLOW_DROP_REPLY 0x00002000u /* the rules of now refuse its reply direction */
+#define FLOW_EACH	0x00004000u /* rules want to see each packet of the original direction */
+#define FLOW_EACH_REPLY 0x00008000u
 
 /* Written by the worker that receives this direction; `turn` orders the halves within a tick. */
 struct flow_half {
@@ -94,18 +97,24 @@ static_assert(sizeof(struct flow_half) == 64, "a cache line of its own");
 /* The read-mostly part. Both tuples follow, packed: the original as the initiator sent it, the
  * reply as answers come in (inverted, after rewriting). flow_key() unpacks them. */
 struct flow {
-	uint32_t state;	     /* FLOW_* */
-	uint32_t generation; /* of the rules that the verdict was made under */
-	uint32_t mark;
+	uint32_t state;	    /* FLOW_* */
+	uint16_t judged[2]; /* by direction: the generation of the rules it was judged under; 0:
+			       not yet */
+	uint32_t mark;	    /* of the connection */
 	uint16_t zone;
 	uint8_t proto, family;
-	uint8_t owner; /* worker whose wheel it is in */
-	bool counted;  /* against its source's limit */
-	uint8_t scratch[2];
+	uint8_t owner;	     /* worker whose wheel it is in */
+	bool counted;	     /* against its source's limit */
+	uint8_t dscp[2];     /* by direction: to be written; FLOW_DSCP is set in it then */
 	uint32_t next, prev; /* in the owner's wheel */
 	uint32_t made;	     /* tick */
-	uint32_t rule, nat;  /* ids: what accepted it, what rewrote it; 0: none */
+	uint16_t limit;	     /* it counts against this one; 0: none */
+	uint16_t nat_rule;   /* that chose its source; FLOW_PERMIT in the top bit */
+	uint16_t nat_slot;   /* outside address whose port it claims: slot + 1; 0: none */
+	uint16_t rule;	     /* that accepted it; 0: a policy */
 };
+#define FLOW_DSCP   0x40u
+#define FLOW_PERMIT 0x8000u
 static_assert(sizeof(struct flow) == 40, "leaves 24 bytes of a cache line to two IPv4 tuples");
 
 #define FLOW_UNIT  64u	/* an index counts these */

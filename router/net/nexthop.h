@@ -57,6 +57,9 @@ struct nh {
 /* The slot array. Entry 0 is NULL; a slot a reader may reach is never NULL. */
 struct nh_table {
 	struct nh **slot;
+	uint32_t generation; /* grows with every change of a route, a group or a neighbour's place:
+				what was looked up before may be wrong since. Read before a lookup
+				that is to be remembered. */
 };
 
 static inline struct nh *nh_get(const struct nh_table *t, uint32_t slot)

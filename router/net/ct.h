@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Connection tracking: what a packet is to the flow table (ct_key.c), and what it does to its flow
+ * (ct.c). [worker]
+ */
+#ifndef ROUTER_NET_CT_H
+#define ROUTER_NET_CT_H
+
+#include "router/net/dp.h"
+#include "router/net/flow.h"
+#include "router/net/tcp.h"
+
+/* Settings, part of struct policy. Timeouts in ticks. */
+struct ct_options {
+	struct tcp_options tcp;
+	struct tcp_timeouts tcp_timeouts;
+	uint32_t udp, udp_stream, icmp, gre, gre_stream, sctp, sctp_established, generic;
+	bool checksum;	       /* bad transport checksums are invalid (requirement C8) */
+	bool outbound_refresh; /* only the originator keeps a flow alive (U6a) */
+};
+
+enum ct_class {
+	CT_FLOW,      /* *key is its tuple */
+	CT_ERROR,     /* an ICMP error: *key is the tuple of the quoted packet */
+	CT_UNTRACKED, /* neighbour discovery, MLD */
+	CT_INVALID,
+};
+
+/* Which flow a whole packet or first fragment belongs to. p->l4 and p->proto are set. *quoted: of
+ * an error, offset of the quoted IP header. */
+enum ct_class ct_classify(struct pkt *p, uint16_t zone, struct flow_key *key, uint16_t *quoted);
+
+/* May this packet begin a flow? Sets up a private record. False: invalid. *timeout in ticks. */
+bool ct_first(const struct ct_options *o, struct flow_table *t, uint32_t index, const struct pkt *p,
+	      uint32_t *timeout);
+
+enum ct_verdict {
+	CT_PASS,    /* touch the flow with *timeout, forward */
+	CT_PASS_BY, /* forward, do not touch */
+	CT_REOPEN,  /* forget the record: this begins a new flow */
+	CT_REFUSE,  /* invalid */
+};
+/* A packet of a flow that exists. */
+enum ct_verdict ct_track(const struct ct_options *o, struct flow *f, enum flow_dir dir,
+			 struct flow_half *own, struct flow_half *peer, const struct pkt *p,
+			 uint32_t tick, uint32_t *timeout);
+
+/* Are the transport checksums right? Of a whole packet. */
+bool ct_checksum_ok(const struct pkt *p);
+
+#endif

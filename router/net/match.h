@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Which rule of a list matches a packet: struct conf_match lists, compiled.
+ *
+ * A matcher is built by control and immutable, but for the limits (rates, connection counts) and
+ * sets it refers to, which live on across configurations. Its cost does not grow with the rules
+ * before the one that matches as a walk over the list would: addresses, ports, protocol and
+ * interfaces are each looked up once for hundreds of rules, and only rules that all of these allow
+ * are looked at one by one.
+ */
+#ifndef ROUTER_NET_MATCH_H
+#define ROUTER_NET_MATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/conf.h"
+#include "router/lib/names.h"
+#include "router/net/flow.h"
+
+/* What rules look at. Filled in by net/hooks.c; a matcher changes only `varies`, `used_ct` and
+ * `counted`. */
+struct match_packet {
+	struct flow_key key; /* addresses, ports, protocol as they are at this hook; ports in
+				network order; ICMP: 0, see icmp_type */
+	uint16_t in, out;    /* numbers of the interfaces' names; 0: none yet */
+	uint8_t ct;	     /* one of CONF_CT_* */
+	uint8_t status;	     /* CONF_STATUS_* of the flow */
+	uint8_t tos, ttl;
+	uint8_t tcp_flags;
+	uint8_t icmp_type, icmp_code;
+	bool fragment; /* any but the first fragment */
+	bool first;    /* of a flow: it may count against `connections` */
+	uint16_t len;  /* of the IP packet */
+	uint32_t mark;
+	uint64_t now; /* CLOCK_MONOTONIC, ns */
+	unsigned worker;
+
+	/* out: may another packet of this flow and direction be judged differently? A rule that
+	 * matched in all that is the same for the whole flow also looked at length, TTL, DSCP, TCP
+	 * flags, ICMP type, fragment, or a rate or set that changes. */
+	bool varies;
+	bool used_ct;	  /* a rule looked at ct or status */
+	uint16_t counted; /* the limit this flow counts against from now on; 0: none */
+};
+
+/* Sets and limits outlive a configuration: net/set.h, net/limit.h. */
+struct sets;
+struct limits;
+
+struct match_context {
+	const struct conf *conf; /* zones: `in: wan` is each of its interfaces */
+	struct names *names;
+	struct sets *sets;
+	struct limits *limits;
+};
+
+struct matcher;
+
+/* [control] n rules, in order; `at` names them in messages and for their limits: rule i is
+ * name(arg, i), which is stable when the configuration is loaded again. 0; -EINVAL or -ENOMEM with
+ * why[size]. */
+int matcher_build(const struct match_context *c, const struct conf_match *const *rules, unsigned n,
+		  const char *(*name)(void *arg, unsigned i), void *arg, struct matcher **out,
+		  char *why, size_t size);
+void matcher_destroy(struct matcher *m);
+
+/* [worker] The first rule from number `from` on that matches; or the number of rules. */
+unsigned matcher_next(const struct matcher *m, unsigned from, struct match_packet *p);
+
+#endif

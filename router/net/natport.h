@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Outside ports of NAT: which are taken, and for whom.
+ *
+ * Every outside address has a slot, and a slot has a plane for each protocol with ports: a bitmap
+ * of 65,536 bits and an entry a port. The bitmap is the one truth. Of the router's own addresses it
+ * is the memory of the BPF map that the XDP program steers by (xsk/steer.h), so that a port is ours
+ * from the moment it is claimed until it is released, without a system call. A port is never given
+ * twice at a time (RFC 4787 REQ-3, "no overloading").
+ *
+ * Choosing (RFC 4787 REQ-3, REQ-4; RFC 6056; netfilter): the inside port itself if it is free and
+ * in range; else a random place in the same class (below 512: 1-511; up to 1023: 600-1023; else
+ * 1024-65535) and range, of the same parity while there is one, then the next free one from there,
+ * found a word of 64 ports at a time. All of a range is found before "exhausted" is said.
+ *
+ * Mappings (endpoint-independent, RFC 4787 REQ-1) are entries that an inside address and port find:
+ * all flows of that endpoint share it, and it is freed with the last of them.
+ */
+#ifndef ROUTER_NET_NATPORT_H
+#define ROUTER_NET_NATPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "router/lib/addr.h"
+#include "router/net/flow.h"
+
+enum natport_plane { NATPORT_TCP, NATPORT_UDP, NATPORT_ICMP, NATPORT_PLANES };
+#define NATPORT_WORDS	1024u /* 64 bits each, of one plane */
+#define NATPORT_SLOTS	256u  /* outside addresses */
+#define NATPORT_NO_SLOT UINT16_MAX
+
+struct natports;
+
+/* [control] bitmap: NATPORT_SLOTS * NATPORT_PLANES * NATPORT_WORDS words, shared with XDP (slot
+ * first, then plane); NULL: memory of our own. max: mappings and claims at once, at most. key: of
+ * the hash. 0 or -errno. */
+int natports_create(uint64_t *bitmap, uint32_t max, const uint8_t key[16], struct natports **out);
+void natports_destroy(struct natports *n);
+
+/* [control] The slot of an outside address, its own for as long as it is used: counted. */
+uint16_t natports_hold(struct natports *n, const struct addr *a);
+void natports_let_go(struct natports *n, uint16_t slot); /* free when no port is claimed either */
+uint16_t natports_find(const struct natports *n, const struct addr *a); /* [any] */
+/* [control] Ports that must not be chosen on this address: Linux's sockets and ephemeral range.
+ * blocked: 65536 bits; NULL: none. What is claimed already stays. */
+void natports_block(struct natports *n, uint16_t slot, enum natport_plane plane,
+		    const uint64_t *blocked);
+/* [control] Ports that a rule forwards: taken while the rule stands, whoever asks. Counted. */
+void natports_reserve(struct natports *n, uint16_t slot, enum natport_plane plane, uint16_t first,
+		      uint16_t last, bool on);
+
+/* TCP, UDP, ICMP and ICMPv6 ids; others have no ports: -1. */
+int natport_plane_of(uint8_t proto);
+
+/* How to choose. Ports in host order. */
+struct natport_want {
+	uint16_t port;	      /* the inside one */
+	uint16_t first, last; /* 0-0: the classes alone */
+	bool keep;	      /* try `port` itself first */
+	bool parity;
+	bool random; /* else the next free one after `port` */
+};
+
+/* [any worker] A port of this slot and plane for itself: its number, or 0: none is free. `random`:
+ * 64 unpredictable bits. */
+uint16_t natport_claim(struct natports *n, uint16_t slot, enum natport_plane plane,
+		       const struct natport_want *w, uint64_t random);
+/* [any worker] Just this one. False: taken. */
+bool natport_claim_one(struct natports *n, uint16_t slot, enum natport_plane plane, uint16_t port);
+void natport_release(struct natports *n, uint16_t slot, enum natport_plane plane, uint16_t port);
+bool natport_is_taken(const struct natports *n, uint16_t slot, enum natport_plane plane,
+		      uint16_t port);
+
+/* An inside endpoint, as a NAT rule sees it. */
+struct natport_inside {
+	struct addr addr;
+	uint16_t port; /* host order */
+	uint8_t proto;
+	uint16_t zone;
+	uint32_t scope; /* 0 for eim; else a hash of what the mapping depends on (adm: the
+			   destination address) */
+};
+
+/* [any worker] The mapping of this endpoint on any slot, one more flow using it; false: none. */
+bool natmap_use(struct natports *n, const struct natport_inside *in, uint16_t *slot,
+		uint16_t *port);
+/* [any worker] A new one on this slot, with its first flow; or (two were at it at once) the one
+ * there is by now, one more flow using it: *slot and *port say. 0; -ENOSPC: no port is free. */
+int natmap_make(struct natports *n, const struct natport_inside *in, uint16_t *slot,
+		const struct natport_want *w, uint64_t random, uint16_t *port);
+/* [any worker] A flow is over: by its outside port. Releases the port with the last one, whether it
+ * was of a mapping or claimed for one flow. */
+void natport_done(struct natports *n, uint16_t slot, enum natport_plane plane, uint16_t port);
+/* [any worker] Whose is this outside port? For packets from outside that no flow knows (filtering
+ * eif, adf), and hairpins. False: not a mapping's. */
+bool natmap_inside(const struct natports *n, uint16_t slot, enum natport_plane plane, uint16_t port,
+		   struct natport_inside *out);
+
+/* Who an inside endpoint has spoken to (filtering adf): remote addresses, counted by flow. */
+void natmap_permit(struct natports *n, uint16_t slot, enum natport_plane plane, uint16_t port,
+		   const struct addr *remote, bool add);
+bool natmap_permits(const struct natports *n, uint16_t slot, enum natport_plane plane,
+		    uint16_t port, const struct addr *remote);
+
+struct natport_info {
+	struct addr addr;
+	uint32_t taken[NATPORT_PLANES];	   /* by flows and mappings */
+	uint32_t reserved[NATPORT_PLANES]; /* by rules */
+	uint64_t exhausted;		   /* asked in vain */
+};
+/* [control] Slots and mappings, for show; cursors begin at 0. */
+bool natports_walk(const struct natports *n, uint32_t *cursor, struct natport_info *out);
+bool natmap_walk(const struct natports *n, uint64_t *cursor, struct natport_inside *in,
+		 struct addr *outside, uint16_t *port, uint32_t *flows);
+/* [control] Gives memory that holds nothing back to Linux. Every second or so. */
+void natports_trim(struct natports *n);
+/* [control] Resident bytes, by design. */
+size_t natports_bytes(const struct natports *n);
+
+#endif

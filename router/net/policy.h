@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Everything a new flow is judged by: what connection tracking, NAT and filters say, as one
+ * immutable whole that control replaces under RCU. NULL to a worker: nothing is stateful, packets
+ * are forwarded by FIB alone.
+ */
+#ifndef ROUTER_NET_POLICY_H
+#define ROUTER_NET_POLICY_H
+
+#include "router/net/ct.h"
+#include "router/net/filter.h"
+#include "router/net/nat.h"
+
+struct policy {
+	uint16_t generation; /* never 0; another for every policy */
+	bool stateful;	     /* conntrack, NAT or filters that track: flows are looked up */
+	struct ct_options ct;
+	struct filter *filter; /* NULL: no chains */
+	struct nat *nat;       /* NULL: no rules */
+};
+
+/* What all policies of a process share: given to workers once, at start. */
+struct stateful {
+	struct flow_table *flows;
+	struct frags *frags;
+	struct natports *ports;
+	struct sets *sets;
+	struct limits *limits;
+	uint64_t quiet;	    /* of flow_expire(): stored by control after grace periods */
+	uint8_t secret[16]; /* of random choices */
+};
+
+#endif
