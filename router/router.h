@@ -7,6 +7,8 @@
 #include "router/ctl/netlink.h"
 #include "router/ctl/server.h"
 #include "router/lib/loop.h"
+#include "router/lib/names.h"
+#include "router/net/policy.h"
 #include "router/ports.h"
 #include "router/state.h"
 #include "router/worker.h"
@@ -34,6 +36,11 @@ struct router {
 	struct worker *worker[WORKERS_MAX];
 	int wake_fd; /* workers ring it */
 	struct loop_fd *wake;
+
+	/* stateful forwarding (policy.h): NULL until a configuration asks for it */
+	struct names names; /* of interfaces, as rules know them */
+	struct stateful *st;
+	struct policy *policy; /* as published */
 
 	struct port ports[PORTS_MAX];
 	struct loop_timer *ports_timer;

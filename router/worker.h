@@ -43,6 +43,9 @@ struct worker {
 	/* published by control */
 	const struct dp_config *config;
 	const struct worker_ports *ports;
+	const struct policy *policy; /* NULL: nothing is stateful */
+	struct stateful *st;	     /* NULL until something is; then for good */
+	struct ct_events *events;    /* NULL: nobody monitors flows */
 	int stop;
 
 	/* to control: neighbours to resolve; rung when there is something to read */
