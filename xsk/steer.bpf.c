@@ -2,14 +2,14 @@
 /*
  * The XDP program on a port: which frames go to the AF_XDP socket of their queue, which to Linux.
  *
- * Each port runs an instance of its own, with its own socket map, counters and state; only the two
- * sets of local addresses are shared. judge() names a verdict and steer() carries it out and counts
+ * Each port runs an instance of its own, with its own socket map, counters and state; what is said
+ * of local addresses is shared. judge() names a verdict and steer() carries it out and counts
  * it, once a frame. Whatever Linux must see to stay in control of the host (ARP, neighbour
  * discovery, routing protocols, ssh to us, DHCP) passes; malformed IP goes to the socket, where it
  * is dropped with a reason that names what is wrong.
  *
- * A local address that also does NAT will need one more question before PASS_LOCAL: is the
- * destination port one of the NAT's? local4() is the place for it.
+ * A local address that also does NAT takes one more question, in steer_nat.bpf.h: is the packet for
+ * a port of NAT's? Packets to be forwarded never get there.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -22,6 +22,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "xsk/steer_nat.bpf.h"
 #include "xsk/steer_shared.h"
 
 #define VLAN_TAGS_MAX 2
@@ -57,7 +58,7 @@ struct {
 	__uint(max_entries, STEER_LOCALS_ROOM);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __be32);
-	__uint(value_size, STEER_LOCAL_VALUE_SIZE);
+	__type(value, __u16); /* see STEER_LOCAL_ALL */
 } local4 SEC(".maps");
 
 struct {
@@ -65,7 +66,7 @@ struct {
 	__uint(max_entries, STEER_LOCALS_ROOM);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, struct in6_addr);
-	__uint(value_size, STEER_LOCAL_VALUE_SIZE);
+	__type(value, __u16); /* see STEER_LOCAL_ALL */
 } local6 SEC(".maps");
 
 /* A global variable is an array map of one entry whose address is known at load: no lookup. */
@@ -104,6 +105,16 @@ static __always_inline bool is_dhcp_answer(const struct iphdr *ip, const void *e
 	return udp->source == bpf_htons(67) && udp->dest == bpf_htons(68);
 }
 
+/* A DHCP answer is Linux's on NAT's addresses too: else an address that is NAT's altogether would
+ * lose its lease. */
+static __always_inline enum steer_verdict judge_local4(const struct iphdr *ip, const void *end,
+						       __u16 local)
+{
+	if (!local || !is_nat4(ip, end, local))
+		return STEER_PASS_LOCAL;
+	return is_dhcp_answer(ip, end) ? STEER_PASS_DHCP : STEER_NAT;
+}
+
 static __always_inline enum steer_verdict judge4(const struct iphdr *ip, const void *end)
 {
 	if ((const void *)(ip + 1) > end)
@@ -111,8 +122,11 @@ static __always_inline enum steer_verdict judge4(const struct iphdr *ip, const v
 	if ((ip->daddr & bpf_htonl(0xf0000000)) == bpf_htonl(0xe0000000) ||
 	    ip->daddr == bpf_htonl(0xffffffff))
 		return STEER_PASS_MULTICAST;
-	if (bpf_map_lookup_elem(&local4, &ip->daddr))
-		return STEER_PASS_LOCAL;
+
+	const __u16 *local = bpf_map_lookup_elem(&local4, &ip->daddr);
+
+	if (local)
+		return judge_local4(ip, end, *local);
 	if (is_dhcp_answer(ip, end))
 		return STEER_PASS_DHCP;
 	return STEER_SOCKET;
@@ -124,8 +138,11 @@ static __always_inline enum steer_verdict judge6(const struct ipv6hdr *ip, const
 		return STEER_SOCKET;
 	if (ip->daddr.s6_addr[0] == 0xff)
 		return STEER_PASS_MULTICAST;
-	if (bpf_map_lookup_elem(&local6, &ip->daddr))
-		return STEER_PASS_LOCAL;
+
+	const __u16 *local = bpf_map_lookup_elem(&local6, &ip->daddr);
+
+	if (local)
+		return *local && is_nat6(ip, end, *local) ? STEER_NAT : STEER_PASS_LOCAL;
 	return STEER_SOCKET;
 }
 
@@ -177,7 +194,7 @@ int steer(struct xdp_md *ctx)
 	enum steer_verdict v = judge((void *)(long)ctx->data, (void *)(long)ctx->data_end);
 	int action = XDP_PASS;
 
-	if (v == STEER_SOCKET) {
+	if (v == STEER_SOCKET || v == STEER_NAT) {
 		/* an empty slot answers with the fallback, so no lookup has to come first */
 		action = bpf_redirect_map(&xsks, ctx->rx_queue_index, port.fallback);
 		if (action != XDP_REDIRECT)

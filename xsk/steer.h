@@ -3,12 +3,13 @@
  * The XDP program on our ports: which frames go to the AF_XDP socket and which to Linux.
  *
  * To Linux (XDP_PASS): all but IPv4 and IPv6, multicast and broadcast, frames for other MACs,
- * packets to an address of this host, DHCPv4 answers (UDP 67 to 68), VLAN tags nobody asked for. To
- * the socket of the receive queue: the rest. Where a queue has no socket: fallback (drop or pass).
+ * packets to an address of this host but those that NAT has a claim on, DHCPv4 answers (UDP 67 to
+ * 68), VLAN tags nobody asked for. To the socket of the receive queue: the rest. Where a queue has
+ * no socket: fallback (drop or pass).
  *
- * One struct steer per daemon: the maps all ports share (local addresses), pinned together with a
- * link and maps per port below pin_dir, so that a process that dies leaves the ports as they are
- * and the next one adopts and replaces them atomically. [control]
+ * One struct steer per daemon: the maps all ports share (local addresses, NAT's ports), pinned
+ * together with a link and maps per port below pin_dir, so that a process that dies leaves the
+ * ports as they are and the next one adopts and replaces them atomically. [control]
  */
 #ifndef XSK_STEER_H
 #define XSK_STEER_H
@@ -52,6 +53,21 @@ int steer_local_del(struct steer *s, const struct addr *a);
 /* Make the set exactly these (after start and after a resync); never a moment without a common
  * member. */
 int steer_local_replace(struct steer *s, const struct addr *a, unsigned n);
+
+/* NAT on addresses of this host. A packet to such an address goes to the socket if its port is set
+ * in the address's slot of the bitmap: the TCP or UDP destination port, the id of an ICMP answer,
+ * what an ICMP error quotes; a fragment goes where the first of its datagram went. */
+#define STEER_NAT_NONE (-1)
+#define STEER_NAT_ALL  STEER_NAT_SLOTS /* whatever the port, as static NAT has it */
+
+/* The bitmap, STEER_NAT_SIZE words as steer_shared.h lays them out: set and clear bits atomically,
+ * the program sees them at once. It holds what the process before left in it. NULL if the kernel
+ * does not map it: steer_natports_note() says why. [any] */
+uint64_t *steer_natports(struct steer *s);
+const char *steer_natports_note(const struct steer *s); /* NULL: it is there */
+/* From now on this is the address's slot, or STEER_NAT_ALL, or STEER_NAT_NONE; remembered also
+ * while the address is not one of this host. -EINVAL: no such slot. -EAFNOSUPPORT, -ENOMEM. */
+int steer_local_nat(struct steer *s, const struct addr *a, int slot);
 
 struct steer_port_config {
 	int ifindex;

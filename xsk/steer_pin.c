@@ -28,6 +28,7 @@
 
 #define BPFFS "/sys/fs/bpf"
 
+static const char *const shared_pins[] = { "local4", "local6", "natports", "fragments" };
 static const char *const port_pins[] = { "link", "xsks", "verdicts", "state" };
 
 static bool on_bpffs(const char *path)
@@ -238,8 +239,8 @@ int steer_cleanup(const char *pin_dir, void (*say)(void *arg, const char *text),
 	removed = steer_pin_remove_ports(pin_dir, every_port, NULL, say, arg);
 	if (removed < 0)
 		return removed;
-	unlink(steer_pin_path(path, pin_dir, "local4"));
-	unlink(steer_pin_path(path, pin_dir, "local6"));
+	for (size_t i = 0; i < sizeof(shared_pins) / sizeof(shared_pins[0]); i++)
+		unlink(steer_pin_path(path, pin_dir, shared_pins[i]));
 	if (!rmdir(pin_dir) && say) {
 		char text[STEER_WHY];
 

@@ -3,11 +3,12 @@
  * Where things are pinned on the bpffs, and how they go away again. Private to steer*.c. [control]
  *
  *	pin_dir/local4, local6			addresses, shared by all ports
+ *	pin_dir/natports, fragments		what NAT holds, shared by all ports
  *	pin_dir/port-IFINDEX/link		keeps the program on the port
  *	pin_dir/port-IFINDEX/xsks, verdicts, state	maps of that program, for bpftool and people
  *
  * A port goes by its ifindex: a bpffs takes no dots in names (eth0.100), and interfaces get
- *renamed.
+ * renamed.
  */
 #ifndef XSK_STEER_PIN_H
 #define XSK_STEER_PIN_H

@@ -26,9 +26,23 @@
 
 #define VID_MAX 4094 /* 4095 is reserved */
 
+static int use_shared_maps(const struct steer_port *p)
+{
+	struct bpf_map *const maps[STEER_MAPS] = {
+		[STEER_MAP_LOCAL4] = p->skel->maps.local4,
+		[STEER_MAP_LOCAL6] = p->skel->maps.local6,
+		[STEER_MAP_NATPORTS] = p->skel->maps.natports,
+		[STEER_MAP_FRAGMENTS] = p->skel->maps.fragments,
+	};
+	int err = 0;
+
+	for (int i = 0; i < STEER_MAPS && !err; i++)
+		err = bpf_map__reuse_fd(maps[i], p->steer->maps[i]);
+	return err;
+}
+
 static int load(struct steer_port *p, char *why)
 {
-	const struct steer *s = p->steer;
 	const char *said;
 	int err;
 
@@ -37,9 +51,7 @@ static int load(struct steer_port *p, char *why)
 		return steer_why_errno(why, errno, "%s: cannot open the XDP program", p->name);
 	err = bpf_map__set_max_entries(p->skel->maps.xsks, p->queues);
 	if (!err)
-		err = bpf_map__reuse_fd(p->skel->maps.local4, s->local4);
-	if (!err)
-		err = bpf_map__reuse_fd(p->skel->maps.local6, s->local6);
+		err = use_shared_maps(p);
 	if (err)
 		return steer_why_errno(why, err, "%s: cannot prepare the XDP program", p->name);
 	steer_capture_begin();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What steer.c (the shared maps) and steer_port.c (the ports) know of each other. */
+/* What steer.c (the shared maps), steer_local.c (their addresses) and steer_port.c (the ports) know
+ * of each other. */
 #ifndef XSK_STEER_PRIVATE_H
 #define XSK_STEER_PRIVATE_H
 
@@ -7,10 +8,27 @@
 
 #include "xsk/steer.h"
 
+enum steer_map {
+	STEER_MAP_LOCAL4,
+	STEER_MAP_LOCAL6,
+	STEER_MAP_NATPORTS,
+	STEER_MAP_FRAGMENTS,
+	STEER_MAPS
+};
+
+/* What steer_local_nat() was told of an address, whether it is of this host or not. */
+struct steer_wish {
+	struct addr addr;
+	uint16_t value; /* in local4 or local6, never 0 */
+};
+
 struct steer {
 	char *pin_dir; /* NULL: nothing is pinned */
-	char note[STEER_WHY];
-	int local4, local6; /* maps */
+	char note[STEER_WHY], natports_note[STEER_WHY];
+	int maps[STEER_MAPS];
+	uint64_t *natports; /* mapped; NULL: see natports_note */
+	struct steer_wish *wishes;
+	unsigned nwishes, wishes_room;
 	struct steer_port *ports;
 };
 

@@ -9,6 +9,7 @@
 /* X(ENUM, "name", "what it means") in the order of the BPF program's counters. */
 #define STEER_VERDICTS(X)                                                                          \
 	X(SOCKET, "to-socket", "redirected to the AF_XDP socket")                                  \
+	X(NAT, "to-socket-nat", "to an address of this host, but NAT's: redirected likewise")      \
 	X(NO_SOCKET, "no-socket", "queue without a socket: fallback taken")                        \
 	X(PASS_LOCAL, "pass-local", "to an address of this host")                                  \
 	X(PASS_MULTICAST, "pass-multicast", "multicast or broadcast")                              \
@@ -30,8 +31,21 @@ enum steer_verdict {
 #define STEER_LOCALS_MAX  4096
 #define STEER_LOCALS_ROOM (2 * STEER_LOCALS_MAX)
 
-/* The value of both address maps: being there is all that is said. */
-#define STEER_LOCAL_VALUE_SIZE 1
+/* The value of both address maps, a __u16: 0 for an address without NAT, slot + 1 for one whose NAT
+ * ports stand in that slot of the port bitmap, STEER_LOCAL_ALL for one that is NAT's altogether. */
+#define STEER_LOCAL_ALL (STEER_NAT_SLOTS + 1)
+
+/* The bitmap of NAT's ports: word (slot * STEER_NAT_PLANES + plane) * STEER_NAT_WORDS + port / 64,
+ * bit port % 64, port in host order. router/net/natport.h has the same layout. */
+#define STEER_NAT_SLOTS	 256
+#define STEER_NAT_PLANES 3
+#define STEER_NAT_WORDS	 1024
+#define STEER_NAT_SIZE	 (STEER_NAT_SLOTS * STEER_NAT_PLANES * STEER_NAT_WORDS) /* words */
+enum steer_nat_plane { STEER_NAT_TCP, STEER_NAT_UDP, STEER_NAT_ID /* of ICMP and ICMPv6 */ };
+
+/* Datagrams whose first fragment was judged and whose rest may still come. */
+#define STEER_FRAGMENTS_MAX	4096
+#define STEER_FRAGMENT_KEY_SIZE 40
 
 /* What the program reads of its port. Every change is one aligned store of the daemon's into this
  * memory, so the program never sees half a MAC address. */

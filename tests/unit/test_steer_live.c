@@ -340,7 +340,7 @@ static void test_layout_of_pinned_maps(void **state)
 		uint32_t older;
 
 		assert_int_equal(unlink(path), 0);
-		fd = bpf_map_create(BPF_MAP_TYPE_HASH, "older", i == 1 ? 8 : 4, i == 2 ? 4 : 1,
+		fd = bpf_map_create(BPF_MAP_TYPE_HASH, "older", i == 1 ? 8 : 4, i == 2 ? 1 : 2,
 				    i == 3 ? 16 : STEER_LOCALS_ROOM, &o);
 		assert_int_equal(bpf_obj_pin(fd, path), 0);
 		close(fd);
@@ -349,6 +349,35 @@ static void test_layout_of_pinned_maps(void **state)
 		assert_int_not_equal(map_id(path, &room), older); /* replaced */
 		assert_int_equal(room, STEER_LOCALS_ROOM);
 	}
+}
+
+/* NAT's ports outlive the process, for the program goes on; where the layout is another's, they are
+ * made anew. */
+static void test_natports_outlive_the_process(void **state)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, o, .map_flags = BPF_F_MMAPABLE);
+	struct steer *s = open_steer();
+	char path[128];
+	int fd;
+
+	(void)state;
+	assert_null(steer_natports_note(s));
+	steer_natports(s)[STEER_NAT_SIZE - 1] = 0x5a;
+	steer_destroy(s, false);
+	s = open_steer();
+	assert_int_equal(steer_natports(s)[STEER_NAT_SIZE - 1], 0x5a);
+	assert_int_equal(steer_natports(s)[0], 0);
+	steer_destroy(s, false);
+
+	snprintf(path, sizeof(path), "%s/natports", pin_dir);
+	assert_int_equal(unlink(path), 0);
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "older", 4, 8, STEER_NAT_SIZE / 2, &o);
+	assert_int_equal(bpf_obj_pin(fd, path), 0);
+	close(fd);
+	s = open_steer();
+	assert_int_equal(steer_natports(s)[STEER_NAT_SIZE - 1], 0);
+	steer_destroy(s, true);
+	assert_int_equal(access(pin_dir, F_OK), -1); /* nothing is left of it */
 }
 
 /* ---- where there is no bpffs ---- */
@@ -422,6 +451,7 @@ int main(void)
 		TEST(test_prune_and_gone_devices),
 		TEST(test_cleanup),
 		TEST(test_layout_of_pinned_maps),
+		TEST(test_natports_outlive_the_process),
 		TEST(test_bpffs_is_mounted_or_done_without),
 	};
 	int failed;
