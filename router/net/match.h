@@ -31,7 +31,7 @@ struct match_packet {
 	uint8_t tcp_flags;
 	uint8_t icmp_type, icmp_code;
 	bool fragment; /* any but the first fragment */
-	bool first;    /* of a flow: it may count against `connections` */
+	bool first;    /* of a flow: only these can match `connections`, and count */
 	uint16_t len;  /* of the IP packet */
 	uint32_t mark;
 	uint64_t now; /* CLOCK_MONOTONIC, ns */
