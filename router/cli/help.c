@@ -10,6 +10,8 @@
 #include "router/cli/client.h"
 #include "router/cli/render.h"
 
+#define LINE_WIDTH 78
+
 /* The rows of "show commands", NULL: no answer. */
 static json_t *ask_commands(const char *dir)
 {
@@ -48,16 +50,39 @@ static bool begins_with(const char *command, const char *const *words, unsigned 
 	return true;
 }
 
+/* Where it would be wider than a terminal, it goes on below, an optional part a line as fit. */
+static void print_words(const char *before, const char *words)
+{
+	size_t indent = strlen(before), at = indent;
+
+	fputs(before, stdout);
+	while (*words) {
+		const char *part = strstr(words + 1, " [");
+		size_t len = part ? (size_t)(part - words) : strlen(words);
+
+		if (at > indent && at + len > LINE_WIDTH) {
+			printf("\n%*s", (int)indent + 3, "");
+			at = indent + 3;
+		}
+		printf("%.*s", (int)len, words);
+		at += len;
+		words += len;
+	}
+	putchar('\n');
+}
+
 /* Words that are not all literals are long: the help goes below them. */
 static void print_short(const json_t *row)
 {
 	const char *command = json_string_value(json_object_get(row, "command"));
 	const char *help = json_string_value(json_object_get(row, "help"));
 
-	if (strlen(command) < 24)
+	if (strlen(command) < 24) {
 		printf("  %-24s%s\n", command, help ? help : "");
-	else
-		printf("  %s\n  %24s%s\n", command, "", help ? help : "");
+	} else {
+		print_words("  ", command);
+		printf("  %24s%s\n", "", help ? help : "");
+	}
 }
 
 static void print_long(const json_t *row)
@@ -66,8 +91,8 @@ static void print_long(const json_t *row)
 	const char *help = json_string_value(json_object_get(row, "help"));
 	size_t i;
 
-	printf("usage: routerctl %s\n\n%s%s\n", json_string_value(json_object_get(row, "command")),
-	       help ? help : "",
+	print_words("usage: routerctl ", json_string_value(json_object_get(row, "command")));
+	printf("\n%s%s\n", help ? help : "",
 	       json_is_true(json_object_get(row, "admin")) ? " (changes the router)" : "");
 	json_array_foreach(columns, i, column) {
 		const char *key = json_string_value(json_object_get(column, "key"));

@@ -123,6 +123,12 @@ static bool is_right(const struct field *f)
 	return f->kind == KIND_NUMBER || f->kind == KIND_BYTES;
 }
 
+/* May be folded: what has a line of its own (no title) is to stay one. */
+static bool is_prose(const struct field *f)
+{
+	return (f->kind == KIND_TEXT || f->kind == KIND_JSON) && f->title[0];
+}
+
 static void print_padded(struct table *t, const struct field *f, const char *text)
 {
 	bool last = f == &t->field[t->nfields - 1];
@@ -172,7 +178,7 @@ static void print_cells(struct table *t, char *const *cells)
 
 		if (i)
 			fputs("  ", t->out);
-		if (i + 1 == t->nfields && f->kind == KIND_TEXT && at + TABLE_FOLD <= t->line)
+		if (i + 1 == t->nfields && is_prose(f) && at + TABLE_FOLD <= t->line)
 			print_folded(t, cells[i], at);
 		else
 			print_padded(t, f, cells[i]);
@@ -185,12 +191,14 @@ static void print_heading(struct table *t)
 {
 	char *titles[TABLE_COLUMNS];
 
+	t->headed = true;
+	if (t->nfields == 1 && !t->field[0].title[0])
+		return;
 	for (unsigned i = 0; i < t->nfields; i++)
 		titles[i] = (char *)t->field[i].title;
 	fputs(t->colour ? "\033[1m" : "", t->out);
 	print_cells(t, titles);
 	fputs(t->colour ? "\033[0m" : "", t->out);
-	t->headed = true;
 }
 
 /* ---- one object */

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define COMMAND_ARGS 8
+#define COMMAND_ARGS 20
 
 struct router; /* the running daemon: router/router.h */
 
@@ -24,9 +24,9 @@ enum column_kind {
 };
 
 struct column {
-	const char *key; /* JSON key, lower_case */
-	const char *
-		title; /* heading in text; NULL: JSON only; "" in a single object: the bare value */
+	const char *key;   /* JSON key, lower_case */
+	const char *title; /* heading in text; NULL: JSON only; "" where it is the only one: the
+			      bare value */
 	enum column_kind kind;
 	bool stats; /* shown in text with -s only */
 	const char *help;

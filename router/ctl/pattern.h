@@ -11,7 +11,7 @@
 
 #include "router/ctl/command.h"
 
-#define PATTERN_TOKENS 24
+#define PATTERN_TOKENS 40
 
 struct token {
 	const char *text; /* into command.words, `len` bytes, with the <> of an argument */

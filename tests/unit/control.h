@@ -164,6 +164,43 @@ static int prose(struct router *r, const struct request *q, struct cursor *cur,
 	return COMMAND_DONE;
 }
 
+/* Whole lines: the only column has no title. */
+static const struct column line_columns[] = { { .key = "line", .title = "" }, { 0 } };
+
+static int lines(struct router *r, const struct request *q, struct cursor *cur,
+		 struct command_ctx *c)
+{
+	(void)r;
+	(void)q;
+	(void)cur;
+	row_text(command_row(c), "line",
+		 "a line that goes on and on, much longer than a terminal of eighty columns has "
+		 "room for");
+	row_text(command_row(c), "line", "short");
+	return COMMAND_DONE;
+}
+
+static const struct column nested_columns[] = {
+	{ .key = "word", .title = "word", .help = "the word" },
+	{ .key = "nested", .title = "nested", .kind = COL_JSON, .help = "something deeper" },
+	{ 0 },
+};
+
+static int nested(struct router *r, const struct request *q, struct cursor *cur,
+		  struct command_ctx *c)
+{
+	struct row *row = command_row(c);
+
+	(void)r;
+	(void)q;
+	(void)cur;
+	row_text(row, "word", "long");
+	row_json(row, "nested", json_integer(1),
+		 "[2001:db8:aaaa:bbbb:cccc:dddd:eeee:1]:1 > "
+		 "[2001:db8:aaaa:bbbb:cccc:dddd:eeee:2]:2");
+	return COMMAND_DONE;
+}
+
 static struct command table[] = {
 	{ .words = "show rows <n>", .help = "Rows", .columns = number_columns, .run = rows },
 	{ .words = "show object",
@@ -172,6 +209,11 @@ static struct command table[] = {
 	  .run = object,
 	  .single = true },
 	{ .words = "show prose", .help = "Long", .columns = prose_columns, .run = prose },
+	{ .words = "lines [first <first>] [second <second>] [third <third>] [fourth <fourth>]",
+	  .help = "Lines",
+	  .columns = line_columns,
+	  .run = lines },
+	{ .words = "nested", .help = "Nested", .columns = nested_columns, .run = nested },
 	{ .words = "refuse [<name>]", .help = "No", .run = refusal },
 	{ .words = "say", .help = "Say", .run = message },
 	{ .words = "change", .help = "Change", .run = message, .admin = true },

@@ -198,7 +198,8 @@ static void test_malformed_patterns(void **state)
 					   "a [b",
 					   "a ]",
 					   "a [b [c]]",
-					   "a <1> <2> <3> <4> <5> <6> <7> <8> <9>" };
+					   "a <1> <2> <3> <4> <5> <6> <7> <8> <9> <10> <11> "
+					   "<12> <13> <14> <15> <16> <17> <18> <19> <20> <21>" };
 	struct pattern p;
 
 	(void)state;

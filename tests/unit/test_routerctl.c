@@ -87,6 +87,15 @@ static void test_ctl_tables(void **state)
 		   "         columns has room for, so that it is folded\n"
 		   "unknown  -\n",
 		   "");
+	assert_ctl("nested", 0,
+		   "word  nested\n"
+		   "long  [2001:db8:aaaa:bbbb:cccc:dddd:eeee:1]:1 >\n"
+		   "      [2001:db8:aaaa:bbbb:cccc:dddd:eeee:2]:2\n",
+		   "");
+	assert_ctl("lines", 0,
+		   "a line that goes on and on, much longer than a terminal of eighty columns has "
+		   "room for\nshort\n",
+		   "");
 	assert_ctl("say -n", 0, "admin 1 statistics 0 numeric 1 cwd /\nsecond line\n", "");
 }
 
@@ -149,6 +158,11 @@ static void test_ctl_help_and_completion(void **state)
 	assert_ctl("help show prose", 0,
 		   "usage: routerctl show prose\n\nLong\n\nwith -j:\n"
 		   "  word            the word\n  text            what it means\n",
+		   "");
+	assert_ctl("help lines", 0,
+		   "usage: routerctl lines [first <first>] [second <second>] [third <third>]\n"
+		   "                     [fourth <fourth>]\n\nLines\n\nwith -j:\n"
+		   "  line            \n",
 		   "");
 	assert_ctl("help nothing", 1, "",
 		   "routerctl: no command begins with that; `routerctl help` lists all\n");
