@@ -25,6 +25,10 @@ struct ct_events {
 	uint64_t lost;
 };
 
+/* [any] What the record says now; kind and now are left as they are. The index as flow_kill() wants
+ * it. */
+void ct_event_copy(const struct flow_table *t, uint32_t index, uint32_t tick, struct ct_event *out);
+
 /* [worker] Copies the record. */
 void ct_event_put(struct ct_events *e, const struct flow_table *t, uint32_t index,
 		  enum ct_event_kind kind, uint32_t tick, uint64_t now);
