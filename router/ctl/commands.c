@@ -5,7 +5,11 @@
  */
 #include "router/ctl/command.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "router/ctl/answer.h"
+#include "router/ctl/flow_filter.h"
 #include "router/ctl/rows.h"
 
 static json_t *columns_json(const struct column *columns)
@@ -21,13 +25,31 @@ static json_t *columns_json(const struct column *columns)
 }
 
 static const struct column show_commands_columns[] = {
-	{ .key = "command", .title = "command", .help = "words, <arguments> and [optional parts]" },
+	{ .key = "command",
+	  .title = "command",
+	  .kind = COL_JSON,
+	  .help = "words, <arguments> and [optional parts]" },
 	{ .key = "help", .title = "help", .help = "what it does" },
 	{ .key = "admin", .kind = COL_BOOL, .help = "changes something: not for read-only peers" },
 	{ .key = "single", .kind = COL_BOOL, .help = "one object rather than an array" },
 	{ .key = "columns", .kind = COL_JSON, .help = "key and help of each column" },
 	{ 0 },
 };
+
+/* Words in a table: optional parts that would make it wide are left to `routerctl help`. */
+#define WORDS_WIDTH 40
+static const char *short_words(const char *words, char buf[WORDS_WIDTH + 5])
+{
+	size_t len = strlen(words);
+
+	if (len <= WORDS_WIDTH)
+		return words;
+	for (const char *s = words; s && (size_t)(s - words) <= WORDS_WIDTH;
+	     s = strstr(s + 1, " ["))
+		len = (size_t)(s - words);
+	snprintf(buf, WORDS_WIDTH + 5, "%.*s ...", (int)len, words);
+	return buf;
+}
 
 static int show_commands(struct router *r, const struct request *q, struct cursor *cur,
 			 struct command_ctx *c)
@@ -36,12 +58,13 @@ static int show_commands(struct router *r, const struct request *q, struct curso
 	(void)q;
 	for (unsigned n = 0; c->table[cur->i].words; n++) {
 		const struct command *cmd = &c->table[cur->i];
+		char text[WORDS_WIDTH + 5];
 		struct row *row;
 
 		if (n == 32)
 			return COMMAND_MORE;
 		row = command_row(c);
-		row_text(row, "command", cmd->words);
+		row_json(row, "command", json_string(cmd->words), short_words(cmd->words, text));
 		row_text(row, "help", cmd->help);
 		row_bool(row, "admin", cmd->admin);
 		row_bool(row, "single", cmd->single);
@@ -69,6 +92,23 @@ const struct command command_table[] = {
 	  .help = "Neighbours packets are sent to",
 	  .columns = show_neighbours_columns,
 	  .run = show_neighbours },
+	{ .words = "show conntrack" FLOW_FILTER_WORDS,
+	  .help = "Flows; -s with counters",
+	  .columns = show_conntrack_columns,
+	  .run = show_conntrack },
+	{ .words = "show conntrack" FLOW_FILTER_WORDS " -o <format>",
+	  .help = "Flows as lines of another tool: conntrack",
+	  .columns = show_conntrack_lines_columns,
+	  .run = show_conntrack_lines },
+	{ .words = "show conntrack stats",
+	  .help = "The flow table: what it holds, made and refused",
+	  .columns = show_conntrack_stats_columns,
+	  .run = show_conntrack_stats,
+	  .single = true },
+	{ .words = "flush conntrack" FLOW_FILTER_WORDS,
+	  .help = "Forget flows",
+	  .run = flush_conntrack,
+	  .admin = true },
 	{ .words = "show drops [all]",
 	  .help = "Why packets were dropped; -s with other events",
 	  .columns = show_drops_columns,

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "router/ctl/flow_filter.h"
+#include "router/ctl/flow_text.h"
 #include "router/ctl/peer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -27,6 +29,25 @@ static int echo(struct router *r, const struct request *q, struct cursor *cur,
 	return cur->i++ < 3 ? COMMAND_MORE : COMMAND_DONE;
 }
 
+/* A filter that was taken can be asked of any flow. */
+static int filtered(struct router *r, const struct request *q, struct cursor *cur,
+		    struct command_ctx *c)
+{
+	struct ct_event e = { .orig = { .family = AF_INET, .proto = 6 },
+			      .reply = { .family = AF_INET, .proto = 6 } };
+	char line[FLOW_LINE_STRLEN];
+	struct flow_filter f;
+	int err = flow_filter_parse(q, &f, c);
+
+	(void)r;
+	(void)cur;
+	if (err)
+		return err;
+	if (flow_filter_match(&f, &e))
+		row_text(command_row(c), "text", flow_list_line(&e, line));
+	return COMMAND_DONE;
+}
+
 static const struct column columns[] = {
 	{ .key = "text", .title = "text" },
 	{ .key = "nested", .title = "nested", .kind = COL_JSON },
@@ -38,6 +59,10 @@ static const struct command table[] = {
 	  .help = "x",
 	  .columns = columns,
 	  .run = echo },
+	{ .words = "show conntrack" FLOW_FILTER_WORDS,
+	  .help = "x",
+	  .columns = columns,
+	  .run = filtered },
 	{ .words = "show rules", .help = "x", .columns = columns, .run = echo },
 	{ .words = "apply <file> [--confirm <time>]",
 	  .help = "x",
