@@ -16,6 +16,8 @@ import subprocess
 AF_XDP = 44
 MFD_HUGETLB_2MB = 0x4 | 21 << 26
 CLONE_NEWNS = 0x00020000
+NETLINK_SOCK_DIAG = 4
+RESERVED = {"router": "40000-40010", "router-blue": "50000-50010"}
 RUN = os.environ["RUNTIME_DIRECTORY"]
 NAME = os.path.basename(RUN)
 PINS = "/sys/fs/bpf/router/" + NAME
@@ -74,6 +76,8 @@ QUESTIONS = {
     "ip-forward": lambda: read("/proc/sys/net/ipv4/ip_forward"),
     "group": made_by_group,
     "inet-socket": lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM).close(),
+    "sock-diag": lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG).close(),
+    "reserve-ports": lambda: write("/proc/sys/net/ipv4/ip_local_reserved_ports", RESERVED[NAME]),
     "settings": lambda: write("/proc/sys/net/ipv4/ip_forward", "0"),
     "other-pins": lambda: os.mkdir("/sys/fs/bpf/elsewhere"),
     "etc": lambda: write("/etc/router/new", "x"),

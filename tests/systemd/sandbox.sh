@@ -57,6 +57,8 @@ for unit in router router@blue; do
 	said run-directory "may write in its run directory" yes
 	said config "may read its configuration" yes
 	said ip-forward "may read Linux's settings" yes
+	said sock-diag "may ask for the ports of Linux's sockets" yes
+	said reserve-ports "may reserve ports" yes
 	said group "what it makes belongs to the group router" yes
 	said inet-socket "may not talk to the network" no
 	said settings "may not change Linux's settings" no
@@ -69,5 +71,7 @@ for unit in router router@blue; do
 	systemctl stop $unit
 	is "$unit stops" "$(systemctl show $unit -p ActiveState,Result | sort | xargs)" "ActiveState=inactive Result=success"
 done
+is "router reserved ports of its namespace" "$(sysctl -n net.ipv4.ip_local_reserved_ports)" 40000-40010
+is "router@blue reserved ports of its own" "$(ip netns exec blue sysctl -n net.ipv4.ip_local_reserved_ports)" 50000-50010
 is "nothing failed on the way" "$(systemctl --failed --no-legend)" ""
 finish
