@@ -267,6 +267,25 @@ static bool transport6(struct pkt *p)
 	return true;
 }
 
+uint32_t parse_fragment6(const struct pkt *p)
+{
+	struct pkt walk = *p;
+	uint32_t at = IP6_HLEN, found = 0;
+	uint8_t next = pkt_ip6(p)->next;
+
+	while (at < p->l4) {
+		uint32_t len = extension_len(&walk, next, p->l3 + at, p->l4 - at);
+
+		if (!len || (next == 44 && found))
+			return 0;
+		if (next == 44)
+			found = at;
+		next = p->l3[at];
+		at += len;
+	}
+	return found;
+}
+
 bool parse_transport(struct pkt *p)
 {
 	return p->flags & PKT_IP6 ? transport6(p) : transport4(p);

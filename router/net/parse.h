@@ -21,6 +21,9 @@ static inline bool parse_quick6(struct pkt *p, const struct dp_iface *in, uint8_
  * PKT_LATER_FRAG. False: the IPv6 extension chain is malformed. Not done for every packet, only
  * when somebody asks. */
 bool parse_transport(struct pkt *p);
+/* After parse_transport(), of an IPv6 fragment: offset of its fragment header from l3. 0: it has
+ * none, or two (a fragment of a fragment, or what wants to be taken for one). */
+uint32_t parse_fragment6(const struct pkt *p);
 
 #include "router/net/csum.h"
 #include <string.h>

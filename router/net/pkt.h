@@ -55,6 +55,12 @@ struct ip6_header {
 	uint8_t src[16], dst[16];
 } __attribute__((packed, aligned(2)));
 
+struct ip6_fragment {
+	uint8_t next, reserved;
+	uint16_t offset; /* in its upper 13 bits; the lowest: more follow */
+	uint32_t id;
+} __attribute__((packed, aligned(2)));
+
 #define IP4_DF	   0x4000
 #define IP4_MF	   0x2000
 #define IP4_OFFSET 0x1fff
