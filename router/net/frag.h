@@ -13,10 +13,16 @@
  * One table for all workers (fragments of one datagram may come by different queues); a lock a
  * bucket. IPv4 and IPv6 (RFC 8200 4.5; an atomic fragment is none, RFC 6946; the first must hold
  * the whole header chain, RFC 7112).
+ *
+ * The caller's part: a fragment with ports->first is dealt with, and its fate told: frag_waiting()
+ * until it says no more, or frag_refuse(). Until then what comes of its datagram, by any queue,
+ * waits, so that none finds the flow half made. The first may be rewritten, sent or freed by then:
+ * ports remembers which datagram it was.
  */
 #ifndef ROUTER_NET_FRAG_H
 #define ROUTER_NET_FRAG_H
 
+#include "router/lib/clock.h"
 #include "router/net/dp.h"
 
 struct frags;
@@ -39,7 +45,8 @@ struct frag_ports {
 	uint8_t proto;
 	uint16_t new_id; /* IPv4: unlike that of any other datagram that NAT gives this address
 			    (RFC 6864 5.3.1); of one datagram always the same */
-	bool first;	 /* this is the first fragment: frag_waiting() may have more */
+	bool first;	 /* this is the first fragment: its fate is to be told */
+	uint32_t datagram, serial; /* for frag_waiting() and frag_refuse() */
 };
 
 enum frag_verdict {
@@ -52,19 +59,29 @@ enum frag_verdict {
  * unless FRAG_KNOWN. */
 enum frag_verdict frag_input(struct frags *f, struct dp *dp, struct pkt *p, uint16_t zone,
 			     struct frag_ports *out);
-/* [worker] After a first fragment was dealt with: the next that waited for it, with its ports.
- * False: no more. The packet is the caller's. */
-bool frag_waiting(struct frags *f, struct dp *dp, const struct pkt *first, uint16_t zone,
-		  struct pkt *out, struct frag_ports *ports);
-/* [worker] The datagram's first fragment was dropped: so is what waits and what comes. */
-void frag_refuse(struct frags *f, struct dp *dp, const struct pkt *first, uint16_t zone);
-/* [worker] What has had its time: a little at each call. */
+/* [worker] After the first fragment was dealt with: the next that waited for it, by offset; its
+ * ports are those of `first`. False: no more. The packet is the caller's; it was received up to
+ * `timeout` ago: its interface may be down now, its next hop is to be looked up. */
+bool frag_waiting(struct frags *f, struct dp *dp, const struct frag_ports *first, struct pkt *out);
+/* [worker] The first fragment was dropped: so is what waits and what comes. */
+void frag_refuse(struct frags *f, struct dp *dp, const struct frag_ports *first);
+/* [worker] What has had its time: a little at each call, at most every FRAG_SWEEP; the table is
+ * gone through in 64 of them. Cheap when nothing is under way. */
+#define FRAG_SWEEP (10 * NSEC_PER_MSEC)
 void frag_expire(struct frags *f, struct dp *dp);
 
 struct frag_stats {
-	uint32_t datagrams, held;
-	uint64_t known, waited, overlaps, tiny, too_many, too_many_of_source, timed_out;
+	uint32_t datagrams;	/* under way */
+	uint32_t held;		/* frames that wait: no worker counts them */
+	uint64_t known, waited; /* fragments */
+	uint64_t overlaps;	/* and other contradictions; duplicates too */
+	uint64_t tiny;
+	uint64_t too_many; /* refused or given up: table, frames or fragments of one datagram */
+	uint64_t too_many_of_source;
+	uint64_t timed_out;
 };
 void frags_stats(const struct frags *f, struct frag_stats *out); /* [control] */
+/* [any] Frames that wait. */
+uint32_t frags_held(const struct frags *f);
 
 #endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One fragment by itself: whose it is, what it covers, and, of a first one, the ports. What is
+ * wrong with it alone condemns its datagram: no data, an end that is not a multiple of 8 though
+ * more follow, an end that no datagram can have, a first one without its transport header (RFC
+ * 7112), one that begins where TCP's flags are (RFC 1858, RFC 3128). [worker]
+ */
+#include "router/net/frag_internal.h"
+
+#include <string.h>
+
+#include "router/net/parse.h"
+
+/* ICMP messages that have an id, and may be as large as their data. */
+static bool is_query(uint8_t proto, uint8_t type)
+{
+	if (proto == IPPROTO_ICMPV6)
+		return type == 128 || type == 129;
+	return type == 0 || type == 8 || (type >= 13 && type <= 18);
+}
+
+/* What a first fragment must hold of its transport header. */
+static uint32_t header_min(uint8_t proto)
+{
+	switch (proto) {
+	case IPPROTO_TCP: return 20;
+	case IPPROTO_SCTP:
+	case IPPROTO_DCCP: return 12;
+	case IPPROTO_UDP:
+	case IPPROTO_UDPLITE:
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6: return 8;
+	default: return 1;
+	}
+}
+
+/* Ports of a first fragment, as struct flow_key has them. False: its transport header is not all
+ * there. An ICMP error in fragments is none that anybody sends (RFC 1812 4.3.2.3, RFC 4443 2.4). */
+static bool read_ports(const struct pkt *p, struct frag_part *out)
+{
+	const uint8_t *l4 = p->l3 + p->l4;
+	uint32_t len = p->len > p->l4 ? p->len - p->l4 : 0;
+
+	if (len < header_min(out->proto))
+		return false;
+	switch (out->proto) {
+	case IPPROTO_TCP:
+		if ((l4[12] >> 4) * 4u < 20 || (l4[12] >> 4) * 4u > len)
+			return false;
+		break;
+	case IPPROTO_UDP:
+	case IPPROTO_UDPLITE:
+	case IPPROTO_SCTP:
+	case IPPROTO_DCCP: break;
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		memcpy(&out->sport, l4 + 4, 2);
+		memcpy(&out->dport, l4, 2);
+		return is_query(out->proto, l4[0]);
+	default: return true;
+	}
+	memcpy(&out->sport, l4, 2);
+	memcpy(&out->dport, l4 + 2, 2);
+	return true;
+}
+
+static void read4(const struct pkt *p, struct frag_part *out)
+{
+	const struct ip4_header *h = pkt_ip4(p);
+	uint16_t frag = ntohs(h->frag);
+
+	memcpy(out->key.src, &h->src, 4);
+	memcpy(out->key.dst, &h->dst, 4);
+	out->key.id = h->id;
+	out->key.proto = h->proto;
+	out->key.family = AF_INET;
+	out->start = (frag & IP4_OFFSET) * 8u;
+	out->end = out->start + p->len - p->l4;
+	out->last = !(frag & IP4_MF);
+	if (p->l4 + out->end > UINT16_MAX)
+		out->bad = DROP_IP4_LENGTH;
+	else if (h->proto == IPPROTO_TCP && out->start == 8)
+		out->bad = DROP_FRAG_TINY;
+}
+
+static bool read6(const struct pkt *p, struct frag_part *out)
+{
+	const struct ip6_header *h = pkt_ip6(p);
+	uint32_t at = parse_fragment6(p);
+	const struct ip6_fragment *f = (const struct ip6_fragment *)(p->l3 + at);
+
+	if (!at)
+		return false;
+	memcpy(out->key.src, h->src, 16);
+	memcpy(out->key.dst, h->dst, 16);
+	out->key.id = f->id;
+	out->key.family = AF_INET6;
+	out->start = ntohs(f->offset) & 0xfff8;
+	out->end = out->start + p->len - at - (uint32_t)sizeof(*f);
+	out->last = !(ntohs(f->offset) & 1);
+	if (at - IP6_HLEN + out->end > UINT16_MAX) /* of the whole: without the fragment header */
+		out->bad = DROP_IP6_LENGTH;
+	return true;
+}
+
+bool frag_read(const struct pkt *p, uint16_t zone, struct frag_part *out)
+{
+	bool six = p->flags & PKT_IP6;
+
+	memset(out, 0, sizeof(*out));
+	out->key.zone = zone;
+	out->proto = p->proto;
+	if (!six)
+		read4(p, out);
+	else if (!read6(p, out))
+		return false;
+	if (out->end == out->start || (!out->last && out->end % 8))
+		out->bad = six ? DROP_IP6_LENGTH : DROP_IP4_LENGTH;
+	else if (!out->bad && out->start == 0 && !read_ports(p, out))
+		out->bad = DROP_FRAG_TINY;
+	return true;
+}
