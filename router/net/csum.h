@@ -42,6 +42,25 @@ static inline uint16_t csum_update16(uint16_t csum, uint16_t from, uint16_t to)
 	return (uint16_t)~s;
 }
 
+/* What a checksum must be told when `len` bytes (even) of what it covers go from one content to the
+ * other. Never 0xffff, which would say the same as 0: nothing. */
+static inline uint16_t csum_delta(const void *from, const void *to, size_t len)
+{
+	uint16_t was = csum_fold(csum_add(from, len, 0));
+	uint16_t delta = csum_fold(csum_add(to, len, (uint16_t)~was));
+
+	return delta == 0xffff ? 0 : delta;
+}
+
+/* Equation 3 with the change of many words as one. A right field is right again, a wrong one wrong
+ * by as much; 0xffff only comes out where it went in and nothing changed. */
+static inline uint16_t csum_adjust(uint16_t csum, uint16_t delta)
+{
+	uint32_t s = (uint32_t)(uint16_t)~csum + delta;
+
+	return (uint16_t) ~((s & 0xffff) + (s >> 16));
+}
+
 /* The pseudo header of TCP, UDP and ICMPv6, unfolded; len: bytes of transport header and data. */
 static inline uint64_t csum_pseudo4(uint32_t src, uint32_t dst, uint8_t proto, uint16_t len)
 {
