@@ -27,8 +27,13 @@ enum ct_class {
 };
 
 /* Which flow a whole packet or first fragment belongs to. p->l4 and p->proto are set. *quoted: of
- * an error, offset of the quoted IP header. */
+ * an error, offset of the quoted IP header. *key is set for CT_FLOW and CT_ERROR only. */
 enum ct_class ct_classify(struct pkt *p, uint16_t zone, struct flow_key *key, uint16_t *quoted);
+
+/* The tuple that answers to `orig` come with: source and target change places, and of an ICMP query
+ * the id stays and the type becomes its answer's. Its own inverse: also the request of an answer.
+ * (flow_key_reverse() would take the id for a source port and swap it with the type.) */
+void ct_reply_key(const struct flow_key *orig, struct flow_key *reply);
 
 /* May this packet begin a flow? Sets up a private record. False: invalid. *timeout in ticks. */
 bool ct_first(const struct ct_options *o, struct flow_table *t, uint32_t index, const struct pkt *p,
