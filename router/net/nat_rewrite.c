@@ -72,7 +72,7 @@ static void rewrite_transport(struct pkt *p, const struct flow_key *to, uint16_t
 	if (csum_at && inside(p, csum_at))
 		nat_rewrite_csum(l4 + csum_at, delta,
 				 p->proto == IPPROTO_UDP || p->proto == IPPROTO_UDPLITE);
-	if (p->proto == IPPROTO_ICMP && delta && is_query(p))
+	if (p->proto == IPPROTO_ICMP && is_query(p))
 		mend_zeros(p);
 }
 
