@@ -3,7 +3,7 @@
  * Outside ports of NAT: which are taken, and for whom.
  *
  * Every outside address has a slot, and a slot has a plane for each protocol with ports: a bitmap
- * of 65,536 bits and an entry a port. The bitmap is the one truth. Of the router's own addresses it
+ * of 65,536 bits. The bitmap is the one truth. Of the router's own addresses it
  * is the memory of the BPF map that the XDP program steers by (xsk/steer.h), so that a port is ours
  * from the moment it is claimed until it is released, without a system call. A port is never given
  * twice at a time (RFC 4787 REQ-3, "no overloading").
@@ -13,8 +13,12 @@
  * 1024-65535) and range, of the same parity while there is one, then the next free one from there,
  * found a word of 64 ports at a time. All of a range is found before "exhausted" is said.
  *
- * Mappings (endpoint-independent, RFC 4787 REQ-1) are entries that an inside address and port find:
- * all flows of that endpoint share it, and it is freed with the last of them.
+ * Mappings (endpoint-independent, RFC 4787 REQ-1) are records that an inside address and port find,
+ * and an outside one: all flows of that endpoint share it, and it is freed with the last of them.
+ * Memory follows the number of mappings (22 bytes and their share of the hash), however many
+ * addresses they are spread over; a port claimed for one flow costs its bit alone.
+ *
+ * natport_internal.h says how it is laid out and locked.
  */
 #ifndef ROUTER_NET_NATPORT_H
 #define ROUTER_NET_NATPORT_H
@@ -34,12 +38,13 @@ enum natport_plane { NATPORT_TCP, NATPORT_UDP, NATPORT_ICMP, NATPORT_PLANES };
 struct natports;
 
 /* [control] bitmap: NATPORT_SLOTS * NATPORT_PLANES * NATPORT_WORDS words, shared with XDP (slot
- * first, then plane); NULL: memory of our own. max: mappings and claims at once, at most. key: of
- * the hash. 0 or -errno. */
+ * first, then plane), all zero; NULL: memory of our own. max: flows at once; so many mappings find
+ * room whatever they are (up to 4 M; beyond, 16 M plain ones). key: of the hash. 0 or -errno. */
 int natports_create(uint64_t *bitmap, uint32_t max, const uint8_t key[16], struct natports **out);
 void natports_destroy(struct natports *n);
 
-/* [control] The slot of an outside address, its own for as long as it is used: counted. */
+/* [control] The slot of an outside address, its own for as long as it is used: counted.
+ * NATPORT_NO_SLOT: all are in use. */
 uint16_t natports_hold(struct natports *n, const struct addr *a);
 void natports_let_go(struct natports *n, uint16_t slot); /* free when no port is claimed either */
 uint16_t natports_find(const struct natports *n, const struct addr *a); /* [any] */
@@ -47,9 +52,10 @@ uint16_t natports_find(const struct natports *n, const struct addr *a); /* [any]
  * blocked: 65536 bits; NULL: none. What is claimed already stays. */
 void natports_block(struct natports *n, uint16_t slot, enum natport_plane plane,
 		    const uint64_t *blocked);
-/* [control] Ports that a rule forwards: taken while the rule stands, whoever asks. Counted. */
-void natports_reserve(struct natports *n, uint16_t slot, enum natport_plane plane, uint16_t first,
-		      uint16_t last, bool on);
+/* [control] Ports that a rule forwards: taken while the rule stands, whoever asks. Counted. What
+ * flows have already, they keep. 0; -ENOMEM; off: -ENOENT, no such range was reserved. */
+int natports_reserve(struct natports *n, uint16_t slot, enum natport_plane plane, uint16_t first,
+		     uint16_t last, bool on);
 
 /* TCP, UDP, ICMP and ICMPv6 ids; others have no ports: -1. */
 int natport_plane_of(uint8_t proto);
@@ -60,7 +66,8 @@ struct natport_want {
 	uint16_t first, last; /* 0-0: the classes alone */
 	bool keep;	      /* try `port` itself first */
 	bool parity;
-	bool random; /* else the next free one after `port` */
+	bool random;	   /* else the next free one after `port` */
+	uint8_t filtering; /* of natmap_make(): enum conf_filtering, kept with the mapping */
 };
 
 /* [any worker] A port of this slot and plane for itself: its number, or 0: none is free. `random`:
@@ -83,23 +90,40 @@ struct natport_inside {
 			   destination address) */
 };
 
-/* [any worker] The mapping of this endpoint on any slot, one more flow using it; false: none. */
-bool natmap_use(struct natports *n, const struct natport_inside *in, uint16_t *slot,
-		uint16_t *port);
-/* [any worker] A new one on this slot, with its first flow; or (two were at it at once) the one
- * there is by now, one more flow using it: *slot and *port say. 0; -ENOSPC: no port is free. */
-int natmap_make(struct natports *n, const struct natport_inside *in, uint16_t *slot,
-		const struct natport_want *w, uint64_t random, uint16_t *port);
+/* Slots a rule may use. */
+struct natport_slots {
+	uint64_t word[NATPORT_SLOTS / 64];
+};
+static inline void natport_slots_add(struct natport_slots *s, uint16_t slot)
+{
+	s->word[slot / 64] |= 1ull << slot % 64;
+}
+static inline bool natport_slots_have(const struct natport_slots *s, uint16_t slot)
+{
+	return slot < NATPORT_SLOTS && s->word[slot / 64] >> slot % 64 & 1;
+}
+
+/* [any worker] The mapping of this endpoint on one of these slots, one more flow using it; false:
+ * none. (An endpoint may have one by each rule whose outside addresses are others.) */
+bool natmap_use(struct natports *n, const struct natport_inside *in,
+		const struct natport_slots *slots, uint16_t *slot, uint16_t *port);
+/* [any worker] A new one on *slot, one of slots, with its first flow; or (two were at it at once)
+ * the one there is by now, one more flow using it: *slot and *port say. 0; -ENOSPC: no port is
+ * free, or no memory. */
+int natmap_make(struct natports *n, const struct natport_inside *in,
+		const struct natport_slots *slots, uint16_t *slot, const struct natport_want *w,
+		uint64_t random, uint16_t *port);
 /* [any worker] A flow is over: by its outside port. Releases the port with the last one, whether it
  * was of a mapping or claimed for one flow. */
 void natport_done(struct natports *n, uint16_t slot, enum natport_plane plane, uint16_t port);
 /* [any worker] Whose is this outside port? For packets from outside that no flow knows (filtering
  * eif, adf), and hairpins. False: not a mapping's. */
 bool natmap_inside(const struct natports *n, uint16_t slot, enum natport_plane plane, uint16_t port,
-		   struct natport_inside *out);
+		   struct natport_inside *out, uint8_t *filtering);
 
-/* Who an inside endpoint has spoken to (filtering adf): remote addresses, counted by flow. */
-void natmap_permit(struct natports *n, uint16_t slot, enum natport_plane plane, uint16_t port,
+/* [any worker] Who an inside endpoint has spoken to (filtering adf): remote addresses, counted by
+ * flow. False: nothing was added, for want of memory; do not take it away later. */
+bool natmap_permit(struct natports *n, uint16_t slot, enum natport_plane plane, uint16_t port,
 		   const struct addr *remote, bool add);
 bool natmap_permits(const struct natports *n, uint16_t slot, enum natport_plane plane,
 		    uint16_t port, const struct addr *remote);

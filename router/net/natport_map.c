@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Mappings: inside endpoints and the outside ports they have; and permits: remote addresses that
+ * may send to a mapping.
+ *
+ * A mapping is made under its shard's lock, so that of two workers with packets of one endpoint one
+ * makes it and the other finds it. It lives as long as flows count on it. Both kinds of record lie
+ * in the inside hash, where a permit's "inside" is the remote address and the mapping's outside
+ * port.
+ */
+#include <errno.h>
+
+#include "router/net/natport_internal.h"
+#include "router/net/random.h"
+
+/* ---- what a record is found by */
+
+struct key {
+	uint8_t addr[16];
+	uint16_t port, zone;
+	uint32_t scope;
+	uint32_t outside, mask;		   /* bits of natmap.outside, and which of them count */
+	const struct natport_slots *slots; /* NULL: any */
+};
+
+static uint32_t size_flags(uint8_t family, uint32_t scope)
+{
+	return family == AF_INET6 ? NATMAP_IP6 | NATMAP_BIG : scope ? NATMAP_BIG : 0;
+}
+
+/* Not of a protocol without ports. */
+static struct key mapping_key(const struct natport_inside *in, const struct natport_slots *slots)
+{
+	struct key k = { .port = in->port, .zone = in->zone, .scope = in->scope, .slots = slots };
+
+	memcpy(k.addr, in->addr.bytes, sizeof(k.addr));
+	k.outside = natport_id(0, (enum natport_plane)natport_plane_of(in->proto), 0) |
+		    size_flags(in->addr.family, in->scope);
+	k.mask = NATPORT_PLANE | NATMAP_IP6 | NATMAP_BIG | NATMAP_PERMIT;
+	return k;
+}
+
+static struct key permit_key(uint32_t id, const struct addr *remote)
+{
+	struct key k = { .outside = id | NATMAP_PERMIT | size_flags(remote->family, 0) };
+
+	memcpy(k.addr, remote->bytes, sizeof(k.addr));
+	k.mask = NATPORT_ID | NATMAP_IP6 | NATMAP_BIG | NATMAP_PERMIT;
+	return k;
+}
+
+static const uint8_t *addr_of(const struct natmap *m)
+{
+	return m->outside & NATMAP_BIG ? ((const struct natmap_big *)m)->addr
+				       : (const uint8_t *)&m->addr;
+}
+
+static uint32_t scope_of(const struct natmap *m)
+{
+	return m->outside & NATMAP_BIG ? ((const struct natmap_big *)m)->scope : 0;
+}
+
+static bool has_key(const struct natmap *m, const struct key *k)
+{
+	return (m->outside & k->mask) == k->outside && m->port == k->port && m->zone == k->zone &&
+	       scope_of(m) == k->scope &&
+	       !memcmp(addr_of(m), k->addr, m->outside & NATMAP_IP6 ? 16 : 4) &&
+	       (!k->slots || natport_slots_have(k->slots, id_slot(m->outside)));
+}
+
+/* Chained, a word at a time: keys of one family are of one length. */
+static uint64_t hash_of(const struct natports *n, const struct key *k)
+{
+	uint64_t word[2], h;
+
+	memcpy(word, k->addr, sizeof(word));
+	if (k->outside & NATMAP_IP6) {
+		h = random_word(n->key, word[0]);
+		h = random_word(n->key, h ^ word[1]);
+		h = random_word(n->key, h ^ ((uint64_t)k->zone << 16 | k->port));
+	} else {
+		h = random_word(n->key,
+				word[0] | (uint64_t)k->port << 32 | (uint64_t)k->zone << 48);
+	}
+	return random_word(n->key, h ^ ((uint64_t)k->scope << 32 | k->outside));
+}
+
+/* Where a key is, with its shard locked. */
+struct place {
+	struct natmap_shard *shard;
+	uint32_t *head;
+};
+
+static struct place place_lock(const struct natports *n, const struct key *k)
+{
+	uint64_t head = hash_of(n, k) & n->mask;
+	struct place p = { &n->shard[head >> n->shard_shift], &n->in[head] };
+
+	spin_lock(&p.shard->lock);
+	natport_touch(&p.shard->touched);
+	return p;
+}
+
+static void place_unlock(const struct place *p)
+{
+	spin_unlock(&p->shard->lock);
+}
+
+/* ---- chains */
+
+static struct natmap *find_in(const struct natports *n, const struct place *p, const struct key *k)
+{
+	for (uint32_t i = *p->head; i; i = natmap_next_in(natmap_at(n, i)))
+		if (has_key(natmap_at(n, i), k))
+			return natmap_at(n, i);
+	return NULL;
+}
+
+static uint32_t index_of(const struct natports *n, const struct natmap *m)
+{
+	return (uint32_t)(((const uint8_t *)m - n->unit) / NATMAP_UNIT);
+}
+
+static void unlink_in(const struct natports *n, const struct place *p, const struct natmap *m)
+{
+	uint32_t index = index_of(n, m), i = *p->head;
+	struct natmap *before;
+
+	if (i == index) {
+		*p->head = natmap_next_in(m);
+		return;
+	}
+	do {
+		before = natmap_at(n, i);
+		i = natmap_next_in(before);
+	} while (i != index);
+	natmap_set_next_in(before, natmap_next_in(m));
+}
+
+static struct natport_stripe *stripe_lock(const struct natports *n, const uint32_t *head)
+{
+	struct natport_stripe *t = stripe_of(n, head);
+
+	spin_lock(&t->lock);
+	natport_touch(&t->touched);
+	return t;
+}
+
+/* Under the stripe's lock. */
+static struct natmap *find_out(const struct natports *n, const uint32_t *head, uint32_t id)
+{
+	for (uint32_t i = *head; i; i = natmap_next_out(natmap_at(n, i)))
+		if ((natmap_at(n, i)->outside & NATPORT_ID) == id)
+			return natmap_at(n, i);
+	return NULL;
+}
+
+static void link_out(const struct natports *n, uint32_t index)
+{
+	struct natmap *m = natmap_at(n, index);
+	uint32_t *head = out_head(n, m->outside);
+	struct natport_stripe *t = stripe_lock(n, head);
+
+	natmap_set_next_out(m, *head);
+	*head = index;
+	t->records++;
+	spin_unlock(&t->lock);
+}
+
+/* With the port it stands for. */
+static void unlink_out(struct natports *n, const struct natmap *m)
+{
+	uint32_t *head = out_head(n, m->outside), index = index_of(n, m), i;
+	struct natport_stripe *t = stripe_lock(n, head);
+	struct natmap *before;
+
+	i = *head;
+	if (i == index) {
+		*head = natmap_next_out(m);
+	} else {
+		do {
+			before = natmap_at(n, i);
+			i = natmap_next_out(before);
+		} while (i != index);
+		natmap_set_next_out(before, natmap_next_out(m));
+	}
+	t->records--;
+	natport_drop(n, m->outside & NATPORT_ID);
+	spin_unlock(&t->lock);
+}
+
+/* ---- records: made and ended under the shard's lock */
+
+/* With one flow, in the inside chain; 0: no memory. */
+static uint32_t record_new(struct natports *n, const struct place *p, const struct key *k,
+			   uint32_t outside)
+{
+	uint32_t index = natmap_alloc(n, p->shard, k->outside & NATMAP_BIG);
+	struct natmap *m = natmap_at(n, index);
+
+	if (!index)
+		return 0;
+	*m = (struct natmap){ .outside = outside, .flows = 1, .port = k->port, .zone = k->zone };
+	memcpy(&m->addr, k->addr, sizeof(m->addr));
+	if (k->outside & NATMAP_BIG) {
+		struct natmap_big *big = (struct natmap_big *)m;
+
+		memcpy(big->addr, k->addr, sizeof(big->addr));
+		big->scope = k->scope;
+	}
+	natmap_set_next_in(m, *p->head);
+	*p->head = index;
+	return index;
+}
+
+static void record_end(struct natports *n, const struct place *p, struct natmap *m)
+{
+	unlink_in(n, p, m);
+	natmap_free(n, p->shard, index_of(n, m));
+}
+
+bool natmap_use(struct natports *n, const struct natport_inside *in,
+		const struct natport_slots *slots, uint16_t *slot, uint16_t *port)
+{
+	struct key k = mapping_key(in, slots);
+	struct place p = place_lock(n, &k);
+	struct natmap *m = find_in(n, &p, &k);
+
+	if (m) {
+		m->flows++;
+		*slot = id_slot(m->outside);
+		*port = id_port(m->outside);
+	}
+	place_unlock(&p);
+	return m;
+}
+
+/* The place is locked, and there is none. */
+static int make(struct natports *n, const struct place *p, const struct key *k, uint16_t slot,
+		const struct natport_want *w, uint64_t random, uint16_t *port)
+{
+	enum natport_plane plane = id_plane(k->outside);
+	uint16_t got = natport_claim(n, slot, plane, w, random);
+	uint32_t outside, index;
+
+	if (!got)
+		return -ENOSPC;
+	outside = natport_id(slot, plane, got) | (k->outside & (NATMAP_IP6 | NATMAP_BIG)) |
+		  (uint32_t)w->filtering << NATMAP_FILTERING_SHIFT;
+	index = record_new(n, p, k, outside);
+	if (!index) {
+		natport_release(n, slot, plane, got);
+		return -ENOSPC;
+	}
+	link_out(n, index);
+	*port = got;
+	return 0;
+}
+
+int natmap_make(struct natports *n, const struct natport_inside *in,
+		const struct natport_slots *slots, uint16_t *slot, const struct natport_want *w,
+		uint64_t random, uint16_t *port)
+{
+	struct key k = mapping_key(in, slots);
+	struct place p = place_lock(n, &k);
+	struct natmap *m = find_in(n, &p, &k);
+	int rc = 0;
+
+	if (m) {
+		m->flows++;
+		*slot = id_slot(m->outside);
+		*port = id_port(m->outside);
+	} else {
+		rc = make(n, &p, &k, *slot, w, random, port);
+	}
+	place_unlock(&p);
+	return rc;
+}
+
+/* ---- by the outside port */
+
+static struct addr inside_addr(const struct natmap *m)
+{
+	struct addr a = { .family = m->outside & NATMAP_IP6 ? AF_INET6 : AF_INET };
+
+	memcpy(a.bytes, addr_of(m), m->outside & NATMAP_IP6 ? 16 : 4);
+	return a;
+}
+
+static uint8_t proto_of(uint32_t outside)
+{
+	switch (id_plane(outside)) {
+	case NATPORT_TCP: return IPPROTO_TCP;
+	case NATPORT_UDP: return IPPROTO_UDP;
+	default: return outside & NATMAP_IP6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
+	}
+}
+
+bool natmap_inside(const struct natports *n, uint16_t slot, enum natport_plane plane, uint16_t port,
+		   struct natport_inside *out, uint8_t *filtering)
+{
+	uint32_t id = natport_id(slot, plane, port), *head = out_head(n, id);
+	struct natport_stripe *t = stripe_lock(n, head);
+	const struct natmap *m;
+
+	m = find_out(n, head, id);
+	if (m) {
+		*out = (struct natport_inside){ .addr = inside_addr(m),
+						.port = m->port,
+						.proto = proto_of(m->outside),
+						.zone = m->zone,
+						.scope = scope_of(m) };
+		*filtering = m->outside >> NATMAP_FILTERING_SHIFT & 3;
+	}
+	spin_unlock(&t->lock);
+	return m;
+}
+
+/* One flow less; the port goes with the last one. */
+static void mapping_done(struct natports *n, uint32_t id, const struct natport_inside *in)
+{
+	struct key k = mapping_key(in, NULL);
+	struct place p;
+	struct natmap *m;
+
+	p = place_lock(n, &k);
+	k.outside |= id;
+	k.mask |= NATPORT_ID;
+	m = find_in(n, &p, &k);
+	assert(m && m->flows);
+	if (!--m->flows) {
+		unlink_out(n, m);
+		record_end(n, &p, m);
+	}
+	place_unlock(&p);
+}
+
+void natport_done(struct natports *n, uint16_t slot, enum natport_plane plane, uint16_t port)
+{
+	struct natport_inside in;
+	uint8_t filtering;
+
+	/* It cannot go meanwhile: the caller's flow counts on it. */
+	if (natmap_inside(n, slot, plane, port, &in, &filtering))
+		mapping_done(n, natport_id(slot, plane, port), &in);
+	else
+		natport_release(n, slot, plane, port);
+}
+
+/* ---- permits */
+
+bool natmap_permit(struct natports *n, uint16_t slot, enum natport_plane plane, uint16_t port,
+		   const struct addr *remote, bool add)
+{
+	struct key k = permit_key(natport_id(slot, plane, port), remote);
+	struct place p = place_lock(n, &k);
+	struct natmap *m = find_in(n, &p, &k);
+	bool done = true;
+
+	if (m && add)
+		m->flows++;
+	else if (add)
+		done = record_new(n, &p, &k, k.outside);
+	else if (m && !--m->flows)
+		record_end(n, &p, m);
+	place_unlock(&p);
+	return done;
+}
+
+bool natmap_permits(const struct natports *n, uint16_t slot, enum natport_plane plane,
+		    uint16_t port, const struct addr *remote)
+{
+	struct key k = permit_key(natport_id(slot, plane, port), remote);
+	struct place p = place_lock(n, &k);
+	bool found = find_in(n, &p, &k);
+
+	place_unlock(&p);
+	return found;
+}
+
+/* ---- [control] */
+
+static uint32_t flows_of(const struct natports *n, uint32_t id, const struct natport_inside *in)
+{
+	struct key k = mapping_key(in, NULL);
+	struct place p = place_lock(n, &k);
+	const struct natmap *m;
+	uint32_t flows;
+
+	k.outside |= id;
+	k.mask |= NATPORT_ID;
+	m = find_in(n, &p, &k);
+	flows = m ? m->flows : 0;
+	place_unlock(&p);
+	return flows;
+}
+
+/* The next port from *cursor on, an id, that is taken; or the end. */
+static uint64_t next_taken(const struct natports *n, uint64_t cursor)
+{
+	const uint64_t end = (uint64_t)NATPORT_SLOTS << 18;
+
+	while (cursor < end) {
+		uint32_t id = (uint32_t)cursor;
+		uint64_t bits = 0;
+
+		if (!slot_is_used(&n->slot[id_slot(id)])) {
+			cursor = ((uint64_t)id_slot(id) + 1) << 18;
+			continue;
+		}
+		if (id_plane(id) < NATPORT_PLANES)
+			bits = word_read(n->taken, port_word(id));
+		bits &= UINT64_MAX << cursor % 64;
+		if (bits)
+			return (cursor & ~63ull) + (unsigned)__builtin_ctzll(bits);
+		cursor = (cursor & ~63ull) + 64;
+	}
+	return end;
+}
+
+bool natmap_walk(const struct natports *n, uint64_t *cursor, struct natport_inside *in,
+		 struct addr *outside, uint16_t *port, uint32_t *flows)
+{
+	const uint64_t end = (uint64_t)NATPORT_SLOTS << 18;
+
+	while ((*cursor = next_taken(n, *cursor)) < end) {
+		uint32_t id = (uint32_t)(*cursor)++;
+		uint8_t filtering;
+
+		if (!natmap_inside(n, id_slot(id), id_plane(id), id_port(id), in, &filtering))
+			continue;
+		*flows = flows_of(n, id, in);
+		if (!*flows)
+			continue;
+		memcpy(outside, n->slot[id_slot(id)].word, sizeof(*outside));
+		*port = id_port(id);
+		return true;
+	}
+	return false;
+}

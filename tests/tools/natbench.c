@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * natbench: what outside ports cost. Cycles of a new mapping with its port, of one more flow of it,
+ * and of its end: with 16 addresses that are half full, with one that is 99 % full, and with one
+ * that has no port left.
+ */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "router/lib/clock.h"
+#include "router/net/natport.h"
+#include "router/net/random.h"
+
+#define ADDRESSES 16u
+#define PORTS	  64512u
+#define ROUNDS	  400u /* of so many mappings made, used and ended: */
+#define BATCH	  512u
+
+static const uint8_t key[16] = "fifteen letters";
+
+static uint64_t random64(void)
+{
+	static uint64_t counter;
+
+	return random_word(key, ++counter);
+}
+
+static uint64_t cycles(void)
+{
+#ifdef __x86_64__
+	return __builtin_ia32_rdtsc();
+#else
+	return clock_now();
+#endif
+}
+
+static struct natport_want want(uint16_t port)
+{
+	return (struct natport_want){ .port = port, .keep = true, .parity = true, .random = true };
+}
+
+/* Endpoints of hosts that are never the same ones. */
+static struct natport_inside endpoint(uint32_t i)
+{
+	return (struct natport_inside){ .addr = addr_v4(htonl(0x0a000000 + i / 64)),
+					.port = (uint16_t)(1024 + i * 31),
+					.proto = IPPROTO_UDP };
+}
+
+static void fill(struct natports *n, const uint16_t *slot, unsigned slots, unsigned percent)
+{
+	for (unsigned s = 0; s < slots; s++) {
+		for (uint32_t port = 0; port < PORTS; port++) {
+			struct natport_inside in = endpoint(0x800000 + s * PORTS + port);
+			struct natport_want w = want((uint16_t)(1024 + port));
+			struct natport_slots only = { 0 };
+			uint16_t got, at = slot[s];
+
+			natport_slots_add(&only, at);
+			if (random64() % 100 < percent)
+				natmap_make(n, &in, &only, &at, &w, random64(), &got);
+		}
+	}
+}
+
+struct cost {
+	uint64_t make, use, done;
+	unsigned made, refused;
+};
+
+/* As many as a worker may have in a while, so that not all lies in the cache's first lines. */
+static void batch(struct natports *n, const uint16_t *slot, unsigned slots, uint32_t first,
+		  struct cost *c)
+{
+	uint16_t port[BATCH], at[BATCH];
+	struct natport_slots all = { 0 };
+	uint64_t start;
+	unsigned made = 0;
+
+	for (unsigned s = 0; s < slots; s++)
+		natport_slots_add(&all, slot[s]);
+	start = cycles();
+	for (unsigned i = 0; i < BATCH; i++) {
+		struct natport_inside in = endpoint(first + i);
+		struct natport_want w = want(in.port);
+
+		at[i] = slot[i % slots];
+		if (natmap_make(n, &in, &all, &at[i], &w, random64(), &port[i]))
+			port[i] = 0;
+	}
+	c->make += cycles() - start;
+	start = cycles();
+	for (unsigned i = 0; i < BATCH; i++) {
+		struct natport_inside in = endpoint(first + i);
+
+		made += natmap_use(n, &in, &all, &at[i], &port[i]);
+	}
+	c->use += cycles() - start;
+	start = cycles();
+	for (unsigned i = 0; i < 2 * BATCH; i++)
+		if (port[i % BATCH])
+			natport_done(n, at[i % BATCH], NATPORT_UDP, port[i % BATCH]);
+	c->done += cycles() - start;
+	c->made += made;
+	c->refused += BATCH - made;
+}
+
+static void bench(const char *what, unsigned slots, unsigned percent)
+{
+	struct natports *n;
+	uint16_t slot[ADDRESSES];
+	struct cost c = { 0 };
+	double all = ROUNDS * BATCH;
+
+	if (natports_create(NULL, 2 * ADDRESSES * PORTS, key, &n))
+		exit(1);
+	for (unsigned s = 0; s < slots; s++) {
+		struct addr a = addr_v4(htonl(0xcb007100 + s));
+
+		slot[s] = natports_hold(n, &a);
+	}
+	fill(n, slot, slots, percent);
+	for (unsigned i = 0; i < ROUNDS; i++)
+		batch(n, slot, slots, i * BATCH, &c);
+	printf("%-32s make %4.0f, use %4.0f, done %4.0f TSC cycles; %4.1f %% refused; %.1f MiB\n",
+	       what, (double)c.make / all, (double)c.use / all, (double)c.done / all / 2,
+	       100 * c.refused / all, (double)natports_bytes(n) / (1 << 20));
+	natports_destroy(n);
+}
+
+int main(void)
+{
+	bench("1 address, empty", 1, 0);
+	bench("16 addresses, half full", ADDRESSES, 50);
+	bench("1 address, 99 % full", 1, 99);
+	bench("1 address, full", 1, 100);
+	return 0;
+}
