@@ -4,9 +4,9 @@
  *
  * bind_node() is given a row and a node and does what the row's type says: a mapping looks up the
  * row of each of its keys, a list or a mapping of names makes one record an element, everything
- * else is a value for value.c. Where a value is stored follows from the row too: record[] holds,
- * for each kind of struct, the one that is being filled. A route's own via and dev fill a next hop
- * like those in a list, so the route begins with one.
+ * else is a value, or words, for value*.c. Where a value is stored follows from the row too:
+ * record[] holds, for each kind of struct, the one that is being filled. What is particular to a
+ * kind happens at its beginning and its end: bind_records.c and bind_rules.c.
  *
  * An error never stops the walk. Checks that need a whole element run only if the element had none.
  */
@@ -18,20 +18,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/bind_walk.h"
 #include "config/schema.h"
 #include "config/text.h"
 #include "config/value.h"
 
-struct bind {
-	struct report *report;
-	struct bind_places *places;
-	void *record[SCHEMA_RECORDS]; /* NULL: values are read but not stored */
-	bool no_memory;
-};
+static void bind_map(struct bind *b, const struct schema_row *row, const struct yaml_node *n);
 
-static void bind_node(struct bind *b, const struct schema_row *row, const struct yaml_node *n);
-
-static void place_add(struct bind *b, const void *field, const struct yaml_node *node)
+void bind_place_add(struct bind *b, const void *field, const struct yaml_node *node)
 {
 	struct bind_places *p = b->places;
 
@@ -73,7 +67,7 @@ void bind_places_fini(struct bind_places *places)
 	*places = (struct bind_places){ 0 };
 }
 
-static void set_defaults(enum schema_record kind, void *record)
+void bind_defaults(enum schema_record kind, void *record)
 {
 	struct value_error e;
 
@@ -155,40 +149,112 @@ static void bind_value(struct bind *b, const struct schema_row *row, const struc
 			     text_quote(n->text, word));
 		report_help(b->report, "write %.60s, without quotes", n->text);
 	} else if (field) {
-		place_add(b, field, n);
+		bind_place_add(b, field, n);
 	}
 }
 
-/* One word, or a list of them. */
-static void bind_cpus(struct bind *b, const struct schema_row *row, const struct yaml_node *n)
+/* `icmp: {type: 3, code: 4}` is the word 3/4. */
+static int add_icmp_map(struct bind *b, const struct schema_row *row, const struct yaml_node *n,
+			struct value_error *e)
 {
-	struct conf *c = b->record[SCHEMA_CONF];
-	const struct yaml_item one = { .value = (struct yaml_node *)n };
-	struct value_error e = { 0 };
-	char path[YAML_PATH_MAX];
+	const struct yaml_node *type = yaml_get(n, "type"), *code = yaml_get(n, "code");
+	unsigned errors = report_errors(b->report);
+	char text[64];
 
-	if (n->kind == YAML_LIST && !n->items)
+	bind_map(b, row, n);
+	if (errors != report_errors(b->report) || !type || type->kind != YAML_TEXT ||
+	    (code && code->kind != YAML_TEXT))
+		return 0;
+	snprintf(text, sizeof(text), "%s%s%s", type->text, code ? "/" : "", code ? code->text : "");
+	return value_add(row, text, b->record[row->in], e);
+}
+
+static void bind_word(struct bind *b, const struct schema_row *row, const struct yaml_node *n)
+{
+	char path[YAML_PATH_MAX];
+	struct value_error e;
+	int err = 0;
+
+	if (n->kind == YAML_BROKEN)
+		return;
+	if (n->kind == YAML_MAP && row->map_too)
+		err = add_icmp_map(b, row, n, &e);
+	else if (!expect(b, n, YAML_TEXT))
+		return;
+	else if (n->plain && !n->text[0])
+		report_error(b->report, n->mark, "%s: the value is missing", yaml_path(n, path));
+	else
+		err = value_add(row, n->text, b->record[row->in], &e);
+	if (err == -ENOMEM)
+		b->no_memory = true;
+	else if (err)
+		report_value(b, n, &e);
+}
+
+/* One word, or a list of them. */
+static void bind_words(struct bind *b, const struct schema_row *row, const struct yaml_node *n)
+{
+	char *record = b->record[row->in], path[YAML_PATH_MAX], word[VALUE_TEXT_MAX];
+
+	if (value_word(row, record, 0, word)) /* a duplicate key, reported by who read it */
+		return;
+	if (n->kind == YAML_LIST && !n->items && !row->empty_too)
 		report_error(b->report, n->mark, "%s: the list is empty", yaml_path(n, path));
-	c->workers.ncpus = 0;
-	for (const struct yaml_item *i = n->kind == YAML_LIST ? n->items : &one; i; i = i->next) {
-		if (i->value->kind == YAML_BROKEN || !expect(b, i->value, YAML_TEXT))
-			continue;
-		if (value_parse_cpus(row, i->value->text, c->workers.cpus, &c->workers.ncpus, &e) <
-		    0)
-			report_value(b, i->value, &e);
-		e = (struct value_error){ 0 };
+	bind_place_add(b, record + row->at, n);
+	if (n->kind != YAML_LIST) {
+		bind_word(b, row, n);
+		return;
 	}
-	place_add(b, c->workers.cpus, n);
+	for (const struct yaml_item *i = n->items; i; i = i->next)
+		bind_word(b, row, i->value);
+}
+
+/* The words of a list with " . " between them. */
+static bool join_words(struct bind *b, const struct yaml_node *list, char *buf, size_t size)
+{
+	size_t used = 0;
+
+	buf[0] = '\0';
+	for (const struct yaml_item *i = list->items; i; i = i->next) {
+		if (i->value->kind == YAML_BROKEN || !expect(b, i->value, YAML_TEXT))
+			return false;
+		if (used < size)
+			used += (size_t)snprintf(buf + used, size - used, "%s%s", used ? " . " : "",
+						 i->value->text);
+	}
+	return true;
+}
+
+static void bind_set_element(struct bind *b, const struct schema_row *row,
+			     const struct yaml_node *n)
+{
+	const struct conf_set *set = b->record[SCHEMA_SET];
+	struct conf_element *element = b->record[SCHEMA_SET_ELEMENT];
+	char joined[VALUE_ELEMENT_MAX];
+	struct value_error e;
+
+	if (n->kind == YAML_MAP && row->map_too) {
+		bind_map(b, row, n);
+		return;
+	}
+	if (b->unclear_set || (n->kind == YAML_LIST && !join_words(b, n, joined, sizeof(joined))))
+		return;
+	if (n->kind != YAML_LIST && !expect(b, n, YAML_TEXT))
+		return;
+	if (value_parse_element(set, n->kind == YAML_LIST ? joined : n->text, element, &e) < 0)
+		report_value(b, n, &e);
+	else
+		bind_place_add(b, element, n);
 }
 
 static void unknown_key(struct bind *b, const struct schema_row *parent,
 			const struct yaml_node *map, const struct yaml_node *key)
 {
-	char within[YAML_PATH_MAX], word[TEXT_QUOTE_MAX], keys[256] = "";
+	char within[YAML_PATH_MAX], word[TEXT_QUOTE_MAX], keys[400] = "";
 	struct text_guess guess = { .written = key->text };
 
-	for (unsigned i = 0; i < schema_nrows; i++) {
-		const char *name = schema_key_under(&schema_rows[i], parent);
+	for (const struct schema_row *r = parent + 1; r < schema_end(parent); r++) {
+		const char *name = schema_key_under(r, parent);
 		if (!name)
 			continue;
 		text_guess_add(&guess, name);
@@ -216,9 +282,10 @@ static void bind_map(struct bind *b, const struct schema_row *row, const struct 
 		else if (strcmp(i->key->text, "<<"))
 			unknown_key(b, row, n, i->key);
 	}
-	for (unsigned i = 0; i < schema_nrows; i++) {
-		const char *name = schema_key_under(&schema_rows[i], row);
-		if (!name || !schema_rows[i].required || yaml_get(n, name))
+	const struct schema_row *end = schema_end(row);
+	for (const struct schema_row *r = row + 1; r < end; r++) {
+		const char *name = r->required ? schema_key_under(r, row) : NULL;
+		if (!name || yaml_get(n, name))
 			continue;
 		yaml_path(n, path);
 		report_error(b->report, n->mark, "%s%s\"%s\" is missing", path, path[0] ? ": " : "",
@@ -228,171 +295,41 @@ static void bind_map(struct bind *b, const struct schema_row *row, const struct 
 	}
 }
 
-static bool iface_name_valid(const char *name, size_t size)
-{
-	size_t n = strlen(name);
-
-	for (size_t i = 0; i < n; i++)
-		if (!isgraph((unsigned char)name[i]) || name[i] == '/')
-			return false;
-	return n > 0 && n < size;
-}
-
-static void iface_end(struct bind *b, struct conf_iface *f, const struct yaml_item *item)
-{
-	static const uint8_t no_mac[6];
-	const struct yaml_node *key = item->key, *match = yaml_get(item->value, "match");
-	char path[YAML_PATH_MAX], word[TEXT_QUOTE_MAX];
-
-	f->has_mac = memcmp(f->mac, no_mac, 6) != 0;
-	if (!iface_name_valid(key->text, sizeof(f->name))) {
-		report_error(b->report, key->mark,
-			     "interfaces: %s cannot be the name of an interface",
-			     text_quote(key->text, word));
-		return;
-	}
-	strcpy(f->name, key->text);
-	place_add(b, f->name, key);
-	if (match && match->kind == YAML_MAP && match->nitems != 1) {
-		report_error(b->report, match->mark, "%s: give either mac or name",
-			     yaml_path(match, path));
-		return;
-	}
-	if (f->has_mac || f->netdev[0] || match)
-		return;
-	if (value_netdev_valid(f->name)) {
-		strcpy(f->netdev, f->name);
-		return;
-	}
-	report_error(b->report, key->mark, "interfaces.%s: no netdev can have this name", f->name);
-	report_help(b->report, "say which netdev it is by match: {mac: ...} or match: {name: ...}");
-}
-
-/* "default" is of the family of the next hops. */
-static void route_family(struct bind *b, struct conf_route *r, const struct yaml_node *n)
-{
-	unsigned v4 = 0, v6 = 0;
-	char path[YAML_PATH_MAX];
-
-	for (unsigned i = 0; i < r->nnexthops; i++) {
-		v4 += r->nexthops[i].via.family == AF_INET;
-		v6 += r->nexthops[i].via.family == AF_INET6;
-	}
-	if (v4 && v6) {
-		report_error(b->report, n->mark, "%s: default is of both families here",
-			     yaml_path(n, path));
-		report_help(b->report, "write 0.0.0.0/0 or \"::/0\"");
-	}
-	r->to.addr.family = v4 && v6 ? 0 : v6 ? AF_INET6 : AF_INET;
-}
-
-/* Which next hops a route may and must have. */
-static void route_hops(struct bind *b, struct conf_route *r, const struct yaml_node *n)
-{
-	const struct yaml_node *list = yaml_get(n, "nexthops"), *via = yaml_get(n, "via");
-	const struct yaml_node *own = via ? via : yaml_get(n, "dev");
-	char path[YAML_PATH_MAX];
-
-	if (r->type != CONF_ROUTE_UNICAST && (own || list)) {
-		const struct yaml_node *extra = own ? own : list;
-		report_error(b->report, extra->mark, "%s: only a unicast route has next hops",
-			     yaml_path(extra, path));
-	} else if (own && list) {
-		report_error(b->report, own->mark, "%s: not beside nexthops", yaml_path(own, path));
-		report_help(b->report, "move via and dev into the list");
-	} else if (list && r->nnexthops == 0) {
-		report_error(b->report, list->mark, "%s: the list is empty", yaml_path(list, path));
-	} else if (r->type == CONF_ROUTE_UNICAST && !own && !list) {
-		report_error(b->report, n->mark, "%s: needs via, dev or nexthops",
-			     yaml_path(n, path));
-		report_help(b->report, "or a type: blackhole, unreachable or prohibit");
-	}
-}
-
-static void route_begin(struct bind *b, struct conf_route *r, const struct yaml_node *n)
-{
-	b->record[SCHEMA_NEXTHOP] = NULL;
-	if (n->kind == YAML_MAP && yaml_get(n, "nexthops"))
-		return;
-	r->nexthops = calloc(1, sizeof(*r->nexthops));
-	if (!r->nexthops) {
-		b->no_memory = true;
-		return;
-	}
-	set_defaults(SCHEMA_NEXTHOP, r->nexthops);
-	b->record[SCHEMA_NEXTHOP] = r->nexthops;
-}
-
-static void route_end(struct bind *b, struct conf_route *r, const struct yaml_node *n, bool clean)
-{
-	struct conf_nexthop *own = b->record[SCHEMA_NEXTHOP];
-	const struct yaml_node *to = yaml_get(n, "to");
-
-	if (own && (own->via.family || own->dev[0])) {
-		r->nnexthops = 1;
-	} else if (own) {
-		free(r->nexthops);
-		r->nexthops = NULL;
-	}
-	if (!clean) { /* no telling what it would be; do not compare it with others */
-		r->to.addr.family = 0;
-		return;
-	}
-	route_hops(b, r, n);
-	if (to && to->kind == YAML_TEXT && !strcmp(to->text, "default"))
-		route_family(b, r, to);
-}
-
-static void nexthop_end(struct bind *b, const struct conf_nexthop *h, const struct yaml_node *n)
-{
-	char path[YAML_PATH_MAX];
-
-	if (!h->via.family && !h->dev[0])
-		report_error(b->report, n->mark, "%s: needs via or dev", yaml_path(n, path));
-}
-
 /* One element of a list or one name of a mapping: a record of its own, with its own defaults. */
 static void bind_element(struct bind *b, const struct schema_row *list, void *record,
 			 const struct yaml_item *item)
 {
+	const struct bind_kind *kind = &bind_kinds[list->element];
 	const struct yaml_node *n = item->value;
-	enum schema_record kind = list->element;
 	unsigned errors = report_errors(b->report);
 
 	if (n->kind == YAML_BROKEN)
 		return;
-	b->record[kind] = record;
-	set_defaults(kind, record);
-	if (kind == SCHEMA_ROUTE)
-		route_begin(b, record, n);
+	b->record[list->element] = record;
+	if (kind->begin)
+		kind->begin(b, record, item);
 	bind_node(b, schema_element(list), n);
-	bool clean = errors == report_errors(b->report);
-	unsigned line = item->key ? item->key->mark.line : n->mark.line, *at = NULL;
-	if (kind == SCHEMA_IFACE) {
-		iface_end(b, record, item);
-		at = &((struct conf_iface *)record)->line;
-	} else if (kind == SCHEMA_ROUTE) {
-		route_end(b, record, n, clean);
-		at = &((struct conf_route *)record)->line;
-	} else if (kind == SCHEMA_NEIGHBOUR) {
-		at = &((struct conf_neighbour *)record)->line;
-	} else if (kind == SCHEMA_NEXTHOP && clean) {
-		nexthop_end(b, record, n);
-	}
-	if (!at)
+	if (kind->end)
+		kind->end(b, record, item, errors == report_errors(b->report));
+	if (!kind->line_at)
 		return;
-	*at = line;
-	place_add(b, at, n);
+	unsigned *line = (unsigned *)((char *)record + kind->line_at);
+	*line = item->key ? item->key->mark.line : n->mark.line;
+	bind_place_add(b, line, n);
 }
 
 static void bind_list(struct bind *b, const struct schema_row *row, const struct yaml_node *n)
 {
+	const struct yaml_item one = { .value = (struct yaml_node *)n };
+	bool single = row->single_too && n->kind != YAML_LIST;
 	char *owner = b->record[row->in], path[YAML_PATH_MAX];
 
-	if (!expect(b, n, row->type == SCHEMA_NAMED ? YAML_MAP : YAML_LIST) || n->nitems == 0 ||
-	    !owner)
+	if (!single && !expect(b, n, row->type == SCHEMA_NAMED ? YAML_MAP : YAML_LIST))
 		return;
-	if (row->max && n->nitems > row->max) {
+	unsigned nitems = single ? 1 : n->nitems;
+	if (nitems == 0 || !owner)
+		return;
+	if (row->max && nitems > row->max) {
 		report_error(b->report, n->mark, "%s: more than %u", yaml_path(n, path), row->max);
 		return;
 	}
@@ -400,20 +337,25 @@ static void bind_list(struct bind *b, const struct schema_row *row, const struct
 	unsigned *count = (unsigned *)(owner + row->count_at);
 	if (*array) /* a duplicate key, reported by who read it */
 		return;
-	*array = calloc(n->nitems, row->size);
+	*array = calloc(nitems, row->size);
 	if (!*array) {
 		b->no_memory = true;
 		return;
 	}
-	*count = n->nitems;
+	*count = nitems;
 	void *outer = b->record[row->element];
 	char *element = *array;
-	for (const struct yaml_item *i = n->items; i; i = i->next, element += row->size)
+	bind_defaults(row->element, element);
+	for (unsigned i = 1; i < nitems; i++)
+		memcpy(element + i * row->size, element, row->size);
+	for (const struct yaml_item *i = single ? &one : n->items; i; i = i->next) {
 		bind_element(b, row, element, i);
+		element += row->size;
+	}
 	b->record[row->element] = outer;
 }
 
-static void bind_node(struct bind *b, const struct schema_row *row, const struct yaml_node *n)
+void bind_node(struct bind *b, const struct schema_row *row, const struct yaml_node *n)
 {
 	if (n->kind == YAML_BROKEN)
 		return;
@@ -421,8 +363,14 @@ static void bind_node(struct bind *b, const struct schema_row *row, const struct
 	case SCHEMA_MAP: bind_map(b, row, n); break;
 	case SCHEMA_NAMED:
 	case SCHEMA_LIST: bind_list(b, row, n); break;
-	case SCHEMA_CPUS: bind_cpus(b, row, n); break;
-	default: bind_value(b, row, n); break;
+	case SCHEMA_ELEMENT: bind_set_element(b, row, n); break;
+	default:
+		if (schema_is_words(row))
+			bind_words(b, row, n);
+		else if (row->map_too && n->kind == YAML_MAP)
+			bind_map(b, row, n);
+		else
+			bind_value(b, row, n);
 	}
 }
 
@@ -447,8 +395,11 @@ int bind_conf(struct report *r, const struct yaml_node *root, struct conf *c,
 
 	if (version_refused(&b, root))
 		return -EINVAL;
-	set_defaults(SCHEMA_CONF, c);
+	b.record[SCHEMA_CONNTRACK] = &c->conntrack;
+	bind_defaults(SCHEMA_CONF, c);
+	bind_defaults(SCHEMA_CONNTRACK, &c->conntrack);
 	bind_node(&b, schema_find(""), root);
+	bind_conntrack_end(c, root);
 	if (b.no_memory)
 		return -ENOMEM;
 	if (places->n)

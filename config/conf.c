@@ -15,6 +15,48 @@
 #include "config/report.h"
 #include "config/yaml.h"
 
+static void match_fini(struct conf_match *m)
+{
+	free(m->in.names);
+	free(m->out.names);
+	free(m->from.ranges);
+	free(m->to.ranges);
+	free(m->protos);
+	free(m->sport.ranges);
+	free(m->dport.ranges);
+	free(m->icmp);
+}
+
+static void nat_free(struct conf_nat *rules, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		match_fini(&rules[i].match);
+		free(rules[i].pool);
+	}
+	free(rules);
+}
+
+void conf_chains_free(struct conf_chain *chains, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		for (unsigned j = 0; j < chains[i].nrules; j++) {
+			match_fini(&chains[i].rules[j].match);
+			free(chains[i].rules[j].actions);
+		}
+		free(chains[i].rules);
+	}
+	free(chains);
+}
+
+static void zones_free(struct conf_zone *zones, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		free(zones[i].interfaces.names);
+		free(zones[i].forward_to);
+	}
+	free(zones);
+}
+
 void conf_destroy(struct conf *c)
 {
 	if (!c)
@@ -23,9 +65,17 @@ void conf_destroy(struct conf *c)
 		free(c->ifaces[i].addresses);
 	for (unsigned i = 0; i < c->nroutes; i++)
 		free(c->routes[i].nexthops);
+	for (unsigned i = 0; i < c->nsets; i++)
+		free(c->sets[i].elements);
 	free(c->ifaces);
 	free(c->routes);
 	free(c->neighbours);
+	free(c->sets);
+	zones_free(c->zones, c->nzones);
+	conf_chains_free(c->chains, c->nchains);
+	nat_free(c->nat_source, c->nnat_source);
+	nat_free(c->nat_destination, c->nnat_destination);
+	nat_free(c->nat_static, c->nnat_static);
 	free(c);
 }
 

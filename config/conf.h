@@ -452,7 +452,8 @@ void conf_destroy(struct conf *c);
  * named "zone:lan->wan" and "zone:wan input". Established and related traffic passes; traffic from
  * a zone to itself passes; from a zone to one in its forward-to passes; all else that comes from or
  * goes to a zone is dropped. (An interface in no zone is not concerned.) An array of *n chains like
- * conf.chains, to be freed with conf_chains_free(); NULL and *n 0 without zones.
+ * conf.chains, to be freed with conf_chains_free(). NULL and *n 0 without zones; with zones, that
+ * means no memory, and the caller must not go on without them.
  */
 struct conf_chain *conf_zones_expand(const struct conf *c, unsigned *n);
 void conf_chains_free(struct conf_chain *chains, unsigned n);

@@ -22,6 +22,8 @@ struct printer {
 };
 
 static void print_inline(struct printer *p, const struct schema_row *row);
+static void print_block(struct printer *p, const struct schema_row *row, int indent, int levels);
+static bool has_content(struct printer *p, const struct schema_row *row);
 
 /* Plain where no reader of any YAML version sees more than a string, double-quoted elsewhere. */
 static void print_string(FILE *out, const char *s)
@@ -44,12 +46,28 @@ static void print_string(FILE *out, const char *s)
 	fputc('"', out);
 }
 
-static void print_cpus(FILE *out, const struct conf *c)
+/* A word of a list, or alone: digits are a number to every reader. */
+static void print_word(FILE *out, const char *s)
 {
-	fputc('[', out);
-	for (unsigned i = 0; i < c->workers.ncpus; i++)
-		fprintf(out, "%s%u", i ? ", " : "", c->workers.cpus[i]);
-	fputc(']', out);
+	if (s[0] && strspn(s, "0123456789") == strlen(s) && (s[0] != '0' || !s[1]))
+		fputs(s, out);
+	else
+		print_string(out, s);
+}
+
+/* One word stands alone where it may. */
+static void print_words(struct printer *p, const struct schema_row *row)
+{
+	const void *record = p->record[row->in];
+	char buf[VALUE_TEXT_MAX];
+	bool list = row->empty_too || row->type == SCHEMA_CPUS || value_word(row, record, 1, buf);
+
+	fputs(list ? "[" : "", p->out);
+	for (unsigned i = 0; value_word(row, record, i, buf); i++) {
+		fputs(i ? ", " : "", p->out);
+		print_word(p->out, buf);
+	}
+	fputs(list ? "]" : "", p->out);
 }
 
 static const void *field_of(const struct printer *p, const struct schema_row *row)
@@ -69,9 +87,11 @@ static const char *value_text(struct printer *p, const struct schema_row *row,
 		return row->fallback ? row->fallback : "";
 	if (!field)
 		return "";
+	if (row->says && !row->says(row, p->record[row->in]))
+		return "";
 	value_format(row, field, buf);
-	bool said = row->in == SCHEMA_CONF || !row->fallback || strcmp(buf, row->fallback);
-	return said ? buf : "";
+	bool always = row->in == SCHEMA_CONF || row->in == SCHEMA_CONNTRACK;
+	return always || !row->fallback || strcmp(buf, row->fallback) ? buf : "";
 }
 
 /* A list's elements: how many, and where. */
@@ -85,16 +105,32 @@ static unsigned elements(const struct printer *p, const struct schema_row *row, 
 	return *(const unsigned *)(owner + row->count_at);
 }
 
-/* A route with a single plain next hop has it as its own via and dev. */
+/* A route with a single plain next hop has it as its own via and dev; a rule's match is a record
+ * of its own. */
 static void set_record(struct printer *p, enum schema_record kind, const void *record)
 {
 	const struct conf_route *r = record;
 
 	p->record[kind] = record;
-	if (kind != SCHEMA_ROUTE)
-		return;
-	bool own = r->nnexthops == 1 && r->nexthops[0].weight == 1;
-	p->record[SCHEMA_NEXTHOP] = own ? r->nexthops : NULL;
+	if (kind == SCHEMA_ROUTE) {
+		bool own = r->nnexthops == 1 && r->nexthops[0].weight == 1;
+		p->record[SCHEMA_NEXTHOP] = own ? r->nexthops : NULL;
+	} else if (kind == SCHEMA_RULE) {
+		p->record[SCHEMA_MATCH] = &((const struct conf_rule *)record)->match;
+	} else if (kind == SCHEMA_NAT_SOURCE || kind == SCHEMA_NAT_DESTINATION ||
+		   kind == SCHEMA_NAT_STATIC) {
+		p->record[SCHEMA_MATCH] = &((const struct conf_nat *)record)->match;
+	}
+}
+
+static bool map_has_content(struct printer *p, const struct schema_row *row)
+{
+	const struct schema_row *end = schema_end(row);
+
+	for (const struct schema_row *child = row + 1; child < end; child++)
+		if (schema_key_under(child, row) && has_content(p, child))
+			return true;
+	return false;
 }
 
 static bool has_content(struct printer *p, const struct schema_row *row)
@@ -103,33 +139,32 @@ static bool has_content(struct printer *p, const struct schema_row *row)
 	const char *first;
 
 	switch (row->type) {
-	case SCHEMA_MAP:
-		for (unsigned i = 0; i < schema_nrows; i++)
-			if (schema_key_under(&schema_rows[i], row) &&
-			    has_content(p, &schema_rows[i]))
-				return true;
-		return false;
+	case SCHEMA_MAP: return map_has_content(p, row);
 	case SCHEMA_NAMED:
 	case SCHEMA_LIST:
 		if (row->element == SCHEMA_NEXTHOP && p->record[SCHEMA_NEXTHOP])
 			return false; /* printed as via and dev */
 		return elements(p, row, &first) > 0;
-	case SCHEMA_CPUS: return ((const struct conf *)p->record[SCHEMA_CONF])->workers.ncpus > 0;
-	default: return value_text(p, row, buf)[0] != '\0';
+	case SCHEMA_ELEMENT: return true;
+	default:
+		if (schema_is_words(row))
+			return value_word(row, p->record[row->in], 0, buf);
+		return value_text(p, row, buf)[0] != '\0';
 	}
 }
 
 static void print_inline_map(struct printer *p, const struct schema_row *row)
 {
+	const struct schema_row *end = schema_end(row);
 	const char *joint = "";
 
 	fputc('{', p->out);
-	for (unsigned i = 0; i < schema_nrows; i++) {
-		const char *key = schema_key_under(&schema_rows[i], row);
-		if (!key || !has_content(p, &schema_rows[i]))
+	for (const struct schema_row *child = row + 1; child < end; child++) {
+		const char *key = schema_key_under(child, row);
+		if (!key || !has_content(p, child))
 			continue;
 		fprintf(p->out, "%s%s: ", joint, key);
-		print_inline(p, &schema_rows[i]);
+		print_inline(p, child);
 		joint = ", ";
 	}
 	fputc('}', p->out);
@@ -140,67 +175,105 @@ static void print_inline_list(struct printer *p, const struct schema_row *row)
 	const void *outer = p->record[row->element];
 	const char *first;
 	unsigned n = elements(p, row, &first);
+	bool single = n == 1 && row->single_too;
 
-	fputc('[', p->out);
+	fputs(single ? "" : "[", p->out);
 	for (unsigned i = 0; i < n; i++) {
 		fputs(i ? ", " : "", p->out);
 		set_record(p, row->element, first + i * row->size);
 		print_inline(p, schema_element(row));
 	}
-	fputc(']', p->out);
+	fputs(single ? "" : "]", p->out);
 	p->record[row->element] = outer;
+}
+
+/* An element with its own timeout is a mapping, and itself a value in it. */
+static void print_set_element(struct printer *p, const struct schema_row *row)
+{
+	const struct conf_element *element = p->record[SCHEMA_SET_ELEMENT];
+	char buf[VALUE_ELEMENT_MAX];
+
+	if (row->map_too && element->timeout_s)
+		print_inline_map(p, row);
+	else
+		print_word(p->out, value_format_element(p->record[SCHEMA_SET], element, buf));
+}
+
+static void print_value(struct printer *p, const struct schema_row *row)
+{
+	char buf[VALUE_TEXT_MAX];
+	const char *text = value_text(p, row, buf);
+	bool plain =
+		row->type == SCHEMA_UINT || row->type == SCHEMA_BOOL ||
+		row->type == SCHEMA_PRIORITY ||
+		(row->type == SCHEMA_ENUM && (!strcmp(text, "true") || !strcmp(text, "false")));
+
+	if (plain)
+		fputs(text, p->out);
+	else
+		print_string(p->out, text);
 }
 
 static void print_inline(struct printer *p, const struct schema_row *row)
 {
-	char buf[VALUE_TEXT_MAX];
-
 	switch (row->type) {
 	case SCHEMA_MAP: print_inline_map(p, row); break;
 	case SCHEMA_NAMED:
 	case SCHEMA_LIST: print_inline_list(p, row); break;
-	case SCHEMA_CPUS: print_cpus(p->out, p->record[SCHEMA_CONF]); break;
-	case SCHEMA_UINT:
-	case SCHEMA_BOOL: fputs(value_text(p, row, buf), p->out); break;
-	default: print_string(p->out, value_text(p, row, buf)); break;
+	case SCHEMA_ELEMENT: print_set_element(p, row); break;
+	default:
+		if (schema_is_words(row))
+			print_words(p, row);
+		else if (row->map_too && map_has_content(p, row))
+			print_inline_map(p, row);
+		else
+			print_value(p, row);
 	}
 }
 
-/* "  - {...}" or "  name: {...}", a line an element. */
+/* "  - {...}" or "  name: {...}", a line an element; a chain has a line for each of its rules. */
 static void print_elements(struct printer *p, const struct schema_row *row, int indent)
 {
 	const char *first;
 	unsigned n = elements(p, row, &first);
 
 	for (unsigned i = 0; i < n; i++) {
-		set_record(p, row->element, first + i * row->size);
+		const char *record = first + i * row->size;
+		set_record(p, row->element, record);
 		fprintf(p->out, "%*s", indent, "");
-		if (row->type == SCHEMA_NAMED) {
-			print_string(p->out,
-				     ((const struct conf_iface *)p->record[SCHEMA_IFACE])->name);
-			fputs(": ", p->out);
+		if (row->type == SCHEMA_NAMED) { /* such records begin with their name */
+			print_string(p->out, record);
+			fputs(":", p->out);
 		} else {
-			fputs("- ", p->out);
+			fputs("-", p->out);
 		}
+		if (row->element == SCHEMA_CHAIN && map_has_content(p, schema_element(row))) {
+			fputc('\n', p->out);
+			print_block(p, schema_element(row), indent + 2, 1);
+			continue;
+		}
+		fputc(' ', p->out);
 		print_inline(p, schema_element(row));
 		fputc('\n', p->out);
 	}
 }
 
-static void print_block(struct printer *p, const struct schema_row *row, int level)
+/* A key a line; `levels` of mappings in it are blocks themselves. */
+static void print_block(struct printer *p, const struct schema_row *row, int indent, int levels)
 {
-	for (unsigned i = 0; i < schema_nrows; i++) {
-		const struct schema_row *child = &schema_rows[i];
+	const struct schema_row *end = schema_end(row);
+
+	for (const struct schema_row *child = row + 1; child < end; child++) {
 		const char *key = schema_key_under(child, row);
 		if (!key || !has_content(p, child))
 			continue;
-		fprintf(p->out, "%*s%s:", 2 * level, "", key);
+		fprintf(p->out, "%*s%s:", indent, "", key);
 		if (child->type == SCHEMA_NAMED || child->type == SCHEMA_LIST) {
 			fputc('\n', p->out);
-			print_elements(p, child, 2 * level + 2);
-		} else if (child->type == SCHEMA_MAP && level + 1 < BLOCK_LEVELS) {
+			print_elements(p, child, indent + 2);
+		} else if (child->type == SCHEMA_MAP && levels > 1) {
 			fputc('\n', p->out);
-			print_block(p, child, level + 1);
+			print_block(p, child, indent + 2, levels - 1);
 		} else {
 			fputc(' ', p->out);
 			print_inline(p, child);
@@ -213,6 +286,8 @@ void conf_print(const struct conf *c, FILE *out)
 {
 	struct printer p = { .out = out, .record[SCHEMA_CONF] = c };
 
+	if (c->conntrack.enabled)
+		p.record[SCHEMA_CONNTRACK] = &c->conntrack;
 	fputs("version: 1\n", out);
-	print_block(&p, schema_find(""), 0);
+	print_block(&p, schema_find(""), 0, BLOCK_LEVELS);
 }

@@ -30,6 +30,29 @@ enum schema_type {
 	SCHEMA_ADDRESS,
 	SCHEMA_PREFIX,	    /* an address with its prefix length, host bits kept */
 	SCHEMA_DESTINATION, /* a prefix without host bits, an address, or default */
+	/* values of rules; see value_rules.c */
+	SCHEMA_NETWORK,	   /* a prefix without host bits, or an address */
+	SCHEMA_NAME,	   /* of a chain, a set, a zone */
+	SCHEMA_LABEL,	   /* any printable text: a rule's name, a prefix of the log */
+	SCHEMA_DURATION,   /* seconds: 5d, 2h4m */
+	SCHEMA_PRIORITY,   /* of a chain: a word, a number, or filter+10 */
+	SCHEMA_MARK,	   /* 0x10/0xff: the field is followed by its mask */
+	SCHEMA_SPAN,	   /* 64-1500: the field, the lower bound, is followed by the upper */
+	SCHEMA_PORT_RANGE, /* 1024-65535 */
+	SCHEMA_RATE,	   /* 50/s: the field is followed by the period */
+	SCHEMA_TCP_FLAGS,  /* syn/syn+ack: the field is followed by the mask */
+	SCHEMA_ELEMENT,	   /* of a set, whose type says how it is written */
+	/* values that are one word or a list of words; see value_list.c */
+	SCHEMA_ADDRESSES, /* struct conf_addresses */
+	SCHEMA_RANGES,	  /* addresses, neither negated nor a set */
+	SCHEMA_PORTS,	  /* struct conf_ports */
+	SCHEMA_NAMES,	  /* struct conf_names */
+	SCHEMA_NAME_LIST, /* neither negated nor a set */
+	SCHEMA_PROTOS,
+	SCHEMA_ICMP,
+	SCHEMA_ICMPV6,
+	SCHEMA_BITS,  /* each word or number is a bit of the field */
+	SCHEMA_WORDS, /* at most CONF_FIELDS_MAX of the row's words, in order */
 };
 
 /* Which struct the field of a row lives in. */
@@ -41,6 +64,17 @@ enum schema_record {
 	SCHEMA_ROUTE,
 	SCHEMA_NEXTHOP,
 	SCHEMA_NEIGHBOUR,
+	SCHEMA_SET,
+	SCHEMA_SET_ELEMENT,
+	SCHEMA_ZONE,
+	SCHEMA_CHAIN,
+	SCHEMA_RULE,
+	SCHEMA_MATCH, /* of the rule that is being read, whatever its kind */
+	SCHEMA_ACTION,
+	SCHEMA_NAT_SOURCE,
+	SCHEMA_NAT_DESTINATION,
+	SCHEMA_NAT_STATIC,
+	SCHEMA_CONNTRACK,
 	SCHEMA_RECORDS,
 };
 
@@ -55,20 +89,37 @@ struct schema_row {
 	const char *fallback; /* the default, as one would write it; NULL: none */
 	bool required;
 	bool power_of_two;
-	unsigned min, max;		 /* of a number; of a list, max elements (0: any) */
+	bool inverted;	   /* of SCHEMA_BOOL: the field says the opposite */
+	bool single_too;   /* of a list: one element may stand without its brackets */
+	bool map_too;	   /* of a value: it may be a mapping of the keys below instead */
+	bool empty_too;	   /* of a list of words: it may be empty */
+	unsigned min, max; /* of a number; of a list, max elements (0: any) */
 	const struct schema_word *words; /* of SCHEMA_ENUM; also beside a number's digits */
 	enum schema_record in;
 	size_t at, size; /* the field in that struct; of a list: its pointer and the size of an
 			    element */
 	size_t count_at; /* of a list: its unsigned count */
 	enum schema_record element; /* of a list: what its elements are */
+	/* Of a key that shares its field with others: is this the key that the record was, or is to
+	 * be, written with? NULL: the field itself tells. */
+	bool (*says)(const struct schema_row *row, const void *record);
+	unsigned act; /* for says(): the enum conf_act that this key means */
 	const char *doc;
 };
 
-extern const struct schema_row schema_rows[];
+extern const struct schema_row schema_rows[]; /* schema_rows.c */
 extern const unsigned schema_nrows;
+extern const struct schema_word schema_protos[]; /* names of protocols; "any" is 256 */
+
+/* Is its value one word or a list of words? */
+static inline bool schema_is_words(const struct schema_row *row)
+{
+	return row->type >= SCHEMA_ADDRESSES || row->type == SCHEMA_CPUS;
+}
 
 const struct schema_row *schema_find(const char *path);
+/* The rows below `row`, at any depth, follow it: the first that does not. */
+const struct schema_row *schema_end(const struct schema_row *row);
 /* The row of `key` directly under `parent`; NULL if the parent has no such key. */
 const struct schema_row *schema_child(const struct schema_row *parent, const char *key);
 const struct schema_row *schema_element(const struct schema_row *container);

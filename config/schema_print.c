@@ -24,6 +24,27 @@ static const char *type_name(const struct schema_row *row)
 		[SCHEMA_ADDRESS] = "address",
 		[SCHEMA_PREFIX] = "address/length",
 		[SCHEMA_DESTINATION] = "prefix or default",
+		[SCHEMA_NETWORK] = "prefix",
+		[SCHEMA_NAME] = "name",
+		[SCHEMA_LABEL] = "text",
+		[SCHEMA_DURATION] = "duration, like 30s or 2h4m",
+		[SCHEMA_PRIORITY] = "number, or ",
+		[SCHEMA_MARK] = "number, or number/mask",
+		[SCHEMA_SPAN] = "number or range",
+		[SCHEMA_PORT_RANGE] = "port or range of ports",
+		[SCHEMA_RATE] = "rate, like 50/s",
+		[SCHEMA_TCP_FLAGS] = "flags/mask",
+		[SCHEMA_ELEMENT] = "element of the set's type",
+		[SCHEMA_ADDRESSES] = "address, prefix, range, set, or list",
+		[SCHEMA_RANGES] = "address, prefix, range, or list",
+		[SCHEMA_PORTS] = "port, range, set, or list",
+		[SCHEMA_NAMES] = "interface, zone, set, or list",
+		[SCHEMA_NAME_LIST] = "list of names",
+		[SCHEMA_PROTOS] = "one or a list of: number, ",
+		[SCHEMA_ICMP] = "one or a list of: number, number/code, ",
+		[SCHEMA_ICMPV6] = "one or a list of: number, number/code, ",
+		[SCHEMA_BITS] = "one or a list of: ",
+		[SCHEMA_WORDS] = "one or a list of: ",
 	};
 
 	return names[row->type];
@@ -31,11 +52,13 @@ static const char *type_name(const struct schema_row *row)
 
 void conf_schema_print(FILE *out)
 {
-	char words[100];
+	char words[400];
 
 	for (unsigned i = 1; i < schema_nrows; i++) { /* row 0 is the file itself */
 		const struct schema_row *row = &schema_rows[i];
 		fprintf(out, "%s\n    ", row->path);
+		fputs(row->map_too ? "mapping, or " : "", out);
+		fputs(row->single_too ? "element or " : "", out);
 		fputs(type_name(row), out);
 		if (row->type == SCHEMA_UINT)
 			fprintf(out, " %u..%u%s%s", row->min, row->max,
@@ -65,7 +88,10 @@ static void json_words(FILE *out, const struct schema_row *row)
 	fputs("\"enum\": [", out);
 	for (const struct schema_word *w = row->words; w->word; w++) {
 		fputs(w == row->words ? "" : ", ", out);
-		json_string(out, w->word);
+		if (!strcmp(w->word, "true") || !strcmp(w->word, "false"))
+			fputs(w->word, out);
+		else
+			json_string(out, w->word);
 	}
 	fputc(']', out);
 }
@@ -118,63 +144,107 @@ static void json_default(FILE *out, const struct schema_row *row)
 
 static void json_map(FILE *out, const struct schema_row *row, int indent)
 {
+	const struct schema_row *end = schema_end(row);
 	const char *joint = "";
 
 	fputs("\"type\": \"object\", \"additionalProperties\": false", out);
-	for (unsigned i = 0; i < schema_nrows; i++) {
-		const char *key = schema_key_under(&schema_rows[i], row);
-		if (!key || !schema_rows[i].required)
+	for (const struct schema_row *child = row + 1; child < end; child++) {
+		const char *key = schema_key_under(child, row);
+		if (!key || !child->required)
 			continue;
 		fprintf(out, "%s\"%s\"", *joint ? joint : ", \"required\": [", key);
 		joint = ", ";
 	}
 	fprintf(out, "%s, \"properties\": {", *joint ? "]" : "");
 	joint = "";
-	for (unsigned i = 0; i < schema_nrows; i++) {
-		const char *key = schema_key_under(&schema_rows[i], row);
+	for (const struct schema_row *child = row + 1; child < end; child++) {
+		const char *key = schema_key_under(child, row);
 		if (!key)
 			continue;
 		fprintf(out, "%s\n%*s\"%s\": ", joint, indent, "", key);
-		json_row(out, &schema_rows[i], indent + 2);
+		json_row(out, child, indent + 2);
 		joint = ",";
 	}
 	fputc('}', out);
 }
 
+/* One word of a list, by what YAML makes of it. */
+static void json_word(FILE *out, const struct schema_row *row)
+{
+	static const char cpus[] = "\"anyOf\": [{\"type\": \"integer\", \"minimum\": 0}, "
+				   "{\"type\": \"string\", \"pattern\": "
+				   "\"^[0-9]+(-[0-9]+)?$\"}]";
+
+	if (row->type == SCHEMA_CPUS)
+		fputs(cpus, out);
+	else if (row->words && row->max == 0)
+		json_words(out, row);
+	else
+		fprintf(out, "\"type\": [\"string\", \"integer\"%s]",
+			row->map_too ? ", \"object\"" : "");
+}
+
+static void json_one_or_list(FILE *out, const struct schema_row *row)
+{
+	fputs("\"anyOf\": [{", out);
+	json_word(out, row);
+	fputs("}, {\"type\": \"array\", \"items\": {", out);
+	json_word(out, row);
+	fputs("}}]", out);
+}
+
+static void json_list(FILE *out, const struct schema_row *row, int indent)
+{
+	if (row->single_too) {
+		fputs("\"anyOf\": [", out);
+		json_row(out, schema_element(row), indent);
+		fputs(", {", out);
+	}
+	fputs("\"type\": \"array\", \"items\": ", out);
+	json_row(out, schema_element(row), indent);
+	fputs(row->single_too ? "}]" : "", out);
+}
+
 static void json_type(FILE *out, const struct schema_row *row, int indent)
 {
-	static const char cpus[] = "{\"type\": \"integer\", \"minimum\": 0}, "
-				   "{\"type\": \"string\", \"pattern\": \"^[0-9]+(-[0-9]+)?$\"}";
-
 	switch (row->type) {
 	case SCHEMA_MAP: json_map(out, row, indent); break;
 	case SCHEMA_NAMED:
 		fputs("\"type\": \"object\", \"additionalProperties\": ", out);
 		json_row(out, schema_element(row), indent);
 		break;
-	case SCHEMA_LIST:
-		fputs("\"type\": \"array\", \"items\": ", out);
-		json_row(out, schema_element(row), indent);
-		break;
+	case SCHEMA_LIST: json_list(out, row, indent); break;
 	case SCHEMA_UINT: json_uint(out, row); break;
 	case SCHEMA_BOOL: fputs("\"type\": \"boolean\"", out); break;
 	case SCHEMA_ENUM: json_words(out, row); break;
-	case SCHEMA_CPUS:
-		fprintf(out, "\"anyOf\": [%s, {\"type\": \"array\", \"items\": {\"anyOf\": [%s]}}]",
-			cpus, cpus);
-		break;
-	default: fputs("\"type\": \"string\"", out); break;
+	case SCHEMA_PRIORITY:
+	case SCHEMA_MARK:
+	case SCHEMA_SPAN:
+	case SCHEMA_PORT_RANGE: fputs("\"type\": [\"string\", \"integer\"]", out); break;
+	case SCHEMA_ELEMENT: fputs("\"type\": [\"string\", \"integer\", \"array\"]", out); break;
+	default:
+		if (schema_is_words(row))
+			json_one_or_list(out, row);
+		else
+			fputs("\"type\": \"string\"", out);
 	}
 }
 
 static void json_row(FILE *out, const struct schema_row *row, int indent)
 {
+	bool or_map = row->map_too && row->type != SCHEMA_MAP;
+
 	fputs("{\"description\": ", out);
 	json_string(out, row->doc);
 	if (row->fallback)
 		json_default(out, row);
-	fputs(", ", out);
+	fputs(or_map ? ", \"anyOf\": [{" : ", ", out);
 	json_type(out, row, indent);
+	if (or_map) {
+		fputs("}, {", out);
+		json_map(out, row, indent);
+		fputs("}]", out);
+	}
 	fputc('}', out);
 }
 

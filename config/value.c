@@ -15,9 +15,10 @@
 
 #include "config/conf.h"
 #include "config/text.h"
+#include "config/value_parts.h"
 #include "router/lib/addr.h"
 
-static int __attribute__((format(printf, 2, 3))) wrong(struct value_error *e, const char *fmt, ...)
+int value_wrong(struct value_error *e, const char *fmt, ...)
 {
 	va_list args;
 
@@ -27,7 +28,7 @@ static int __attribute__((format(printf, 2, 3))) wrong(struct value_error *e, co
 	return -EINVAL;
 }
 
-static void __attribute__((format(printf, 2, 3))) help(struct value_error *e, const char *fmt, ...)
+void value_help(struct value_error *e, const char *fmt, ...)
 {
 	va_list args;
 
@@ -36,7 +37,7 @@ static void __attribute__((format(printf, 2, 3))) help(struct value_error *e, co
 	va_end(args);
 }
 
-static bool find_word(const struct schema_row *row, const char *text, unsigned *value)
+bool value_find_word(const struct schema_row *row, const char *text, unsigned *value)
 {
 	for (const struct schema_word *w = row->words; w && w->word; w++) {
 		if (strcmp(w->word, text))
@@ -47,19 +48,25 @@ static bool find_word(const struct schema_row *row, const char *text, unsigned *
 	return false;
 }
 
-static void suggest_word(const struct schema_row *row, const char *text, struct value_error *e)
+const char *value_word_of(const struct schema_row *row, unsigned value)
+{
+	for (const struct schema_word *w = row->words; w && w->word; w++)
+		if (w->value == value)
+			return w->word;
+	return NULL;
+}
+
+void value_suggest_word(const struct schema_row *row, const char *text, struct value_error *e)
 {
 	struct text_guess guess = { .written = text };
 
 	for (const struct schema_word *w = row->words; w && w->word; w++)
 		text_guess_add(&guess, w->word);
 	if (guess.best)
-		help(e, "did you mean \"%s\"?", guess.best);
+		value_help(e, "did you mean \"%s\"?", guess.best);
 }
 
-/* Decimal digits only: no sign, no 0x, no leading zero that another tool would read as octal. What
- * is too large for any use stays too large. */
-static bool digits(const char *text, uint64_t *value)
+bool value_digits(const char *text, uint64_t *value)
 {
 	size_t n = strspn(text, "0123456789");
 
@@ -79,9 +86,28 @@ static void help_digits(const char *text, struct value_error *e)
 	if (n == 0 || n > 18 || text[unit])
 		return;
 	if (unit > n)
-		help(e, "write %.*s; it takes no unit", (int)n, text);
+		value_help(e, "write %.*s; it takes no unit", (int)n, text);
 	else if (zeros > 0 && zeros < n)
-		help(e, "write %s", text + zeros);
+		value_help(e, "write %s", text + zeros);
+}
+
+/* Fields of numbers and of enums have the size they need. */
+static void store(const struct schema_row *row, void *field, unsigned n)
+{
+	switch (row->size) {
+	case 1: *(uint8_t *)field = (uint8_t)n; break;
+	case 2: *(uint16_t *)field = (uint16_t)n; break;
+	default: *(unsigned *)field = n; break;
+	}
+}
+
+static unsigned stored(const struct schema_row *row, const void *field)
+{
+	switch (row->size) {
+	case 1: return *(const uint8_t *)field;
+	case 2: return *(const uint16_t *)field;
+	default: return *(const unsigned *)field;
+	}
 }
 
 static int parse_uint(const struct schema_row *row, const char *text, void *field,
@@ -91,28 +117,29 @@ static int parse_uint(const struct schema_row *row, const char *text, void *fiel
 	uint64_t n;
 	unsigned known;
 
-	if (find_word(row, text, &known)) {
-		*(unsigned *)field = known;
+	if (value_find_word(row, text, &known)) {
+		store(row, field, known);
 		return 0;
 	}
-	if (!digits(text, &n)) {
+	if (!value_digits(text, &n)) {
 		schema_words(row, words, sizeof(words));
-		suggest_word(row, text, e);
+		value_suggest_word(row, text, e);
 		help_digits(text, e);
-		return wrong(e, "%s is not a number%s%s", text_quote(text, word),
-			     words[0] ? ", nor " : "", words);
+		return value_wrong(e, "%s is not a number%s%s", text_quote(text, word),
+				   words[0] ? ", nor " : "", words);
 	}
 	if (n < row->min || n > row->max)
-		return wrong(e, "%s is out of range, %u to %u", text, row->min, row->max);
+		return value_wrong(e, "%s is out of range, %u to %u", text, row->min, row->max);
 	if (row->power_of_two && (n & (n - 1)))
-		return wrong(e, "%s is not a power of two from %u to %u", text, row->min, row->max);
-	*(unsigned *)field = (unsigned)n;
+		return value_wrong(e, "%s is not a power of two from %u to %u", text, row->min,
+				   row->max);
+	store(row, field, (unsigned)n);
 	return 0;
 }
 
 static void format_uint(const struct schema_row *row, const void *field, char buf[VALUE_TEXT_MAX])
 {
-	unsigned n = *(const unsigned *)field;
+	unsigned n = stored(row, field);
 
 	for (const struct schema_word *w = row->words; w && w->word; w++) {
 		if (w->value == n) {
@@ -128,25 +155,23 @@ static int parse_bool(const struct schema_row *row, const char *text, void *fiel
 		      struct value_error *e)
 {
 	char word[TEXT_QUOTE_MAX];
-	(void)row;
 
 	if (strcmp(text, "true") && strcmp(text, "false")) {
 		if (!strcasecmp(text, "yes") || !strcasecmp(text, "on") ||
 		    !strcasecmp(text, "true"))
-			help(e, "write true");
+			value_help(e, "write true");
 		else if (!strcasecmp(text, "no") || !strcasecmp(text, "off") ||
 			 !strcasecmp(text, "false"))
-			help(e, "write false");
-		return wrong(e, "%s is not true or false", text_quote(text, word));
+			value_help(e, "write false");
+		return value_wrong(e, "%s is not true or false", text_quote(text, word));
 	}
-	*(bool *)field = text[0] == 't';
+	*(bool *)field = (text[0] == 't') != row->inverted;
 	return 0;
 }
 
 static void format_bool(const struct schema_row *row, const void *field, char buf[VALUE_TEXT_MAX])
 {
-	(void)row;
-	strcpy(buf, *(const bool *)field ? "true" : "false");
+	strcpy(buf, *(const bool *)field != row->inverted ? "true" : "false");
 }
 
 static int parse_enum(const struct schema_row *row, const char *text, void *field,
@@ -155,60 +180,21 @@ static int parse_enum(const struct schema_row *row, const char *text, void *fiel
 	char word[TEXT_QUOTE_MAX], words[100];
 	unsigned value;
 
-	if (!find_word(row, text, &value)) {
-		suggest_word(row, text, e);
-		return wrong(e, "%s is not %s%s", text_quote(text, word),
-			     schema_words(row, words, sizeof(words)),
-			     row->words[1].word ? "" : ", the only choice so far");
+	if (!value_find_word(row, text, &value)) {
+		value_suggest_word(row, text, e);
+		return value_wrong(e, "%s is not %s%s", text_quote(text, word),
+				   schema_words(row, words, sizeof(words)),
+				   row->words[1].word ? "" : ", the only choice so far");
 	}
-	*(unsigned *)field = value;
+	store(row, field, value);
 	return 0;
 }
 
 static void format_enum(const struct schema_row *row, const void *field, char buf[VALUE_TEXT_MAX])
 {
 	for (const struct schema_word *w = row->words; w->word; w++)
-		if (w->value == *(const unsigned *)field)
+		if (w->value == stored(row, field))
 			strcpy(buf, w->word);
-}
-
-static int parse_cpus(const struct schema_row *row, const char *text, void *field,
-		      struct value_error *e)
-{
-	unsigned n = 0;
-
-	return value_parse_cpus(row, text, field, &n, e);
-}
-
-int value_parse_cpus(const struct schema_row *row, const char *text, unsigned *cpus,
-		     unsigned *ncpus, struct value_error *e)
-{
-	char first[16] = "", word[TEXT_QUOTE_MAX];
-	const char *dash = strchr(text, '-');
-	uint64_t from, to;
-
-	if (dash && dash - text < (ptrdiff_t)sizeof(first))
-		memcpy(first, text, (size_t)(dash - text));
-	if (!digits(dash ? first : text, &from) || !digits(dash ? dash + 1 : text, &to)) {
-		if (strchr(text, ','))
-			help(e, "write a list, like [0, 2-3]");
-		return wrong(e, "%s is not a CPU or a range of CPUs like 2-5",
-			     text_quote(text, word));
-	}
-	if (to < from)
-		return wrong(e, "range %s is upside down", text_quote(text, word));
-	if (to > row->max)
-		return wrong(e, "%s is out of range, CPU 0 to %u", text_quote(text, word),
-			     row->max);
-	if (to - from >= CONF_CPUS_MAX - *ncpus)
-		return wrong(e, "more than %d CPUs", CONF_CPUS_MAX);
-	for (uint64_t cpu = from; cpu <= to; cpu++)
-		for (unsigned i = 0; i < *ncpus; i++)
-			if (cpus[i] == cpu)
-				return wrong(e, "CPU %u is named twice", cpus[i]);
-	for (uint64_t cpu = from; cpu <= to; cpu++)
-		cpus[(*ncpus)++] = (unsigned)cpu;
-	return 0;
 }
 
 bool value_netdev_valid(const char *name)
@@ -229,8 +215,8 @@ static int parse_netdev(const struct schema_row *row, const char *text, void *fi
 	char word[TEXT_QUOTE_MAX];
 
 	if (!value_netdev_valid(text)) {
-		help(e, "1 to 15 printable characters, no space, / or :");
-		return wrong(e, "%s cannot be the name of a netdev", text_quote(text, word));
+		value_help(e, "1 to 15 printable characters, no space, / or :");
+		return value_wrong(e, "%s cannot be the name of a netdev", text_quote(text, word));
 	}
 	strncpy(field, text, row->size);
 	return 0;
@@ -242,14 +228,14 @@ static int parse_path(const struct schema_row *row, const char *text, void *fiel
 	char word[TEXT_QUOTE_MAX];
 
 	if (text[0] != '/')
-		return wrong(e, "%s is not an absolute path", text_quote(text, word));
+		return value_wrong(e, "%s is not an absolute path", text_quote(text, word));
 	if (strlen(text) >= row->size)
-		return wrong(e, "%s is longer than %zu bytes", text_quote(text, word),
-			     row->size - 1);
+		return value_wrong(e, "%s is longer than %zu bytes", text_quote(text, word),
+				   row->size - 1);
 	for (const char *p = text; *p; p++)
 		if (!isprint((unsigned char)*p))
-			return wrong(e, "%s holds a character that is not plain ASCII",
-				     text_quote(text, word));
+			return value_wrong(e, "%s holds a character that is not plain ASCII",
+					   text_quote(text, word));
 	strncpy(field, text, row->size);
 	return 0;
 }
@@ -263,7 +249,7 @@ static int parse_group(const struct schema_row *row, const char *text, void *fie
 	size_t n = strlen(text);
 
 	if (n == 0 || n >= row->size || strspn(text, allowed) != n || text[0] == '-')
-		return wrong(e, "%s cannot be the name of a group", text_quote(text, word));
+		return value_wrong(e, "%s cannot be the name of a group", text_quote(text, word));
 	strncpy(field, text, row->size);
 	return 0;
 }
@@ -273,7 +259,7 @@ static int parse_pattern(const struct schema_row *row, const char *text, void *f
 {
 	(void)row;
 	(void)field;
-	return text[0] ? 0 : wrong(e, "a file name is missing");
+	return text[0] ? 0 : value_wrong(e, "a file name is missing");
 }
 
 static void format_text(const struct schema_row *row, const void *field, char buf[VALUE_TEXT_MAX])
@@ -289,8 +275,8 @@ static int parse_mode(const struct schema_row *row, const char *text, void *fiel
 
 	if (strlen(text) != 4 || text[0] != '0' || strspn(text, "01234567") != 4) {
 		if (strlen(text) == 3 && strspn(text, "01234567") == 3)
-			help(e, "write \"0%s\"", text);
-		return wrong(e, "%s is not a mode like \"0660\"", text_quote(text, word));
+			value_help(e, "write \"0%s\"", text);
+		return value_wrong(e, "%s is not a mode like \"0660\"", text_quote(text, word));
 	}
 	*(unsigned *)field = (unsigned)strtoul(text, NULL, 8);
 	return 0;
@@ -311,12 +297,12 @@ static int parse_mac(const struct schema_row *row, const char *text, void *field
 	(void)row;
 
 	if (mac_parse(text, mac) < 0)
-		return wrong(e, "%s is not a MAC address like \"52:54:00:aa:00:01\"",
-			     text_quote(text, word));
+		return value_wrong(e, "%s is not a MAC address like \"52:54:00:aa:00:01\"",
+				   text_quote(text, word));
 	if (mac[0] & 1)
-		return wrong(e, "%s is a multicast address", text_quote(text, word));
+		return value_wrong(e, "%s is a multicast address", text_quote(text, word));
 	if (!memcmp(mac, none, 6))
-		return wrong(e, "%s is nobody's address", text_quote(text, word));
+		return value_wrong(e, "%s is nobody's address", text_quote(text, word));
 	memcpy(field, mac, 6);
 	return 0;
 }
@@ -361,11 +347,12 @@ static int parse_address(const struct schema_row *row, const char *text, void *f
 
 	if (addr_parse(text, &a) < 0) {
 		if (slash && slash - text < ADDR_STRLEN)
-			help(e, "write %.*s, without a prefix length", (int)(slash - text), text);
-		return wrong(e, "%s is not an IPv4 or IPv6 address", text_quote(text, word));
+			value_help(e, "write %.*s, without a prefix length", (int)(slash - text),
+				   text);
+		return value_wrong(e, "%s is not an IPv4 or IPv6 address", text_quote(text, word));
 	}
 	if (not_a_host(&a))
-		return wrong(e, "%s is %s", text, not_a_host(&a));
+		return value_wrong(e, "%s is %s", text, not_a_host(&a));
 	memcpy(field, &a, sizeof(a));
 	return 0;
 }
@@ -388,17 +375,17 @@ static int parse_prefix(const struct schema_row *row, const char *text, void *fi
 	(void)row;
 
 	if (prefix_parse(text, &p) < 0)
-		return wrong(e, "%s is not an address with a prefix length",
-			     text_quote(text, word));
+		return value_wrong(e, "%s is not an address with a prefix length",
+				   text_quote(text, word));
 	if (!strchr(text, '/')) {
-		help(e, "write %s/%u, or what the link's prefix is", text,
-		     p.addr.family == AF_INET ? 24 : 64);
-		return wrong(e, "%s needs a prefix length", text_quote(text, word));
+		value_help(e, "write %s/%u, or what the link's prefix is", text,
+			   p.addr.family == AF_INET ? 24 : 64);
+		return value_wrong(e, "%s needs a prefix length", text_quote(text, word));
 	}
 	if (p.len == 0)
-		return wrong(e, "prefix length 0 would put the whole world on this link");
+		return value_wrong(e, "prefix length 0 would put the whole world on this link");
 	if (not_a_host(&p.addr))
-		return wrong(e, "%s is %s", text, not_a_host(&p.addr));
+		return value_wrong(e, "%s is %s", text, not_a_host(&p.addr));
 	memcpy(field, &p, sizeof(p));
 	return 0;
 }
@@ -417,20 +404,21 @@ static int parse_destination(const struct schema_row *row, const char *text, voi
 {
 	char word[TEXT_QUOTE_MAX], right[PREFIX_STRLEN];
 	struct prefix p;
-	(void)row;
 
-	if (!strcmp(text, "default")) { /* its family follows from the next hop */
+	bool may_be_default = row->type == SCHEMA_DESTINATION;
+	if (may_be_default && !strcmp(text, "default")) { /* its family follows from the next hop */
 		memset(field, 0, sizeof(p));
 		return 0;
 	}
 	if (prefix_parse(text, &p) < 0) {
-		help(e, "write a prefix like 10.0.0.0/8, or default");
-		return wrong(e, "%s is not a prefix", text_quote(text, word));
+		value_help(e, "write a prefix like 10.0.0.0/8%s",
+			   may_be_default ? ", or default" : "");
+		return value_wrong(e, "%s is not a prefix", text_quote(text, word));
 	}
 	struct prefix masked = prefix_masked(&p);
 	if (!prefix_equal(&p, &masked)) {
-		help(e, "write %s", prefix_format(&masked, right));
-		return wrong(e, "%s has bits set behind its prefix length", text);
+		value_help(e, "write %s", prefix_format(&masked, right));
+		return value_wrong(e, "%s has bits set behind its prefix length", text);
 	}
 	memcpy(field, &p, sizeof(p));
 	return 0;
@@ -443,7 +431,6 @@ static const struct {
 	[SCHEMA_UINT] = { parse_uint, format_uint },
 	[SCHEMA_BOOL] = { parse_bool, format_bool },
 	[SCHEMA_ENUM] = { parse_enum, format_enum },
-	[SCHEMA_CPUS] = { parse_cpus, NULL }, /* a list: conf_print() writes it */
 	[SCHEMA_NETDEV] = { parse_netdev, format_text },
 	[SCHEMA_PATH] = { parse_path, format_text },
 	[SCHEMA_GROUP] = { parse_group, format_text },
@@ -453,11 +440,21 @@ static const struct {
 	[SCHEMA_ADDRESS] = { parse_address, format_address },
 	[SCHEMA_PREFIX] = { parse_prefix, format_prefix },
 	[SCHEMA_DESTINATION] = { parse_destination, format_prefix },
+	[SCHEMA_NETWORK] = { parse_destination, format_prefix },
+	[SCHEMA_NAME] = { value_parse_name, format_text },
+	[SCHEMA_LABEL] = { value_parse_label, format_text },
+	[SCHEMA_DURATION] = { value_parse_duration, value_format_duration },
+	[SCHEMA_PRIORITY] = { value_parse_priority, value_format_priority },
+	[SCHEMA_MARK] = { value_parse_mark, value_format_mark },
+	[SCHEMA_SPAN] = { value_parse_span, value_format_span },
+	[SCHEMA_PORT_RANGE] = { value_parse_port_range, value_format_port_range },
+	[SCHEMA_RATE] = { value_parse_rate, value_format_rate },
+	[SCHEMA_TCP_FLAGS] = { value_parse_tcp_flags, value_format_tcp_flags },
 };
 
 int value_parse(const struct schema_row *row, const char *text, void *field, struct value_error *e)
 {
-	_Alignas(max_align_t) char scratch[CONF_CPUS_MAX * sizeof(unsigned)];
+	_Alignas(max_align_t) char scratch[VALUE_TEXT_MAX];
 
 	*e = (struct value_error){ 0 };
 	return types[row->type].parse(row, text, field ? field : scratch, e);

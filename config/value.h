@@ -8,7 +8,8 @@
 
 #include "config/schema.h"
 
-#define VALUE_TEXT_MAX 128
+#define VALUE_TEXT_MAX	  128
+#define VALUE_ELEMENT_MAX 400
 
 /* What is wrong with a text, and how to mend it ("": nobody knows). */
 struct value_error {
@@ -22,9 +23,23 @@ int value_parse(const struct schema_row *row, const char *text, void *field, str
 /* The text that value_parse() reads back; "" for a field that says "not given". Returns buf. */
 char *value_format(const struct schema_row *row, const void *field, char buf[VALUE_TEXT_MAX]);
 
-/* One word of a CPU list, "3" or "2-5": add it to cpus. */
-int value_parse_cpus(const struct schema_row *row, const char *text, unsigned *cpus,
-		     unsigned *ncpus, struct value_error *e);
+/*
+ * Values that are one word or a list of words (schema_is_words()) live in a record of the row's
+ * kind: value_add() adds one word to what is there; -EINVAL with *e set, or -ENOMEM. value_word()
+ * gives word number `index` back, false when there are no more.
+ */
+int value_add(const struct schema_row *row, const char *text, void *record, struct value_error *e);
+bool value_word(const struct schema_row *row, const void *record, unsigned index,
+		char buf[VALUE_TEXT_MAX]);
+
+/* An element of a set: a word for each of the set's types, "10.0.0.1" or "10.0.0.1 . 80". Its
+ * timeout is left alone. */
+struct conf_set;
+struct conf_element;
+int value_parse_element(const struct conf_set *set, const char *text, struct conf_element *element,
+			struct value_error *e);
+char *value_format_element(const struct conf_set *set, const struct conf_element *element,
+			   char buf[VALUE_ELEMENT_MAX]);
 
 bool value_netdev_valid(const char *name); /* as Linux judges names, and printable */
 

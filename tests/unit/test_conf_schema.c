@@ -77,6 +77,21 @@ static void test_rows_are_sound(void **state)
 	}
 }
 
+/* What `schema` says of a key; it may be one of several things that a value may be. */
+static json_t *json_step(json_t *schema, const char *keyword, const char *key)
+{
+	json_t *found = json_object_get(schema, keyword);
+	size_t i;
+	json_t *other;
+
+	if (found && key)
+		found = json_object_get(found, key);
+	json_array_foreach(json_object_get(schema, "anyOf"), i, other)
+		if (!found)
+			found = json_step(other, keyword, key);
+	return found;
+}
+
 /* Follow a row's path through the JSON Schema. */
 static json_t *json_find(json_t *schema, const char *path)
 {
@@ -85,12 +100,12 @@ static json_t *json_find(json_t *schema, const char *path)
 	while (schema && *path) {
 		size_t n = strcspn(path, ".[");
 		if (*path == '*' || *path == '[') {
-			schema = json_object_get(schema,
-						 *path == '*' ? "additionalProperties" : "items");
+			schema = json_step(schema, *path == '*' ? "additionalProperties" : "items",
+					   NULL);
 			path += *path == '*' ? 1 : 2;
 		} else {
 			snprintf(step, sizeof(step), "%.*s", (int)n, path);
-			schema = json_object_get(json_object_get(schema, "properties"), step);
+			schema = json_step(schema, "properties", step);
 			path += n;
 		}
 		path += *path == '.';
