@@ -65,6 +65,11 @@ static void close_row(struct command_ctx *c)
 	jsonw_truncate(&r->scratch, 0);
 }
 
+void answer_pause(struct command_ctx *c)
+{
+	close_row(c);
+}
+
 void answer_line_end(struct jsonw *out, int end, const char *text)
 {
 	jsonw_printf(out, "{\"end\":%d", end);

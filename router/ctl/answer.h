@@ -38,6 +38,8 @@ struct command_ctx {
 /* Writes the columns. out and table must last until answer_fini(). */
 void answer_begin(struct command_ctx *c, const struct command *table, const struct command *cmd,
 		  struct jsonw *out, bool statistics);
+/* What was said so far is complete: the row under way goes out with it. */
+void answer_pause(struct command_ctx *c);
 /* The last row and the end line; err as the generator returned it. */
 void answer_end(struct command_ctx *c, int err);
 void answer_fini(struct command_ctx *c);

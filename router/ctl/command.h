@@ -80,7 +80,8 @@ void command_finish(struct pending *p, int err, const char *text);
 
 struct cursor {
 	uint64_t i, j, k;
-	void *data; /* freed by free(3) when the client goes or the command ends */
+	void *data;		     /* given to release when the client goes or the command ends */
+	void (*release)(void *data); /* NULL: free(3) */
 };
 typedef int command_fn(struct router *r, const struct request *q, struct cursor *cur,
 		       struct command_ctx *c);

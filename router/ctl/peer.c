@@ -28,7 +28,7 @@ static void end_command(struct peer *p)
 	if (p->ctx.pending)
 		p->ctx.pending->peer = NULL;
 	answer_fini(&p->ctx);
-	free(p->cursor.data);
+	(p->cursor.release ? p->cursor.release : free)(p->cursor.data);
 	json_decref(p->json);
 	p->json = NULL;
 	p->request = (struct request){ 0 };
@@ -54,6 +54,7 @@ void peer_run(struct peer *p)
 		return;
 	}
 	if (rc == COMMAND_IDLE && !p->request.stopping) {
+		answer_pause(c);
 		p->state = PEER_IDLE;
 		p->host->idle(p->host, p);
 		return;
