@@ -40,7 +40,8 @@ struct router {
 	/* stateful forwarding (policy.h): NULL until a configuration asks for it */
 	struct names names; /* of interfaces, as rules know them */
 	struct stateful *st;
-	struct policy *policy; /* as published */
+	struct policy *policy;	/* as published */
+	struct flow_feed *feed; /* ctl/flow_feed.h; NULL: nobody monitors flows */
 
 	struct port ports[PORTS_MAX];
 	struct loop_timer *ports_timer;

@@ -318,3 +318,19 @@ char *flow_short(const struct ct_event *e, bool statistics, char buf[FLOW_SHORT_
 		    e->bytes[FLOW_REPLY]);
 	return buf;
 }
+
+/* ---- rows */
+void row_flow(struct row *row, const struct ct_event *e, const char *text)
+{
+	char proto[FLOW_PROTO_STRLEN];
+
+	row_text(row, "family", flow_family_name(e->orig.family));
+	row_text(row, "proto", flow_proto_format(e->orig.proto, proto));
+	row_text(row, "state", flow_state_name(e));
+	row_unsigned(row, "timeout", flow_seconds(e->left));
+	row_bool(row, "assured", e->state & FLOW_ASSURED);
+	row_unsigned(row, "mark", e->mark);
+	row_unsigned(row, "zone", e->orig.zone);
+	row_json(row, "orig", flow_half_json(e, FLOW_ORIG), text);
+	row_json(row, "reply", flow_half_json(e, FLOW_REPLY), NULL);
+}

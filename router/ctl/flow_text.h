@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "router/ctl/command.h"
 #include "router/net/ct_event.h"
 
 #define FLOW_PROTO_STRLEN 8   /* of a protocol's name */
@@ -44,5 +45,9 @@ json_t *flow_half_json(const struct ct_event *e, enum flow_dir dir);
 /* "10.0.0.2:1234 > 1.1.1.1:80 snat 203.0.113.2:1234", and what else is remarkable. With the
  * counters if asked for. Returns buf. */
 char *flow_short(const struct ct_event *e, bool statistics, char buf[FLOW_SHORT_STRLEN]);
+
+/* The columns that all rows of flows have: family, proto, state, timeout, assured, mark, zone, orig
+ * (in a table: text) and reply. */
+void row_flow(struct row *row, const struct ct_event *e, const char *text);
 
 #endif

@@ -82,18 +82,9 @@ const struct column show_conntrack_columns[] = {
 
 static void flow_row(const struct ct_event *e, const struct request *q, struct command_ctx *c)
 {
-	char proto[FLOW_PROTO_STRLEN], text[FLOW_SHORT_STRLEN];
-	struct row *row = command_row(c);
+	char text[FLOW_SHORT_STRLEN];
 
-	row_text(row, "family", flow_family_name(e->orig.family));
-	row_text(row, "proto", flow_proto_format(e->orig.proto, proto));
-	row_text(row, "state", flow_state_name(e));
-	row_unsigned(row, "timeout", flow_seconds(e->left));
-	row_bool(row, "assured", e->state & FLOW_ASSURED);
-	row_unsigned(row, "mark", e->mark);
-	row_unsigned(row, "zone", e->orig.zone);
-	row_json(row, "orig", flow_half_json(e, FLOW_ORIG), flow_short(e, q->statistics, text));
-	row_json(row, "reply", flow_half_json(e, FLOW_REPLY), NULL);
+	row_flow(command_row(c), e, flow_short(e, q->statistics, text));
 }
 
 const struct column show_conntrack_lines_columns[] = {

@@ -13,6 +13,8 @@
 
 #include "router/ctl/peer.h"
 
+struct router;
+
 struct ask {
 	struct peer_host host;
 	struct peer peer;
@@ -122,8 +124,14 @@ static inline void ask_stop(struct ask *a)
 		;
 }
 
+/* To be called whether the command has ended or the client just goes. */
 static inline void ask_end(struct ask *a)
 {
+	if (a->peer.state != PEER_READING) {
+		(a->peer.cursor.release ? a->peer.cursor.release : free)(a->peer.cursor.data);
+		answer_fini(&a->peer.ctx);
+		json_decref(a->peer.json);
+	}
 	jsonw_fini(&a->peer.out);
 	json_decref(a->rows);
 	a->rows = NULL;
