@@ -37,7 +37,7 @@ struct filter_result {
 	uint32_t saved;
 	uint32_t ct_mark; /* in: the flow's mark, for restore-mark */
 	uint16_t rule;	  /* that decided, for filter_rule(); 0: a policy or nothing */
-	uint16_t chain;	  /* 1 ..: that dropped by policy */
+	uint16_t chain;	  /* dropped by policy: the line of that policy, for filter_rule() */
 };
 
 struct filter;

@@ -153,23 +153,21 @@ static int build_icmp(const struct build *b, const struct conf_match *c, struct 
 static int build_limits(const struct build *b, unsigned i, const struct conf_match *c,
 			struct match_rest *r)
 {
-	const char *name = b->name(b->arg, i);
+	struct limits *l = b->c->limits;
 
 	if (c->rate.used) {
-		r->rate = b->c->limits ? limit_rate(b->c->limits, name, &c->rate) : 0;
-		if (!r->rate)
-			return refuse(b, -EINVAL, "%s: no room for one more rate", name);
+		r->rate = l ? limit_rate(l, b->name(b->arg, i), &c->rate) : 0;
 		r->rate_over = c->rate.over;
 		r->what |= MATCH_RATE;
 	}
 	if (c->connections_over) {
 		r->connections =
-			b->c->limits ? limit_connections(b->c->limits, name, c->connections_over)
-				     : 0;
-		if (!r->connections)
-			return refuse(b, -EINVAL, "%s: no room to count more connections", name);
+			l ? limit_connections(l, b->name(b->arg, i), c->connections_over) : 0;
 		r->what |= MATCH_CONNECTIONS;
 	}
+	if ((c->rate.used && !r->rate) || (c->connections_over && !r->connections))
+		return refuse(b, -EINVAL, "%s: too many rates and counts of connections",
+			      b->name(b->arg, i));
 	return 0;
 }
 
