@@ -128,8 +128,11 @@ static void rewrite(struct pkt *p, const struct flow_key *from, const struct flo
 {
 	bool ip_ok = ip_sum_ok(p), ok = ct_checksum_ok(p) || nothing(p);
 	uint16_t l3, l4, len = p->len, at;
-	struct flow_key now;
+	struct flow_key now, reply, twice;
 
+	ct_reply_key(from, &reply);
+	ct_reply_key(&reply, &twice);
+	assert(!memcmp(from, &twice, sizeof(twice)));
 	nat_deltas(from, to, &l3, &l4);
 	nat_rewrite(p, to, l3, l4);
 	assert(p->len == len && ip_sum_ok(p) == ip_ok);
