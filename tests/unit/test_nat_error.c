@@ -198,9 +198,10 @@ static void test_extensions(void **state)
 	for (unsigned i = 0; i < sizeof(tail); i++)
 		tail[i] = (uint8_t)(i * 31 + 5);
 	for (unsigned i = 0; i < 2 * 3 * 4; i++) {
-		unsigned six = i & 1, units = 128 / (six ? 8 : 4);
+		unsigned six = i & 1, units = 128 / (six ? 8 : 4), hlen = six ? 56 : 20;
 		uint8_t icmp[8] = { types[six][i / 2 % 3] };
 		struct error e = { .s = { .ip6 = six,
+					  .options = six ? 16 : 0,
 					  .proto = i / 6 & 1 ? IPPROTO_TCP : IPPROTO_UDP,
 					  .len = i / 12 ? 300 : 20 },
 				   .icmp = icmp,
@@ -208,7 +209,7 @@ static void test_extensions(void **state)
 				   .outer = { true, true } };
 
 		icmp[six ? 4 : 5] = (uint8_t)units;
-		e.quoted = (six ? 40 : 20) + e.s.len;
+		e.quoted = hlen + e.s.len;
 		if (e.quoted > 128) /* the rest is cut off */
 			e.quoted = 128;
 		for (e.tail_len = 0; e.tail_len < 300; e.tail_len += 13) /* zeros or not */
@@ -220,7 +221,7 @@ static void test_extensions(void **state)
 		/* shorter than the header of the packet, by its own length: TCP's checksum is not
 		 * its own any more */
 		e.s.len = 8;
-		e.quoted = (six ? 40 : 20) + 8;
+		e.quoted = hlen + 8;
 		check(&e);
 	}
 }
@@ -308,10 +309,11 @@ static void test_wrong_stays_wrong(void **state)
 /* What quotes no packet of its family has its own addresses changed, and no byte behind. */
 static void test_no_quote(void **state)
 {
-	static const uint8_t garbage[][2] = { { 0x00, 0 }, { 0x44, 0 }, { 0x65, 0 }, { 0x4f, 0 } };
+	static const uint8_t garbage[][2] = { { 0x00, 28 }, { 0x44, 28 }, { 0x65, 28 },
+					      { 0x4f, 60 }, { 0x45, 19 }, { 0x46, 20 } };
 
 	(void)state;
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < 6; i++) {
 		struct shape s = { .proto = IPPROTO_UDP, .len = 8 };
 		struct flow_key to = quoted_to(&s), outer = make_key(false, 0, 99, 203, 0, 0);
 		uint8_t quote[28], b[ROOM];
@@ -320,6 +322,7 @@ static void test_no_quote(void **state)
 
 		memset(quote, 0x11, sizeof(quote));
 		quote[0] = garbage[i][0];
+		put16(quote + 2, garbage[i][1]);
 		n = make_error(b, false, 0, unreachable[0], quote, 28, &outer);
 		p = pkt_copy(b, n);
 		nat_rewrite_error(&p, 28, &to, NULL, NULL);
