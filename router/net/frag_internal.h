@@ -37,7 +37,7 @@ struct frag_part {
 };
 
 /* What p says. False: its header chain has no single fragment header. */
-bool frag_read(const struct pkt *p, uint16_t zone, struct frag_part *out);
+bool frag_read(struct pkt *p, uint16_t zone, struct frag_part *out);
 
 /* ---- the table */
 

@@ -9,58 +9,21 @@
 
 #include <string.h>
 
+#include "router/net/ct.h"
 #include "router/net/parse.h"
 
-/* ICMP messages that have an id, and may be as large as their data. */
-static bool is_query(uint8_t proto, uint8_t type)
-{
-	if (proto == IPPROTO_ICMPV6)
-		return type == 128 || type == 129;
-	return type == 0 || type == 8 || (type >= 13 && type <= 18);
-}
-
-/* What a first fragment must hold of its transport header. */
-static uint32_t header_min(uint8_t proto)
-{
-	switch (proto) {
-	case IPPROTO_TCP: return 20;
-	case IPPROTO_SCTP:
-	case IPPROTO_DCCP: return 12;
-	case IPPROTO_UDP:
-	case IPPROTO_UDPLITE:
-	case IPPROTO_ICMP:
-	case IPPROTO_ICMPV6: return 8;
-	default: return 1;
-	}
-}
-
 /* Ports of a first fragment, as struct flow_key has them. False: its transport header is not all
- * there. An ICMP error in fragments is none that anybody sends (RFC 1812 4.3.2.3, RFC 4443 2.4). */
-static bool read_ports(const struct pkt *p, struct frag_part *out)
+ * there, or it is of no flow: an ICMP error in fragments is none that anybody sends (RFC 1812
+ * 4.3.2.3, RFC 4443 2.4), neighbour discovery must not come so (RFC 6980). */
+static bool read_ports(struct pkt *p, struct frag_part *out)
 {
-	const uint8_t *l4 = p->l3 + p->l4;
-	uint32_t len = p->len > p->l4 ? p->len - p->l4 : 0;
+	struct flow_key key;
+	uint16_t quoted;
 
-	if (len < header_min(out->proto))
+	if (p->len <= p->l4 || ct_classify(p, out->key.zone, &key, &quoted) != CT_FLOW)
 		return false;
-	switch (out->proto) {
-	case IPPROTO_TCP:
-		if ((l4[12] >> 4) * 4u < 20 || (l4[12] >> 4) * 4u > len)
-			return false;
-		break;
-	case IPPROTO_UDP:
-	case IPPROTO_UDPLITE:
-	case IPPROTO_SCTP:
-	case IPPROTO_DCCP: break;
-	case IPPROTO_ICMP:
-	case IPPROTO_ICMPV6:
-		memcpy(&out->sport, l4 + 4, 2);
-		memcpy(&out->dport, l4, 2);
-		return is_query(out->proto, l4[0]);
-	default: return true;
-	}
-	memcpy(&out->sport, l4, 2);
-	memcpy(&out->dport, l4 + 2, 2);
+	out->sport = key.sport;
+	out->dport = key.dport;
 	return true;
 }
 
@@ -103,7 +66,7 @@ static bool read6(const struct pkt *p, struct frag_part *out)
 	return true;
 }
 
-bool frag_read(const struct pkt *p, uint16_t zone, struct frag_part *out)
+bool frag_read(struct pkt *p, uint16_t zone, struct frag_part *out)
 {
 	bool six = p->flags & PKT_IP6;
 

@@ -146,8 +146,9 @@ static struct datagram *oldest(const struct frags *f, const struct frag_bucket *
 	for (unsigned m = b->used; m; m &= m - 1) {
 		struct datagram *d = datagram_at(f, b, (unsigned)__builtin_ctz(m));
 
-		if (d->state == state && d != but &&
-		    (!found || (int64_t)(d->until - found->until) < 0))
+		if (d == but || d->state != state)
+			continue;
+		if (!found || (int64_t)(d->until - found->until) < 0)
 			found = d;
 	}
 	return found;

@@ -17,7 +17,9 @@
 #include "router/net/frag.h"
 #include "router/net/parse.h"
 
-#define LAB_FRAMES  4096u
+#ifndef LAB_FRAMES
+#define LAB_FRAMES 4096u
+#endif
 #define LAB_SHIFT   11
 #define LAB_WORKERS 2u
 #define LAB_SENT    256u
@@ -26,7 +28,7 @@
 /* A fragment that went on. */
 struct lab_sent {
 	uint32_t tag;
-	uint32_t start;
+	uint32_t start, end;
 	struct frag_ports ports;
 };
 
@@ -37,7 +39,7 @@ struct lab_worker {
 	uint64_t made, gone;
 	uint32_t cursor; /* where a free frame is looked for */
 	unsigned nsent;
-	struct lab_sent sent[LAB_SENT]; /* the first so many */
+	struct lab_sent sent[LAB_SENT]; /* a ring */
 };
 
 struct frag_lab {
@@ -259,21 +261,30 @@ static inline uint32_t lab_tag(const struct pkt *p)
 	return p->flags & PKT_IP6 ? ntohl(pkt_ip6(p)->ver_tc_flow) & 0xff : pkt_ip4(p)->tos;
 }
 
-static inline uint32_t lab_start(const struct pkt *p)
+/* What it covers. */
+static inline void lab_extent(const struct pkt *p, uint32_t *start, uint32_t *end)
 {
 	const struct ip6_fragment *f;
+	uint32_t at = IP4_HLEN;
 
-	if (!(p->flags & PKT_IP6))
-		return (ntohs(pkt_ip4(p)->frag) & IP4_OFFSET) * 8u;
-	f = (const struct ip6_fragment *)(p->l3 + parse_fragment6(p));
-	return ntohs(f->offset) & 0xfff8;
+	if (p->flags & PKT_IP6) {
+		at = parse_fragment6(p);
+		f = (const struct ip6_fragment *)(p->l3 + at);
+		at += (uint32_t)sizeof(*f);
+		*start = ntohs(f->offset) & 0xfff8;
+	} else {
+		*start = (ntohs(pkt_ip4(p)->frag) & IP4_OFFSET) * 8u;
+	}
+	*end = *start + p->len - at;
 }
 
 /* It goes on: listed, rewritten beyond recognition, and its frame free. */
 static inline void lab_forward(struct lab_worker *w, struct pkt *p, const struct frag_ports *ports)
 {
-	if (w->nsent < LAB_SENT)
-		w->sent[w->nsent] = (struct lab_sent){ lab_tag(p), lab_start(p), *ports };
+	struct lab_sent *s = &w->sent[w->nsent % LAB_SENT];
+
+	*s = (struct lab_sent){ .tag = lab_tag(p), .ports = *ports };
+	lab_extent(p, &s->start, &s->end);
 	w->nsent++;
 	w->gone++;
 	memset(p->l3, 0xff, IP4_HLEN);

@@ -293,6 +293,23 @@ static void test_full(void **state)
 	frag_lab_close(l);
 }
 
+/* The condemned give way too, when there is nothing else. */
+static void test_full_of_condemned(void **state)
+{
+	struct frag_lab *l = lab_of(64, 64, 64);
+	struct spec s = udp(false, 64, 9, true);
+
+	(void)state;
+	for (s.src = 0; s.src < 1000; s.src++)
+		assert_int_equal(frag_send(l->w[0], &s), FRAG_DROPPED);
+	assert_int_equal(stats_of(l).datagrams, 64);
+	s = udp(false, 0, 104, true);
+	s.id++;
+	for (s.src = 0; s.src < 10; s.src++)
+		assert_int_equal(frag_send(l->w[0], &s), FRAG_KNOWN);
+	frag_lab_close(l);
+}
+
 /* ---- time */
 
 static void timeout_from(uint64_t now)
@@ -308,6 +325,9 @@ static void timeout_from(uint64_t now)
 	l->w[1]->dp.now = now + LAB_TIMEOUT - 64 * FRAG_SWEEP;
 	expire(l, 1);
 	assert_int_equal(lab_drops_all(l), 0);
+	for (unsigned i = 0; i < 64; i++) /* however often it is asked: only so much at a time */
+		frag_expire(l->f, &l->w[1]->dp);
+	assert_in_range(stats_of(l).datagrams, 20, 32);
 	expire(l, 1);
 	assert_int_equal(l->w[1]->count.drop[DROP_FRAG_TIMEOUT], 32);
 	assert_int_equal(stats_of(l).timed_out, 32);
@@ -388,9 +408,9 @@ int main(void)
 		cmocka_unit_test(test_many_fragments), cmocka_unit_test(test_many_waiting),
 		cmocka_unit_test(test_many_held),      cmocka_unit_test(test_all_held_by_one),
 		cmocka_unit_test(test_per_source),     cmocka_unit_test(test_flood),
-		cmocka_unit_test(test_full),	       cmocka_unit_test(test_timeout),
-		cmocka_unit_test(test_timeout_seen),   cmocka_unit_test(test_destroy),
-		cmocka_unit_test(test_create),
+		cmocka_unit_test(test_full),	       cmocka_unit_test(test_full_of_condemned),
+		cmocka_unit_test(test_timeout),	       cmocka_unit_test(test_timeout_seen),
+		cmocka_unit_test(test_destroy),	       cmocka_unit_test(test_create),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
