@@ -144,8 +144,9 @@ static void interfaces(struct text *t, const char *name, const struct conf_names
 static void protocol(FILE *out, const void *of, unsigned i)
 {
 	static const struct word words[] = {
-		{ "icmp", 1 }, { "ipip", 4 },	 { "tcp", 6 },	  { "udp", 17 },	  { "gre", 47 },	{ "esp", 50 },
-		{ "ah", 51 },  { "icmpv6", 58 }, { "sctp", 132 }, { "udplite", 136 }, { NULL, 0 },
+		{ "icmp", 1 },	 { "ipip", 4 },	     { "tcp", 6 }, { "udp", 17 },
+		{ "gre", 47 },	 { "esp", 50 },	     { "ah", 51 }, { "icmpv6", 58 },
+		{ "sctp", 132 }, { "udplite", 136 }, { NULL, 0 },
 	};
 
 	word_or_number(out, words, ((const uint8_t *)of)[i]);
