@@ -7,12 +7,14 @@
  * copy; the record stays where it is until control itself ends a grace period. [control]
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "router/ctl/flow_filter.h"
 #include "router/ctl/flow_text.h"
 #include "router/ctl/rows.h"
+#include "router/net/frag.h"
 #include "router/router.h"
 
 #define ROWS_A_CALL 64
@@ -157,8 +159,26 @@ const struct column show_conntrack_stats_columns[] = {
 	{ "refused_zone", "refused: zone", COL_NUMBER, false, "its zone had too many" },
 	{ "clashes", "clashes", COL_NUMBER, false, "the reply tuple was another flow's" },
 	{ "adopted", "adopted", COL_NUMBER, false, "another worker had made the same flow" },
+	{ "fragments", "fragments", COL_JSON, false, "virtual reassembly: under way, and so far" },
 	{ 0 },
 };
+
+static void row_fragments(struct row *row, const struct frags *f)
+{
+	struct frag_stats s;
+	char text[64];
+
+	frags_stats(f, &s);
+	snprintf(text, sizeof(text), "of %u datagrams, %u held", s.datagrams, s.held);
+	row_json(row, "fragments",
+		 json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "datagrams",
+			   (json_int_t)s.datagrams, "held", (json_int_t)s.held, "known",
+			   (json_int_t)s.known, "waited", (json_int_t)s.waited, "overlaps",
+			   (json_int_t)s.overlaps, "tiny", (json_int_t)s.tiny, "too_many",
+			   (json_int_t)s.too_many, "too_many_of_source",
+			   (json_int_t)s.too_many_of_source, "timed_out", (json_int_t)s.timed_out),
+		 text);
+}
 
 static uint64_t refused_zone(const struct router *r)
 {
@@ -192,6 +212,8 @@ int show_conntrack_stats(struct router *r, const struct request *q, struct curso
 	row_unsigned(row, "refused_zone", refused_zone(r));
 	row_unsigned(row, "clashes", s.clashes);
 	row_unsigned(row, "adopted", s.adopted);
+	if (r->st && r->st->frags)
+		row_fragments(row, r->st->frags);
 	return COMMAND_DONE;
 }
 

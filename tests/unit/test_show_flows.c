@@ -11,6 +11,7 @@
 /* after cmocka.h, which flow_util.h includes */
 #include "router/ctl/flow_filter.h"
 #include "router/ctl/flow_text.h"
+#include "router/net/frag.h"
 #include "router/router.h"
 #include "tests/unit/ask.h"
 
@@ -336,6 +337,26 @@ static void test_stats(void **state)
 	assert_true(stat_of("bytes") > 0);
 }
 
+static void test_stats_of_fragments(void **state)
+{
+	struct frags_config c = { .max = 16, .per_source = 4, .held = 16, .timeout = NSEC_PER_SEC };
+	const json_t *o;
+	struct ask a;
+
+	(void)state;
+	ask_all(&a, &router, "show conntrack stats");
+	assert_true(json_is_null(json_object_get(json_array_get(a.rows, 0), "fragments")));
+	ask_end(&a);
+	assert_int_equal(frags_create(&c, &shared.frags), 0);
+	ask_all(&a, &router, "show conntrack stats");
+	o = json_object_get(json_array_get(a.rows, 0), "fragments");
+	assert_int_equal(json_object_size(o), 9);
+	assert_int_equal(json_integer_value(json_object_get(o, "held")), 0);
+	ask_end(&a);
+	frags_destroy(shared.frags, NULL, NULL);
+	shared.frags = NULL;
+}
+
 /* ---- flush */
 static void assert_flushes(const char *words, const char *says)
 {
@@ -500,6 +521,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_before_anything_is_stateful, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_stats, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_stats_of_fragments, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_flush, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_flush_wakes_who_sleeps, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_flush_of_many_goes_step_by_step, set_up,
