@@ -65,8 +65,8 @@ enum frag_verdict frag_input(struct frags *f, struct dp *dp, struct pkt *p, uint
 bool frag_waiting(struct frags *f, struct dp *dp, const struct frag_ports *first, struct pkt *out);
 /* [worker] The first fragment was dropped: so is what waits and what comes. */
 void frag_refuse(struct frags *f, struct dp *dp, const struct frag_ports *first);
-/* [worker] What has had its time: a little at each call, at most every FRAG_SWEEP; the table is
- * gone through in 64 of them. Cheap when nothing is under way. */
+/* [worker] What has had its time: 1/64 of the table for every FRAG_SWEEP that went by since anybody
+ * called. Cheap when nothing is under way or nothing is due. */
 #define FRAG_SWEEP (10 * NSEC_PER_MSEC)
 void frag_expire(struct frags *f, struct dp *dp);
 

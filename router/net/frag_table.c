@@ -264,25 +264,24 @@ struct datagram *frag_entry_again(struct frags *f, const struct frag_ports *port
 
 /* ---- time */
 
-/* Is it this caller's turn? One worker sweeps for all. */
-static bool may_sweep(struct frags *f, uint64_t now)
+/* How many parts of the table this caller is to look at: as many as time went by for, so that a
+ * worker that sleeps between two looks sees to all of it. One worker sweeps for all. */
+static unsigned parts_due(struct frags *f, uint64_t now)
 {
-	uint64_t at = __atomic_load_n(&f->sweep_at, __ATOMIC_RELAXED);
+	uint64_t at = __atomic_load_n(&f->sweep_at, __ATOMIC_RELAXED), late = now - at;
 
-	return (int64_t)(now - at) >= 0 &&
-	       __atomic_compare_exchange_n(&f->sweep_at, &at, now + FRAG_SWEEP, false,
-					   __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+	if ((int64_t)late < 0 ||
+	    !__atomic_compare_exchange_n(&f->sweep_at, &at, now + FRAG_SWEEP, false,
+					 __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		return 0;
+	return late / FRAG_SWEEP < SWEEP ? (unsigned)(late / FRAG_SWEEP) + 1 : SWEEP;
 }
 
-void frag_expire(struct frags *f, struct dp *dp)
+static void sweep(struct frags *f, struct dp *dp, uint32_t part)
 {
-	uint32_t part, from, to;
+	uint32_t from = (uint32_t)((uint64_t)f->nbuckets * part / SWEEP);
+	uint32_t to = (uint32_t)((uint64_t)f->nbuckets * (part + 1) / SWEEP);
 
-	if (!__atomic_load_n(&f->datagrams, __ATOMIC_RELAXED) || !may_sweep(f, dp->now))
-		return;
-	part = __atomic_fetch_add(&f->sweep, 1, __ATOMIC_RELAXED) % SWEEP;
-	from = (uint32_t)((uint64_t)f->nbuckets * part / SWEEP);
-	to = (uint32_t)((uint64_t)f->nbuckets * (part + 1) / SWEEP);
 	for (struct frag_bucket *b = f->bucket + from; b < f->bucket + to; b++) {
 		if (!__atomic_load_n(&b->used, __ATOMIC_RELAXED))
 			continue;
@@ -290,6 +289,14 @@ void frag_expire(struct frags *f, struct dp *dp)
 		bucket_expire(f, dp, b);
 		frag_unlock(b);
 	}
+}
+
+void frag_expire(struct frags *f, struct dp *dp)
+{
+	if (!__atomic_load_n(&f->datagrams, __ATOMIC_RELAXED))
+		return;
+	for (unsigned n = parts_due(f, dp->now); n > 0; n--)
+		sweep(f, dp, __atomic_fetch_add(&f->sweep, 1, __ATOMIC_RELAXED) % SWEEP);
 }
 
 /* ---- [control] */

@@ -345,6 +345,24 @@ static void test_timeout(void **state)
 	timeout_from((1ull << 32) * NSEC_PER_MSEC - NSEC_PER_SEC);
 }
 
+/* A worker that slept between two looks. */
+static void test_timeout_asleep(void **state)
+{
+	struct frag_lab *l = lab_default();
+	struct spec s = udp(false, 104, 8, false);
+
+	(void)state;
+	for (s.id = 0; s.id < 32; s.id++) {
+		s.src = s.id;
+		assert_int_equal(frag_send(l->w[0], &s), FRAG_HELD);
+		frag_expire(l->f, &l->w[0]->dp);
+	}
+	l->w[0]->dp.now += LAB_TIMEOUT;
+	frag_expire(l->f, &l->w[0]->dp);
+	expect_dropped(l, DROP_FRAG_TIMEOUT, 32);
+	frag_lab_close(l);
+}
+
 /* Without any sweep: what has had its time is not found. */
 static void test_timeout_seen(void **state)
 {
@@ -409,8 +427,9 @@ int main(void)
 		cmocka_unit_test(test_many_held),      cmocka_unit_test(test_all_held_by_one),
 		cmocka_unit_test(test_per_source),     cmocka_unit_test(test_flood),
 		cmocka_unit_test(test_full),	       cmocka_unit_test(test_full_of_condemned),
-		cmocka_unit_test(test_timeout),	       cmocka_unit_test(test_timeout_seen),
-		cmocka_unit_test(test_destroy),	       cmocka_unit_test(test_create),
+		cmocka_unit_test(test_timeout),	       cmocka_unit_test(test_timeout_asleep),
+		cmocka_unit_test(test_timeout_seen),   cmocka_unit_test(test_destroy),
+		cmocka_unit_test(test_create),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
