@@ -69,11 +69,11 @@ static void world_load(struct world *w, const char *text)
 	char why[256] = "", said[2048] = "";
 	FILE *messages = fmemopen(said, sizeof(said), "w");
 
-	if (conf_load("router.yaml", text, messages, &w->conf)) {
-		fclose(messages);
-		fail_msg("%s", said);
-	}
+	int rc = conf_load("router.yaml", text, messages, &w->conf);
+
 	fclose(messages);
+	if (rc)
+		fail_msg("%s", said);
 	if (!w->sets) {
 		assert_int_equal(sets_create(&w->names, &w->sets), 0);
 		assert_int_equal(limits_create(&w->limits), 0);

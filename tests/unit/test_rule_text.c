@@ -151,6 +151,7 @@ static void text_of(const char *rule, char *match, char *actions, size_t size)
 	char yaml[2048], said[2048] = "";
 	FILE *out, *messages = fmemopen(said, sizeof(said), "w");
 	struct conf *c;
+	int rc;
 
 	snprintf(yaml, sizeof(yaml),
 		 "version: 1\ninterfaces: {lan0: {}, wan0: {}}\nsets:\n"
@@ -158,11 +159,10 @@ static void text_of(const char *rule, char *match, char *actions, size_t size)
 		 "  pairs: {type: [address, port]}\n  ifs: {type: interface}\n"
 		 "filter:\n  web: {}\n  c: {hook: forward, rules: [{%s}]}\n",
 		 rule);
-	if (conf_load("router.yaml", yaml, messages, &c)) {
-		fclose(messages);
-		fail_msg("%s%s", yaml, said);
-	}
+	rc = conf_load("router.yaml", yaml, messages, &c);
 	fclose(messages);
+	if (rc)
+		fail_msg("%s%s", yaml, said);
 	out = fmemopen(match, size, "w");
 	rule_text_match(&c->chains[1].rules[0].match, out);
 	fclose(out);
