@@ -177,7 +177,7 @@ static inline void set_unlock(uint32_t *word)
 /* Readers who are in this bucket must start again. */
 static inline void set_unlock_unlinked(struct set_bucket *b)
 {
-	set_store32(&b->seq, b->seq + 1);
+	__atomic_fetch_add(&b->seq, 1, __ATOMIC_RELEASE); /* clears bit 0, counts above it */
 }
 
 /* ---- set_table.c: the hash and how it is read */
