@@ -67,6 +67,7 @@ struct set_info {
 };
 /* [control] The next set from *cursor on (0 at first), or NULL. */
 struct set *sets_walk(struct sets *s, uint64_t *cursor, struct set_info *out);
+#define SET_ELEMENT_STRLEN 400
 /* [control] The next element as text, from *cursor on (0 at first). left_s: 0 if it stays. False:
  * no more. */
 bool set_walk(const struct set *s, uint64_t *cursor, uint64_t now, char *text, size_t size,
