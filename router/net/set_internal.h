@@ -104,9 +104,9 @@ struct set {
 	struct names *names;
 	size_t bytes; /* of the mapping at bucket */
 	uint64_t file_digest;
-	bool intact;	  /* all the file's elements are there */
-	bool pending;	  /* some with SET_PENDING */
-	struct set *heir; /* replaced by this one, but for sets_sweep() */
+	bool served;  /* since a sweep: rules may use it */
+	bool intact;  /* all the file's elements are there */
+	bool pending; /* some with SET_PENDING */
 	struct table ranges;
 	struct set_range **range; /* by number - 1; NULL: gone */
 	uint32_t *spare;	  /* numbers of those gone */

@@ -125,6 +125,7 @@ static void prepare(struct lab *l)
 	}
 	lab_element(l, c, "192.168.0.1-192.168.0.200", UINT32_MAX);
 	world.set = lab_follow(l, "s");
+	sets_sweep(l->sets);
 	world.now = NSEC_PER_SEC;
 	sets_changes(l->sets, world.now);
 	for (unsigned i = STAYING / 2; i < STAYING; i++) {
