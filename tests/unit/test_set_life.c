@@ -3,6 +3,7 @@
  * Sets in time and across configurations: timeouts by a manual clock, a full set, the counter that
  * tells rules to judge again, what a reload keeps and what it does not.
  */
+#include "tests/unit/conf_util.h"
 #include "tests/unit/set_util.h"
 
 static const enum conf_field address[] = { CONF_FIELD_ADDRESS }, prefix[] = { CONF_FIELD_PREFIX },
@@ -439,6 +440,40 @@ static void test_two_reloads(void **state)
 	lab_fini(&l);
 }
 
+/* What the file says is what there is, in the same words. */
+static void test_from_a_file(void **state)
+{
+	static const char text[] =
+		"version: 1\n"
+		"interfaces:\n"
+		"  lan0: {}\n"
+		"sets:\n"
+		"  a: {type: prefix, elements: [10.0.0.0/8, 192.0.2.1-192.0.2.9]}\n"
+		"  b: {type: [address, port], elements: [10.0.0.1 . 80]}\n"
+		"  c: {type: [interface, proto, mark], timeout: 10m,\n"
+		"      elements: [lan0 . tcp . 0x20]}\n";
+	static const struct {
+		const char *set, *element;
+	} want[] = { { "a", "10.0.0.0/8" },
+		     { "a", "192.0.2.1-192.0.2.9" },
+		     { "b", "10.0.0.1 . 80" },
+		     { "c", "lan0 . tcp . 0x20" } };
+	struct conf *c = load_good("sets.yaml", text);
+	struct lab l;
+
+	(void)state;
+	lab_init(&l);
+	assert_int_equal(sets_follow(l.sets, c, l.why, sizeof(l.why)), 0);
+	for (unsigned i = 0; i < 4; i++) {
+		struct set *s = sets_find(l.sets, want[i].set);
+
+		assert_true(has(&l, s, want[i].element, SECONDS));
+		assert_int_equal(set_del_text(s, want[i].element, l.why, sizeof(l.why)), 0);
+	}
+	conf_destroy(c);
+	lab_fini(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -449,6 +484,7 @@ int main(void)
 		cmocka_unit_test(test_file_timeouts), cmocka_unit_test(test_other_type),
 		cmocka_unit_test(test_refused),	      cmocka_unit_test(test_dynamic),
 		cmocka_unit_test(test_two_reloads),   cmocka_unit_test(test_going_back),
+		cmocka_unit_test(test_from_a_file),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
