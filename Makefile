@@ -21,7 +21,7 @@ OPT_debug   := -Og -g
 OPT     := $(if $(SAN),-O1 -g -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all,$(OPT_$(MODE)))
 MARCH   ?=
 
-PKGS    := libxdp libbpf yaml-0.1 libsystemd libmnl liburcu-qsbr jansson
+PKGS    := libxdp libbpf yaml-0.1 libsystemd libmnl libnftables liburcu-qsbr jansson
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings \
            -Wundef -Wold-style-definition $(if $(NO_WERROR),,-Werror)
 CFLAGS  := -std=gnu17 $(OPT) $(MARCH) $(WARN) -fno-strict-aliasing -fno-common -pthread

@@ -58,6 +58,13 @@ def attach():
     bpftool("net", "detach", "xdp", "dev", "host0")
 
 
+def nftables():
+    done = subprocess.run(("nft", "add table inet router; delete table inet router"), capture_output=True, text=True,
+                          check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip())
+
+
 def read(path):
     with open(path, encoding="ascii", errors="replace") as f:
         f.read()
@@ -77,6 +84,7 @@ QUESTIONS = {
     "group": made_by_group,
     "inet-socket": lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM).close(),
     "sock-diag": lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG).close(),
+    "nftables": nftables,
     "reserve-ports": lambda: write("/proc/sys/net/ipv4/ip_local_reserved_ports", RESERVED[NAME]),
     "settings": lambda: write("/proc/sys/net/ipv4/ip_forward", "0"),
     "other-pins": lambda: os.mkdir("/sys/fs/bpf/elsewhere"),

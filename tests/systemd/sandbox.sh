@@ -58,6 +58,7 @@ for unit in router router@blue; do
 	said config "may read its configuration" yes
 	said ip-forward "may read Linux's settings" yes
 	said sock-diag "may ask for the ports of Linux's sockets" yes
+	said nftables "may load rules into nftables" yes
 	said reserve-ports "may reserve ports" yes
 	said group "what it makes belongs to the group router" yes
 	said inet-socket "may not talk to the network" no

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Chains of the configuration at `input` and `output` concern Linux's own traffic, which never
+ * passes through the daemon: they go into one table of nftables, by libnftables.
+ *
+ * nft_check() and nft_apply() render what the configuration means (nft_render.c and its helpers)
+ * as commands of nft(8). All of them are one transaction that replaces the table, so there is never
+ * a packet without rules nor a half of them. What nftables cannot express is refused with the name
+ * and place of the rule. Counters of rules that stay go on; so do the elements that rules have
+ * added to sets. Without chains at input or output, and without zones, there is no table.
+ *
+ * A set of addresses becomes one set of nftables for each family: "banned" is set-banned-ipv4 and
+ * set-banned-ipv6. These are Linux's own: what a rule in the daemon adds to its set of that name
+ * does not appear there, nor the other way round.
+ *
+ * The table belongs to the network namespace in which nft_create() was called. [control]
+ */
+#ifndef ROUTER_CTL_NFT_H
+#define ROUTER_CTL_NFT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/conf.h"
+
+#define NFT_TABLE 80
+
+struct nft;
+
+/* The netdev of an interface of the file, when the file does not say (match.mac); NULL: not known.
+ */
+typedef const char *nft_netdev_fn(void *arg, const char *iface);
+
+/* The table is "router", or "router_NAME" when a daemon of that name shares the namespace with
+ * others; of NAME only letters, digits, '-', '.' and '_' are kept. netdev may be NULL. 0, -ENOMEM.
+ */
+int nft_create(const char *name, nft_netdev_fn *netdev, void *arg, struct nft **out);
+void nft_destroy(struct nft *n); /* leaves the table as it is */
+
+/* Would nft_apply() take it? Linux is asked, too; nothing is changed. 0; -EINVAL with the reason
+ * in why[size]: something that nftables cannot express, or refuses; -EPERM; -ENOMEM. */
+int nft_check(struct nft *n, const struct conf *c, char *why, size_t size);
+/* Makes the table what c says, or removes it when c says nothing. Errors as nft_check(); the table
+ * is as it was then. */
+int nft_apply(struct nft *n, const struct conf *c, char *why, size_t size);
+/* Removes the table, also one that an earlier process has left: at stop, and for --cleanup. True if
+ * there was one. */
+bool nft_remove(struct nft *n);
+
+/* A rule, or the policy of a chain, in the order of the table. */
+struct nft_counter {
+	const char *chain, *name, *file;
+	enum conf_hook hook; /* CONF_HOOK_NONE: a chain that others jump to */
+	int priority;
+	bool policy, from_zones;
+	unsigned line;
+	const char *match, *action; /* in the file's words, as filter_rule() has them */
+	uint64_t packets, bytes;
+};
+/* Read from Linux. *out is valid until the next call with this n. 0 with *count 0 when there is no
+ * table; -errno. */
+int nft_counters(struct nft *n, const struct nft_counter **out, unsigned *count);
+
+/* The commands, as nft_apply() would give them, for tests and for `check`: *text is to be freed,
+ * NULL when there is nothing to say. */
+int nft_render(const struct nft *n, const struct conf *c, char **text, char *why, size_t size);
+
+#endif
