@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/bind.h"
-#include "config/yaml.h"
+#include "config/check.h"
+#include "config/text.h"
 
 struct own_address {
 	struct prefix p; /* as written */
@@ -21,19 +21,7 @@ struct own_address {
 	const struct yaml_node *node;
 };
 
-struct check {
-	const struct conf *c;
-	const struct bind_places *places;
-	struct report *report;
-	struct own_address *by_addr, *by_net; /* the same addresses in two orders */
-	unsigned naddrs;
-	bool lens[2][129];  /* which prefix lengths by_net has, IPv4 and IPv6 */
-	const char **names; /* of interfaces and of their netdevs, sorted */
-	unsigned nnames;
-};
-
-/* The place of a field, else of the record it belongs to. */
-static struct mark place(const struct check *k, const void *field, const void *record)
+struct mark check_place(const struct check *k, const void *field, const void *record)
 {
 	const struct yaml_node *n = bind_where(k->places, field);
 	const struct mark start = { .line = 1, .col = 1, .len = 1 };
@@ -43,14 +31,24 @@ static struct mark place(const struct check *k, const void *field, const void *r
 	return n ? n->mark : start;
 }
 
-static char *path_of(const struct check *k, const void *field, char buf[YAML_PATH_MAX])
+struct mark check_word_place(const struct check *k, const void *field, unsigned index,
+			     const void *record)
+{
+	const struct yaml_node *n = bind_where(k->places, field);
+	const struct yaml_item *item = n && n->kind == YAML_LIST ? n->items : NULL;
+
+	while (item && index-- > 0)
+		item = item->next;
+	return item ? item->value->mark : check_place(k, field, record);
+}
+
+char *check_path(const struct check *k, const void *field, char buf[YAML_PATH_MAX])
 {
 	return yaml_path(bind_where(k->places, field), buf);
 }
 
-/* "line 7", or the file too when it is another than that of the message. Returns buf. */
-static char *name_place(const struct check *k, struct mark of, struct mark seen_from,
-			char buf[YAML_PATH_MAX])
+char *check_line(const struct check *k, struct mark of, struct mark seen_from,
+		 char buf[YAML_PATH_MAX])
 {
 	if (of.source == seen_from.source)
 		snprintf(buf, YAML_PATH_MAX, "line %u", of.line);
@@ -113,17 +111,78 @@ static int index_addresses(struct check *k)
 	return 0;
 }
 
-static int index_names(struct check *k)
+/* A sorted index of `n` records of `size` bytes, each beginning with its name. */
+static int index_names(struct check_names *names, const void *records, unsigned n, size_t size)
 {
-	k->names = calloc(2 * (size_t)k->c->nifaces + 1, sizeof(*k->names));
-	if (!k->names)
+	names->name = calloc((size_t)n + 1, sizeof(*names->name));
+	if (!names->name)
+		return -ENOMEM;
+	for (unsigned i = 0; i < n; i++)
+		names->name[i] = (const char *)records + i * size;
+	names->n = n;
+	qsort(names->name, n, sizeof(*names->name), compare_names);
+	return 0;
+}
+
+static int index_netdevs(struct check *k)
+{
+	struct check_names *names = &k->netdevs;
+
+	names->name = calloc(2 * (size_t)k->c->nifaces + 1, sizeof(*names->name));
+	if (!names->name)
 		return -ENOMEM;
 	for (unsigned i = 0; i < k->c->nifaces; i++) {
-		k->names[k->nnames++] = k->c->ifaces[i].name;
-		k->names[k->nnames++] = k->c->ifaces[i].netdev;
+		names->name[names->n++] = k->c->ifaces[i].name;
+		names->name[names->n++] = k->c->ifaces[i].netdev;
 	}
-	qsort(k->names, k->nnames, sizeof(*k->names), compare_names);
+	qsort(names->name, names->n, sizeof(*names->name), compare_names);
 	return 0;
+}
+
+static_assert(offsetof(struct conf_iface, name) == 0, "index_names");
+static_assert(offsetof(struct conf_zone, name) == 0, "index_names");
+static_assert(offsetof(struct conf_set, name) == 0, "index_names");
+static_assert(offsetof(struct conf_chain, name) == 0, "index_names");
+
+static int index_all(struct check *k)
+{
+	const struct conf *c = k->c;
+	int err = index_addresses(k);
+
+	if (!err)
+		err = index_netdevs(k);
+	if (!err)
+		err = index_names(&k->ifaces, c->ifaces, c->nifaces, sizeof(*c->ifaces));
+	if (!err)
+		err = index_names(&k->zones, c->zones, c->nzones, sizeof(*c->zones));
+	if (!err)
+		err = index_names(&k->sets, c->sets, c->nsets, sizeof(*c->sets));
+	if (!err)
+		err = index_names(&k->chains, c->chains, c->nchains, sizeof(*c->chains));
+	return err;
+}
+
+const void *check_find(const struct check_names *names, const char *name)
+{
+	const char *const *found = names->n ? bsearch(&name, names->name, names->n,
+						      sizeof(*names->name), compare_names)
+					    : NULL;
+
+	return found ? *found : NULL;
+}
+
+void check_suggest(const struct check *k, const char *name, const struct check_names *kind,
+		   const struct check_names *other)
+{
+	enum { MANY = 10000 }; /* to compare a misspelt name with */
+	struct text_guess guess = { .written = name };
+
+	for (unsigned i = 0; i < kind->n && i < MANY; i++)
+		text_guess_add(&guess, kind->name[i]);
+	for (unsigned i = 0; other && i < other->n && i < MANY; i++)
+		text_guess_add(&guess, other->name[i]);
+	if (guess.best)
+		report_help(k->report, "did you mean \"%s\"?", guess.best);
 }
 
 static const struct own_address *own_address_find(const struct check *k, const struct addr *a)
@@ -143,8 +202,7 @@ static const struct own_address *own_address_find(const struct check *k, const s
 	return NULL;
 }
 
-/* Is there an interface with an address in the same prefix? */
-static bool on_some_link(const struct check *k, const struct addr *a)
+bool check_on_some_link(const struct check *k, const struct addr *a)
 {
 	struct own_address key = { 0 };
 
@@ -211,14 +269,14 @@ static int check_clashes(struct check *k)
 		if (f[i]->netdev[0] && !strcmp(f[i]->netdev, f[i - 1]->netdev) &&
 		    strcmp(f[i]->name,
 			   f[i - 1]->name)) /* equal names were reported as a duplicate key */
-			report_error(k->report, place(k, f[i]->netdev, f[i]->name),
+			report_error(k->report, check_place(k, f[i]->netdev, f[i]->name),
 				     "interfaces.%s: netdev %s is interfaces.%s already",
 				     f[i]->name, f[i]->netdev, f[i - 1]->name);
 	qsort(f, n, sizeof(*f), compare_macs);
 	for (unsigned i = 1; i < n; i++)
 		if (f[i]->has_mac && f[i - 1]->has_mac && !memcmp(f[i]->mac, f[i - 1]->mac, 6) &&
 		    strcmp(f[i]->name, f[i - 1]->name))
-			report_error(k->report, place(k, f[i]->mac, f[i]->name),
+			report_error(k->report, check_place(k, f[i]->mac, f[i]->name),
 				     "interfaces.%s.match.mac: is interfaces.%s's already",
 				     f[i]->name, f[i - 1]->name);
 	free(f);
@@ -244,8 +302,8 @@ static void check_mtu(struct check *k, const struct conf_iface *f)
 
 	if (f->mtu + HEADROOM <= frame)
 		return;
-	report_warning(k->report, place(k, &f->mtu, f->name),
-		       "%s: %u does not fit into a frame of %u bytes", path_of(k, &f->mtu, path),
+	report_warning(k->report, check_place(k, &f->mtu, f->name),
+		       "%s: %u does not fit into a frame of %u bytes", check_path(k, &f->mtu, path),
 		       f->mtu, frame);
 	if (f->mtu + HEADROOM <= LARGEST_FRAME)
 		report_help(k->report, "set router.memory.frame-size: 4096");
@@ -265,17 +323,18 @@ static void check_iface(struct check *k, const struct conf_iface *f)
 		v6 |= p->addr.family == AF_INET6;
 		if (subnet_edge(p))
 			report_warning(
-				k->report, place(k, p, f->name),
+				k->report, check_place(k, p, f->name),
 				"%s: %s is the network's or its broadcast address, not a host's",
-				path_of(k, p, path), prefix_format(p, text));
+				check_path(k, p, path), prefix_format(p, text));
 	}
 	if (f->mtu && f->mtu < 1280 && v6) {
-		report_error(k->report, place(k, &f->mtu, f->name),
-			     "%s: %u is less than IPv6 needs", path_of(k, &f->mtu, path), f->mtu);
+		report_error(k->report, check_place(k, &f->mtu, f->name),
+			     "%s: %u is less than IPv6 needs", check_path(k, &f->mtu, path),
+			     f->mtu);
 		report_help(k->report, "write 1280 or more, or take the IPv6 addresses away");
 	}
 	if (!strcmp(f->netdev, "lo"))
-		report_error(k->report, place(k, f->netdev, f->name),
+		report_error(k->report, check_place(k, f->netdev, f->name),
 			     "interfaces.%s: lo carries only Linux's own packets", f->name);
 }
 
@@ -283,21 +342,21 @@ static void check_dev(struct check *k, const char *dev, const void *record)
 {
 	char path[YAML_PATH_MAX];
 
-	if (!dev[0] || bsearch(&dev, k->names, k->nnames, sizeof(*k->names), compare_names))
+	if (!dev[0] || check_find(&k->netdevs, dev))
 		return;
-	report_warning(k->report, place(k, dev, record), "%s: %s is none of this file's interfaces",
-		       path_of(k, dev, path), dev);
+	report_warning(k->report, check_place(k, dev, record),
+		       "%s: %s is none of this file's interfaces", check_path(k, dev, path), dev);
 }
 
 static void check_nexthop(struct check *k, const struct conf_route *r, const struct conf_nexthop *h)
 {
 	char path[YAML_PATH_MAX], text[ADDR_STRLEN];
-	struct mark at = place(k, &h->via, &r->line);
+	struct mark at = check_place(k, &h->via, &r->line);
 
 	check_dev(k, h->dev, &r->line);
 	if (!h->via.family)
 		return;
-	path_of(k, &h->via, path);
+	check_path(k, &h->via, path);
 	addr_format(&h->via, text);
 	const struct own_address *own = own_address_find(k, &h->via);
 	if (r->to.addr.family == AF_INET6 && h->via.family == AF_INET) {
@@ -309,7 +368,7 @@ static void check_nexthop(struct check *k, const struct conf_route *r, const str
 	} else if (h->via.family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&h->via.v6)) {
 		if (!h->dev[0])
 			report_error(k->report, at, "%s: link-local %s needs a dev", path, text);
-	} else if (!h->dev[0] && !on_some_link(k, &h->via)) {
+	} else if (!h->dev[0] && !check_on_some_link(k, &h->via)) {
 		report_warning(k->report, at, "%s: %s is in the prefix of no address of this file",
 			       path, text);
 		report_help(k->report, "say which link it is on by dev, if Linux has the address");
@@ -329,8 +388,8 @@ static void check_route(struct check *k, const struct conf_route *r)
 			    strcmp(h->dev, other->dev))
 				continue;
 			const void *field = h->via.family ? (const void *)&h->via : h->dev;
-			report_warning(k->report, place(k, field, &r->line),
-				       "%s: the same next hop twice", path_of(k, field, path));
+			report_warning(k->report, check_place(k, field, &r->line),
+				       "%s: the same next hop twice", check_path(k, field, path));
 			report_help(k->report, "give it a larger weight instead");
 			break;
 		}
@@ -372,11 +431,11 @@ static int check_duplicate_routes(struct check *k)
 	for (unsigned i = 1; i < n; i++) {
 		if (compare_keys(r[i - 1], r[i]))
 			continue;
-		struct mark at = place(k, &r[i]->to, &r[i]->line);
+		struct mark at = check_place(k, &r[i]->to, &r[i]->line);
 		report_error(k->report, at,
 			     "%s: a route to %s with this table and metric is at %s already",
-			     path_of(k, &r[i]->line, path), prefix_format(&r[i]->to, text),
-			     name_place(k, place(k, &r[i - 1]->line, NULL), at, first));
+			     check_path(k, &r[i]->line, path), prefix_format(&r[i]->to, text),
+			     check_line(k, check_place(k, &r[i - 1]->line, NULL), at, first));
 		report_help(k->report,
 			    "give it another metric, or list both next hops under nexthops");
 	}
@@ -413,8 +472,8 @@ static int check_neighbours(struct check *k)
 		const struct conf_neighbour *e = &k->c->neighbours[i];
 		check_dev(k, e->dev, &e->line);
 		if (e->ip.family && own_address_find(k, &e->ip))
-			report_error(k->report, place(k, &e->ip, &e->line),
-				     "%s: %s is our own address", path_of(k, &e->ip, path),
+			report_error(k->report, check_place(k, &e->ip, &e->line),
+				     "%s: %s is our own address", check_path(k, &e->ip, path),
 				     addr_format(&e->ip, text));
 		if (e->dev[0] && e->ip.family)
 			s[n++] = e;
@@ -423,10 +482,11 @@ static int check_neighbours(struct check *k)
 	for (unsigned i = 1; i < n; i++) {
 		if (compare_neighbour_keys(s[i - 1], s[i]))
 			continue;
-		struct mark at = place(k, &s[i]->ip, &s[i]->line);
+		struct mark at = check_place(k, &s[i]->ip, &s[i]->line);
 		report_error(k->report, at, "%s: %s on %s is at %s already",
-			     path_of(k, &s[i]->line, path), addr_format(&s[i]->ip, text), s[i]->dev,
-			     name_place(k, place(k, &s[i - 1]->line, NULL), at, first));
+			     check_path(k, &s[i]->line, path), addr_format(&s[i]->ip, text),
+			     s[i]->dev,
+			     check_line(k, check_place(k, &s[i - 1]->line, NULL), at, first));
 	}
 	free(s);
 	return 0;
@@ -443,17 +503,15 @@ static void check_daemon(struct check *k)
 	}
 	if (c->stats.socket.path[0] &&
 	    !strcmp(c->stats.socket.path, c->stats.read_only_socket.path))
-		report_error(k->report, place(k, c->stats.read_only_socket.path, NULL),
+		report_error(k->report, check_place(k, c->stats.read_only_socket.path, NULL),
 			     "stats.read-only-socket.path: is stats.socket.path already");
 }
 
 int conf_check(const struct conf *c, const struct bind_places *places, struct report *r)
 {
 	struct check k = { .c = c, .places = places, .report = r };
-	int err = index_addresses(&k);
+	int err = index_all(&k);
 
-	if (!err)
-		err = index_names(&k);
 	if (err)
 		goto out;
 	check_daemon(&k);
@@ -467,9 +525,21 @@ int conf_check(const struct conf *c, const struct bind_places *places, struct re
 		err = check_duplicate_routes(&k);
 	if (!err)
 		err = check_neighbours(&k);
+	if (!err)
+		err = check_sets(&k);
+	if (!err)
+		err = check_zones(&k);
+	if (!err)
+		err = check_filter(&k);
+	if (!err)
+		err = check_nat(&k);
 out:
 	free(k.by_addr);
 	free(k.by_net);
-	free(k.names);
+	free(k.netdevs.name);
+	free(k.ifaces.name);
+	free(k.zones.name);
+	free(k.sets.name);
+	free(k.chains.name);
 	return err;
 }

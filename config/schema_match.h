@@ -172,8 +172,8 @@ static_assert(offsetof(struct conf_rate, period_ms) == offsetof(struct conf_rate
 		  .words = icmp_words,                                                             \
 		  .map_too = true,                                                                 \
 		  .doc = "ICMP type: echo-request, a number, 3/4 with its code, or a list." },     \
-		{ path ".icmp.type", SCHEMA_UINT, .max = 255, .words = icmp_words,                 \
-		  .doc = "The type." },                                                            \
+		{ path ".icmp.type", SCHEMA_UINT,	  .required = true,                        \
+		  .max = 255,	     .words = icmp_words, .doc = "The type." },                    \
 		{ path ".icmp.code", SCHEMA_UINT, .max = 255, .doc = "The code." },                \
 		{ path ".icmpv6",                                                                  \
 		  SCHEMA_ICMPV6,                                                                   \
@@ -182,8 +182,8 @@ static_assert(offsetof(struct conf_rate, period_ms) == offsetof(struct conf_rate
 		  .words = icmpv6_words,                                                           \
 		  .map_too = true,                                                                 \
 		  .doc = "ICMPv6 type, written like icmp." },                                      \
-		{ path ".icmpv6.type", SCHEMA_UINT, .max = 255, .words = icmpv6_words,             \
-		  .doc = "The type." },                                                            \
+		{ path ".icmpv6.type", SCHEMA_UINT,	      .required = true,                    \
+		  .max = 255,	       .words = icmpv6_words, .doc = "The type." },                \
 		{ path ".icmpv6.code", SCHEMA_UINT, .max = 255, .doc = "The code." },              \
 		{ path ".dscp",                                                                    \
 		  SCHEMA_BITS,                                                                     \
@@ -233,11 +233,14 @@ static_assert(offsetof(struct conf_rate, period_ms) == offsetof(struct conf_rate
 		{ path ".connections.per", SCHEMA_ENUM, .words = source_word,                      \
 		  .doc = "Counted for each source." },                                             \
 		{ path ".lookup", SCHEMA_MAP, .doc = "Is a combination of fields in a set?" },     \
-		{ path ".lookup.key", SCHEMA_WORDS,                                                \
-		  ARRAY(SCHEMA_MATCH, conf_match, lookup.key, lookup.nkey), .words = key_words,    \
+		{ path ".lookup.key",                                                              \
+		  SCHEMA_WORDS,                                                                    \
+		  ARRAY(SCHEMA_MATCH, conf_match, lookup.key, lookup.nkey),                        \
+		  .required = true,                                                                \
+		  .words = key_words,                                                              \
 		  .doc = "The fields, in the order of the set's types." },                         \
 		{ path ".lookup.set", SCHEMA_NAME, FIELD(SCHEMA_MATCH, conf_match, lookup.set),    \
-		  .doc = "The set." },                                                             \
+		  .required = true, .doc = "The set." },                                           \
 	{                                                                                          \
 		path ".lookup.not", SCHEMA_BOOL, "false",                                          \
 			FIELD(SCHEMA_MATCH, conf_match, lookup.negate),                            \

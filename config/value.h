@@ -13,7 +13,7 @@
 
 /* What is wrong with a text, and how to mend it ("": nobody knows). */
 struct value_error {
-	char what[200];
+	char what[300];
 	char help[200];
 };
 

@@ -353,7 +353,7 @@ static bool name_word(const struct schema_row *row, const void *record, unsigned
 static int word_or_number(const struct schema_row *row, const char *text, unsigned *value,
 			  struct value_error *e)
 {
-	char word[TEXT_QUOTE_MAX], words[120];
+	char word[TEXT_QUOTE_MAX], words[160];
 	uint64_t n;
 
 	if (value_find_word(row, text, value))

@@ -247,6 +247,8 @@ static int syntax_error(struct reader *r)
 		report_help(r->report, "indent with spaces, not with tabs");
 	else if (c == '@' || c == '`' || c == '%')
 		report_help(r->report, "quote a word that begins with %c", c);
+	else if (p->context && strstr(p->context, "tag"))
+		report_help(r->report, "quote a word that begins with !");
 	else if (p->context && p->context_mark.line != p->problem_mark.line)
 		report_help(r->report, "it began at line %zu", p->context_mark.line + 1);
 	return -EINVAL;
@@ -335,6 +337,7 @@ static void refuse_tag(struct reader *r, struct yaml_node *n, const yaml_char_t 
 	if (!tag)
 		return;
 	report_error(r->report, n->mark, "tags have no meaning here");
+	report_help(r->report, "quote a word that begins with !");
 	n->kind = YAML_BROKEN;
 }
 

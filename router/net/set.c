@@ -9,6 +9,9 @@
  * old ones until the new rules are published; sets_sweep(), after that, brings over what they added
  * meanwhile, and frees them.
  *
+ * If the new rules are refused, control loads the old configuration again, and must get the very
+ * sets back that the rules of old still use: those not swept yet are looked at, too.
+ *
  * Nothing here knows the time when a file is loaded, so a timeout that the file gives is written
  * down as such and starts with the next sets_changes().
  */
@@ -196,6 +199,25 @@ static bool same_types(const struct set *s, const struct conf_set *c)
 	return s->ntypes == c->ntypes && !memcmp(s->type, c->type, c->ntypes * sizeof(s->type[0]));
 }
 
+static bool same_set(const struct set *s, const struct conf_set *c, const struct set *new)
+{
+	return !strcmp(s->name, c->name) && same_types(s, c) && s->size == new->size &&
+	       s->file_digest == new->file_digest;
+}
+
+/* One there is already that c means by `new`, or NULL. One that waits for the sweep is what rules
+ * use, whatever has become of the file's elements in it; unless it never served. */
+static struct set *kept(const struct sets *s, const struct conf_set *c, const struct set *new)
+{
+	for (unsigned i = 0; i < s->nold; i++)
+		if (s->old[i]->served && same_set(s->old[i], c, new))
+			return s->old[i];
+	for (unsigned i = 0; i < s->n; i++)
+		if (same_set(s->set[i], c, new) && s->set[i]->intact)
+			return s->set[i];
+	return NULL;
+}
+
 /* The set that c asks for: the one there is, or a new one. */
 static int follow_one(struct sets *s, const struct conf *c, const struct conf_set *set,
 		      struct set **out, char *why, size_t size)
@@ -212,11 +234,9 @@ static int follow_one(struct sets *s, const struct conf *c, const struct conf_se
 	err = digest(s, new, set, &new->file_digest, why, size);
 	if (err)
 		goto out;
-	if (old && same_types(old, set) && old->size == new->size && old->intact &&
-	    old->file_digest == new->file_digest) {
-		*out = old;
+	*out = kept(s, set, new);
+	if (*out)
 		goto out;
-	}
 	err = add_files(new, set, why, size);
 	if (err)
 		goto out;
@@ -242,33 +262,32 @@ static bool is_among(struct set *const *set, unsigned n, const struct set *what)
 	return false;
 }
 
-static struct set *heir_of(const struct set *old, struct set *const *set, unsigned n)
+/* All that are not among the new wait for the sweep, in `old`, which has room for them. Returns how
+ * many. */
+static unsigned retire(const struct sets *s, struct set *const *set, unsigned n, struct set **old)
 {
-	for (unsigned i = 0; i < n; i++)
-		if (!strcmp(set[i]->name, old->name) && set[i]->ntypes == old->ntypes &&
-		    !memcmp(set[i]->type, old->type, sizeof(old->type)))
-			return set[i];
-	return NULL;
+	unsigned m = 0;
+
+	for (unsigned i = 0; i < s->nold; i++)
+		if (!is_among(set, n, s->old[i]))
+			old[m++] = s->old[i];
+	for (unsigned i = 0; i < s->n; i++)
+		if (!is_among(set, n, s->set[i]))
+			old[m++] = s->set[i];
+	return m;
 }
 
-/* From here on nothing fails. `old` has room for all. */
+/* From here on nothing fails. */
 static void take_over(struct sets *s, const struct conf *c, struct set **set, struct set **old)
 {
-	unsigned n = s->nold;
-	bool moved = false;
+	unsigned n = retire(s, set, c->nsets, old);
+	bool moved = c->nsets != s->n;
 
-	for (unsigned i = 0; i < n; i++)
-		old[i] = s->old[i];
-	for (unsigned i = 0; i < s->n; i++) {
-		if (is_among(set, c->nsets, s->set[i]))
-			continue;
-		s->set[i]->heir = heir_of(s->set[i], set, c->nsets);
-		old[n++] = s->set[i];
-	}
 	for (unsigned i = 0; i < c->nsets; i++) {
 		if (!is_among(s->set, s->n, set[i])) {
-			set[i]->changes = &s->changes;
 			moved = true;
+			if (!set[i]->served)
+				set[i]->changes = &s->changes;
 		}
 		__atomic_store_n(&set[i]->timeout_s, c->sets[i].timeout_s, __ATOMIC_RELAXED);
 		if (says_dynamic(c, &c->sets[i]))
@@ -279,9 +298,9 @@ static void take_over(struct sets *s, const struct conf *c, struct set **set, st
 	s->set = set;
 	s->n = c->nsets;
 	s->old = old;
-	if (moved || n > s->nold)
-		__atomic_fetch_add(&s->changes, 1, __ATOMIC_RELEASE);
 	s->nold = n;
+	if (moved)
+		__atomic_fetch_add(&s->changes, 1, __ATOMIC_RELEASE);
 }
 
 int sets_follow(struct sets *s, const struct conf *c, char *why, size_t size)
@@ -304,21 +323,34 @@ int sets_follow(struct sets *s, const struct conf *c, char *why, size_t size)
 	return 0;
 out:
 	while (i-- > 0)
-		if (!is_among(s->set, s->n, set[i]))
+		if (!is_among(s->set, s->n, set[i]) && !is_among(s->old, s->nold, set[i]))
 			set_destroy(set[i]);
 	free(set);
 	free(old);
 	return err;
 }
 
+static struct set *heir_of(const struct sets *s, const struct set *old)
+{
+	for (unsigned i = 0; i < s->n; i++)
+		if (!strcmp(s->set[i]->name, old->name) && s->set[i]->ntypes == old->ntypes &&
+		    !memcmp(s->set[i]->type, old->type, sizeof(old->type)))
+			return s->set[i];
+	return NULL;
+}
+
 void sets_sweep(struct sets *s)
 {
-	for (unsigned i = 0; i < s->nold; i++)
-		if (s->old[i]->heir)
-			carry(s, s->old[i], s->old[i]->heir);
-	for (unsigned i = 0; i < s->nold; i++)
+	for (unsigned i = 0; i < s->nold; i++) {
+		struct set *heir = s->old[i]->served ? heir_of(s, s->old[i]) : NULL;
+
+		if (heir)
+			carry(s, s->old[i], heir);
 		set_destroy(s->old[i]);
+	}
 	s->nold = 0;
+	for (unsigned i = 0; i < s->n; i++)
+		s->set[i]->served = true;
 }
 
 /* ---- time */

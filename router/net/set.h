@@ -4,10 +4,11 @@
  * timeouts, up to a million elements; filled by the configuration, by rules (add-to) and by
  * operators.
  *
- * Looking up costs the same whatever the size: hashes for exact elements, longest-prefix tries for
- * prefixes and ranges, a bitmap for ports. Lookups take no lock; adding takes one of its bucket. A
- * set lives as long as a configuration names it, dynamic elements included: `sets_follow()` gives
- * those that stay their new elements and forgets those that went.
+ * Looking up costs the same whatever the size: one hash lookup for exact elements; for prefixes and
+ * ranges of addresses and ports one for each length that occurs near the key (set_internal.h).
+ * Lookups take no lock; adding takes one of its bucket. A set lives as long as a configuration
+ * names it, dynamic elements included: `sets_follow()` gives those that stay their new elements and
+ * forgets those that went.
  */
 #ifndef ROUTER_NET_SET_H
 #define ROUTER_NET_SET_H
@@ -25,7 +26,8 @@ struct set;
 int sets_create(struct names *names, struct sets **out); /* [control] 0 or -errno */
 void sets_destroy(struct sets *s);			 /* nobody looks up any more */
 /* [control] Make them those of c. 0; -errno with why: nothing has changed then. What went, or was
- * replaced, is freed by sets_sweep(), after a grace period. */
+ * replaced, is freed by sets_sweep(), after c's rules were published and a grace period. If they
+ * are refused instead, following the configuration of before gives its rules' sets back. */
 int sets_follow(struct sets *s, const struct conf *c, char *why, size_t size);
 void sets_sweep(struct sets *s);
 struct set *sets_find(struct sets *s, const char *name); /* [control] or NULL */
@@ -49,7 +51,8 @@ void set_key_value(struct set_key *k, uint32_t value); /* port (host order), pro
 bool set_has(const struct set *s, const struct set_key *k, uint64_t now);
 /* [any worker] Adds an element or starts its timeout anew. False: the set is full. */
 bool set_add(struct set *s, const struct set_key *k, uint64_t now);
-/* May elements come without a new configuration? */
+/* May elements come without a new configuration? A rule adds some, they time out, the file names
+ * none, or an operator has added one. */
 bool set_is_dynamic(const struct set *s);
 
 /* [control] By words, as in the file: "10.0.0.1", "10.0.0.0/8", "10.0.0.1-10.0.0.9", "80", "lan0",
@@ -67,6 +70,7 @@ struct set_info {
 };
 /* [control] The next set from *cursor on (0 at first), or NULL. */
 struct set *sets_walk(struct sets *s, uint64_t *cursor, struct set_info *out);
+#define SET_ELEMENT_STRLEN 400
 /* [control] The next element as text, from *cursor on (0 at first). left_s: 0 if it stays. False:
  * no more. */
 bool set_walk(const struct set *s, uint64_t *cursor, uint64_t now, char *text, size_t size,

@@ -193,8 +193,10 @@ bool set_add(struct set *s, const struct set_key *k, uint64_t now)
 	if (!set_key_words(s, k, word, family))
 		return false;
 	shape = full_shape(s, family);
-	if (shape < 0)
+	if (shape < 0) {
+		__atomic_fetch_add(&s->refused, 1, __ATOMIC_RELAXED);
 		return false;
+	}
 	if (fresh_enough(s, (unsigned)shape, word, &how))
 		return true;
 	return set_table_put(s, (unsigned)shape, word, &how) != SET_FULL;

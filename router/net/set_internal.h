@@ -104,9 +104,9 @@ struct set {
 	struct names *names;
 	size_t bytes; /* of the mapping at bucket */
 	uint64_t file_digest;
-	bool intact;	  /* all the file's elements are there */
-	bool pending;	  /* some with SET_PENDING */
-	struct set *heir; /* replaced by this one, but for sets_sweep() */
+	bool served;  /* since a sweep: rules may use it */
+	bool intact;  /* all the file's elements are there */
+	bool pending; /* some with SET_PENDING */
 	struct table ranges;
 	struct set_range **range; /* by number - 1; NULL: gone */
 	uint32_t *spare;	  /* numbers of those gone */
@@ -177,7 +177,7 @@ static inline void set_unlock(uint32_t *word)
 /* Readers who are in this bucket must start again. */
 static inline void set_unlock_unlinked(struct set_bucket *b)
 {
-	set_store32(&b->seq, b->seq + 1);
+	__atomic_fetch_add(&b->seq, 1, __ATOMIC_RELEASE); /* clears bit 0, counts above it */
 }
 
 /* ---- set_table.c: the hash and how it is read */

@@ -4,6 +4,7 @@
  * concatenations with " . " between the fields. What is printed parses to the same element.
  * [control]
  */
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -26,11 +27,14 @@ static const struct {
 	const char *name;
 	uint8_t number;
 } protos[] = {
-	{ "icmp", IPPROTO_ICMP }, { "tcp", IPPROTO_TCP }, { "udp", IPPROTO_UDP },
-	{ "gre", IPPROTO_GRE },	  { "esp", IPPROTO_ESP }, { "ah", IPPROTO_AH },
-	{ "icmpv6", 58 },	  { "sctp", 132 },
+	{ "icmp", IPPROTO_ICMP },     { "tcp", IPPROTO_TCP },	{ "udp", IPPROTO_UDP },
+	{ "gre", IPPROTO_GRE },	      { "esp", IPPROTO_ESP },	{ "ah", IPPROTO_AH },
+	{ "icmpv6", IPPROTO_ICMPV6 }, { "sctp", IPPROTO_SCTP }, { "udplite", IPPROTO_UDPLITE },
+	{ "ipip", IPPROTO_IPIP },
 };
 #define PROTOS (sizeof(protos) / sizeof(protos[0]))
+
+static_assert(SET_ELEMENT_STRLEN > CONF_FIELDS_MAX * FIELD_TEXT, "an element is printed whole");
 
 /* ---- parsing: 0 or -EINVAL */
 

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <string.h>
 
 #include "config/conf.h"
@@ -84,7 +85,7 @@ static void test_match_keys(void **state)
 static void test_match_more_keys(void **state)
 {
 	struct conf *c = load_rule(
-		"{from: \"!@banned\", proto: tcp, flags: syn, icmp: [echo-request, {type: 3, code: "
+		"{from: \"!@banned\", icmp: [echo-request, {type: 3, code: "
 		"4}], icmpv6: 128, rate: {over: 50/s, burst: 100, per: source}, connections: "
 		"{over: "
 		"20}, lookup: {key: [from, dport], set: pairs, not: true}}");
@@ -93,8 +94,6 @@ static void test_match_more_keys(void **state)
 
 	assert_string_equal(m->from.set, "banned");
 	assert_true(m->from.negate);
-	assert_int_equal(m->flags, 0x02);
-	assert_int_equal(m->flags_mask, 0x17);
 	assert_int_equal(m->nicmp, 3);
 	assert_int_equal(m->icmp[0].family, AF_INET);
 	assert_int_equal(m->icmp[0].type, 8);
@@ -114,6 +113,28 @@ static void test_match_more_keys(void **state)
 	assert_int_equal(m->lookup.nkey, 2);
 	assert_int_equal(m->lookup.key[1], CONF_SOURCE_DPORT);
 	conf_destroy(c);
+}
+
+static void test_tcp_flags(void **state)
+{
+	static const struct {
+		const char *text;
+		uint8_t flags, mask;
+	} cases[] = {
+		{ "syn", 0x02, 0x17 },	       { "syn/syn+ack", 0x02, 0x12 },
+		{ "ack", 0x10, 0x10 },	       { "none/rst", 0, 0x04 },
+		{ "fin+psh+urg", 0x29, 0x29 }, { "ece+cwr/ece+cwr", 0xc0, 0xc0 },
+	};
+	char rule[100];
+	(void)state;
+
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(rule, sizeof(rule), "{proto: tcp, flags: %s}", cases[i].text);
+		struct conf *c = load_rule(rule);
+		assert_int_equal(the_rule(c)->match.flags, cases[i].flags);
+		assert_int_equal(the_rule(c)->match.flags_mask, cases[i].mask);
+		conf_destroy(c);
+	}
 }
 
 static void test_match_nothing(void **state)
@@ -141,7 +162,7 @@ static void test_actions(void **state)
 {
 	struct conf *c = load_rule(
 		"{name: all, action: [{set-mark: 0x20/0xff}, {set-dscp: ef}, {mss-clamp: pmtu}, "
-		"{add-to: pairs, key: [from, dport]}, count, notrack, save-mark, {reject: "
+		"{add-to: pairs, key: [from, dport]}, count, restore-mark, save-mark, {reject: "
 		"host-unreachable}], log: {limit: 1/m, prefix: \"x: \"}}");
 	const struct conf_rule *r = the_rule(c);
 	const struct conf_action *a = r->actions;
@@ -162,7 +183,7 @@ static void test_actions(void **state)
 	assert_string_equal(a[3].name, "pairs");
 	assert_int_equal(a[3].nkey, 2);
 	assert_int_equal(a[4].act, CONF_ACT_COUNT);
-	assert_int_equal(a[5].act, CONF_ACT_NOTRACK);
+	assert_int_equal(a[5].act, CONF_ACT_RESTORE_MARK);
 	assert_int_equal(a[6].act, CONF_ACT_SAVE_MARK);
 	assert_int_equal(a[7].act, CONF_ACT_REJECT);
 	assert_int_equal(a[7].value, CONF_REJECT_HOST);
@@ -339,6 +360,28 @@ static void test_sets(void **state)
 	conf_destroy(c);
 }
 
+/* As many elements as a file can hold are read and compared in seconds, not hours. */
+static void test_many_elements(void **state)
+{
+	enum { ELEMENTS = 900000 };
+	char *text, *messages;
+	size_t len;
+	struct conf *c;
+	FILE *f = open_memstream(&text, &len);
+	(void)state;
+
+	fputs("version: 1\nsets: {s: {type: prefix, size: 1000000, elements: [", f);
+	for (unsigned i = 0; i < ELEMENTS; i++)
+		fprintf(f, "%u.%u.%u.%u,", 1 + (i >> 16), i >> 8 & 255, i & 255, i & 127);
+	fputs("1.0.0.0/24]}}\n", f);
+	fclose(f);
+	assert_int_equal(load("t.yaml", text, &c, &messages), -EINVAL);
+	assert_non_null(strstr(messages, "1.0.0.0/24 overlaps 1.0.0.0 at line 2"));
+	assert_non_null(strstr(messages, "1 error\n"));
+	free(messages);
+	free(text);
+}
+
 /* ---- zones */
 
 static const struct conf_rule *find_rule(const struct conf_chain *chain, const char *name)
@@ -401,6 +444,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_match_keys),
 		cmocka_unit_test(test_match_more_keys),
+		cmocka_unit_test(test_tcp_flags),
 		cmocka_unit_test(test_match_nothing),
 		cmocka_unit_test(test_rate_burst_default),
 		cmocka_unit_test(test_actions),
@@ -410,6 +454,7 @@ int main(void)
 		cmocka_unit_test(test_conntrack_enabled),
 		cmocka_unit_test(test_conntrack_profiles),
 		cmocka_unit_test(test_sets),
+		cmocka_unit_test(test_many_elements),
 		cmocka_unit_test(test_zones_expand),
 		cmocka_unit_test(test_no_zones),
 	};

@@ -440,6 +440,43 @@ static void test_wide_concatenations(void **state)
 	lab_fini(&l);
 }
 
+/* One prefix of each length, in a set of its own: addresses one bit off are in it or not. */
+static void every_length(uint8_t family)
+{
+	uint8_t bits = family == AF_INET ? 32 : 128;
+
+	for (uint8_t len = 0; len <= bits; len++) {
+		struct prefix p = { .addr = { .family = family }, .len = len }, m;
+		char text[PREFIX_STRLEN];
+		struct lab l;
+		struct set *s;
+
+		for (unsigned i = 0; i < bits / 8u; i++)
+			p.addr.bytes[i] = (uint8_t)random64();
+		m = prefix_masked(&p);
+		lab_init(&l);
+		lab_set(&l, "s", 1, (enum conf_field[]){ P });
+		s = lab_follow(&l, "s");
+		add(&l, s, prefix_format(&m, text), 0, NOW);
+		for (unsigned i = 0; i < 2u * bits; i++) { /* each bit turned, of two addresses */
+			struct addr a = i % 2 ? p.addr : m.addr;
+			struct set_key k = { 0 };
+
+			a.bytes[i / 16] ^= (uint8_t)(1u << i / 2 % 8);
+			set_key_address(&k, family, a.bytes);
+			assert_true(set_has(s, &k, NOW) == prefix_contains(&m, &a));
+		}
+		lab_fini(&l);
+	}
+}
+
+static void test_every_length(void **state)
+{
+	(void)state;
+	every_length(AF_INET);
+	every_length(AF_INET6);
+}
+
 /* ---- what an enemy may choose */
 
 /* All have one hash_bytes(): what the second word does to the state undoes what the first did. */
@@ -548,6 +585,7 @@ int main(void)
 		cmocka_unit_test(test_words_of_concatenations),
 		cmocka_unit_test(test_overlapping_ranges),
 		cmocka_unit_test(test_wide_concatenations),
+		cmocka_unit_test(test_every_length),
 		cmocka_unit_test(test_collisions),
 		cmocka_unit_test(test_empty_costs_nothing),
 	};

@@ -3,6 +3,7 @@
  * Sets in time and across configurations: timeouts by a manual clock, a full set, the counter that
  * tells rules to judge again, what a reload keeps and what it does not.
  */
+#include "tests/unit/conf_util.h"
 #include "tests/unit/set_util.h"
 
 static const enum conf_field address[] = { CONF_FIELD_ADDRESS }, prefix[] = { CONF_FIELD_PREFIX },
@@ -202,6 +203,7 @@ static void test_reload_keeps(void **state)
 	lab_element(&l, &l.set[0], "10.0.0.0/8", 0);
 	lab_element(&l, &l.set[0], "192.0.2.1-192.0.2.9", 0);
 	s = lab_follow(&l, "s");
+	sets_sweep(l.sets);
 	learn(&l, s, "198.51.100.1", now);
 	add(&l, s, "203.0.113.5-203.0.113.20", 100, now);
 
@@ -342,6 +344,51 @@ static void test_refused(void **state)
 	lab_fini(&l);
 }
 
+/* The new rules were refused after all: the old file again, and the very sets that the old rules
+ * use, with what has become of them. */
+static void test_going_back(void **state)
+{
+	uint64_t now = 5 * SECONDS;
+	struct set *s, *new;
+	struct lab l;
+
+	(void)state;
+	lab_init(&l);
+	lab_set(&l, "s", 1, address)->timeout_s = 50;
+	lab_element(&l, &l.set[0], "10.0.0.1", 0);
+	s = lab_follow(&l, "s");
+	sets_sweep(l.sets);
+	sets_changes(l.sets, now);
+	learn(&l, s, "10.0.0.8", now);
+	learn(&l, s, "10.0.0.9", now);
+	assert_int_equal(set_del_text(s, "10.0.0.1", l.why, sizeof(l.why)), 0);
+
+	lab_element(&l, &l.set[0], "10.0.0.2", 0);
+	new = lab_follow(&l, "s");
+	assert_ptr_not_equal(new, s);
+	l.set[0].nelements = 1;
+	assert_ptr_equal(lab_follow(&l, "s"), s);
+	assert_true(has(&l, s, "10.0.0.9", now));
+	assert_int_equal(info_of(&l, "s").elements, 2);
+
+	/* what now goes does not come back with the next load, nor does what was never used */
+	assert_int_equal(set_del_text(s, "10.0.0.8", l.why, sizeof(l.why)), 0);
+	l.set[0].nelements = 2;
+	assert_ptr_not_equal(lab_follow(&l, "s"), new);
+	assert_false(has(&l, sets_find(l.sets, "s"), "10.0.0.8", now));
+	l.set[0].nelements = 1;
+	assert_ptr_equal(lab_follow(&l, "s"), s);
+	sets_sweep(l.sets);
+	assert_false(has(&l, s, "10.0.0.8", now));
+	assert_int_equal(info_of(&l, "s").elements, 1);
+	/* which makes the file's elements whole */
+	s = lab_follow(&l, "s");
+	sets_sweep(l.sets);
+	assert_true(has(&l, s, "10.0.0.1", now));
+	assert_true(has(&l, s, "10.0.0.9", now));
+	lab_fini(&l);
+}
+
 static void test_dynamic(void **state)
 {
 	struct conf_action act = { .act = CONF_ACT_ADD_TO, .name = "fed" };
@@ -381,6 +428,7 @@ static void test_two_reloads(void **state)
 	lab_init(&l);
 	lab_set(&l, "s", 1, address);
 	first = lab_follow(&l, "s");
+	sets_sweep(l.sets);
 	l.set[0].size++;
 	lab_follow(&l, "s");
 	l.set[0].size++;
@@ -389,6 +437,40 @@ static void test_two_reloads(void **state)
 	assert_false(has(&l, third, "10.0.0.1", now));
 	sets_sweep(l.sets);
 	assert_true(has(&l, third, "10.0.0.1", now));
+	lab_fini(&l);
+}
+
+/* What the file says is what there is, in the same words. */
+static void test_from_a_file(void **state)
+{
+	static const char text[] =
+		"version: 1\n"
+		"interfaces:\n"
+		"  lan0: {}\n"
+		"sets:\n"
+		"  a: {type: prefix, elements: [10.0.0.0/8, 192.0.2.1-192.0.2.9]}\n"
+		"  b: {type: [address, port], elements: [10.0.0.1 . 80]}\n"
+		"  c: {type: [interface, proto, mark], timeout: 10m,\n"
+		"      elements: [lan0 . tcp . 0x20]}\n";
+	static const struct {
+		const char *set, *element;
+	} want[] = { { "a", "10.0.0.0/8" },
+		     { "a", "192.0.2.1-192.0.2.9" },
+		     { "b", "10.0.0.1 . 80" },
+		     { "c", "lan0 . tcp . 0x20" } };
+	struct conf *c = load_good("sets.yaml", text);
+	struct lab l;
+
+	(void)state;
+	lab_init(&l);
+	assert_int_equal(sets_follow(l.sets, c, l.why, sizeof(l.why)), 0);
+	for (unsigned i = 0; i < 4; i++) {
+		struct set *s = sets_find(l.sets, want[i].set);
+
+		assert_true(has(&l, s, want[i].element, SECONDS));
+		assert_int_equal(set_del_text(s, want[i].element, l.why, sizeof(l.why)), 0);
+	}
+	conf_destroy(c);
 	lab_fini(&l);
 }
 
@@ -401,7 +483,8 @@ int main(void)
 		cmocka_unit_test(test_reload_keeps),  cmocka_unit_test(test_file_is_exact),
 		cmocka_unit_test(test_file_timeouts), cmocka_unit_test(test_other_type),
 		cmocka_unit_test(test_refused),	      cmocka_unit_test(test_dynamic),
-		cmocka_unit_test(test_two_reloads),
+		cmocka_unit_test(test_two_reloads),   cmocka_unit_test(test_going_back),
+		cmocka_unit_test(test_from_a_file),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
