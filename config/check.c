@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What no single value shows: two interfaces on one netdev, one address twice, a route twice, a
- * next hop on no link. An error is what Linux would refuse or what cannot be meant; a warning is
- * what may well be right, because Linux has addresses and netdevs that this file does not know.
+ * What no single value shows: two interfaces on one netdev, one address twice, names that are not
+ * there. Here are the daemon and its interfaces, the indices all checks search, and the order of
+ * the checks. An error is what Linux would refuse or what cannot be meant; a warning is what may
+ * well be right, because Linux has addresses and netdevs that this file does not know.
  *
  * A file may have a million entries, so nothing here compares all with all: an index is sorted once
  * and searched. Fields that failed to parse are zero and are passed over.
@@ -31,13 +32,19 @@ struct mark check_place(const struct check *k, const void *field, const void *re
 	return n ? n->mark : start;
 }
 
+/* Nobody reads the thousandth error: no more time is spent on saying it well. */
+bool check_enough(const struct check *k)
+{
+	return report_errors(k->report) > 1000;
+}
+
 struct mark check_word_place(const struct check *k, const void *field, unsigned index,
 			     const void *record)
 {
 	const struct yaml_node *n = bind_where(k->places, field);
 	const struct yaml_item *item = n && n->kind == YAML_LIST ? n->items : NULL;
 
-	while (item && index-- > 0)
+	while (item && index-- > 0 && !check_enough(k))
 		item = item->next;
 	return item ? item->value->mark : check_place(k, field, record);
 }
@@ -66,7 +73,7 @@ static int compare_addr(const void *a, const void *b)
 	return order ? order : (x->node > y->node) - (x->node < y->node);
 }
 
-static int compare_prefix(const struct prefix *x, const struct prefix *y)
+int check_compare_prefix(const struct prefix *x, const struct prefix *y)
 {
 	int order = addr_cmp(&x->addr, &y->addr);
 
@@ -75,8 +82,8 @@ static int compare_prefix(const struct prefix *x, const struct prefix *y)
 
 static int compare_net(const void *a, const void *b)
 {
-	return compare_prefix(&((const struct own_address *)a)->net,
-			      &((const struct own_address *)b)->net);
+	return check_compare_prefix(&((const struct own_address *)a)->net,
+				    &((const struct own_address *)b)->net);
 }
 
 static int compare_names(const void *a, const void *b)
@@ -174,9 +181,11 @@ const void *check_find(const struct check_names *names, const char *name)
 void check_suggest(const struct check *k, const char *name, const struct check_names *kind,
 		   const struct check_names *other)
 {
-	enum { MANY = 10000 }; /* to compare a misspelt name with */
+	enum { MANY = 1000 }; /* to compare a misspelt name with */
 	struct text_guess guess = { .written = name };
 
+	if (check_enough(k))
+		return;
 	for (unsigned i = 0; i < kind->n && i < MANY; i++)
 		text_guess_add(&guess, kind->name[i]);
 	for (unsigned i = 0; other && i < other->n && i < MANY; i++)
@@ -185,7 +194,7 @@ void check_suggest(const struct check *k, const char *name, const struct check_n
 		report_help(k->report, "did you mean \"%s\"?", guess.best);
 }
 
-static const struct own_address *own_address_find(const struct check *k, const struct addr *a)
+const struct conf_iface *check_own_address(const struct check *k, const struct addr *a)
 {
 	unsigned low = 0, high = k->naddrs;
 
@@ -193,7 +202,7 @@ static const struct own_address *own_address_find(const struct check *k, const s
 		unsigned mid = low + (high - low) / 2;
 		int order = addr_cmp(&k->by_addr[mid].p.addr, a);
 		if (order == 0)
-			return &k->by_addr[mid];
+			return k->by_addr[mid].iface;
 		if (order < 0)
 			low = mid + 1;
 		else
@@ -338,160 +347,6 @@ static void check_iface(struct check *k, const struct conf_iface *f)
 			     "interfaces.%s: lo carries only Linux's own packets", f->name);
 }
 
-static void check_dev(struct check *k, const char *dev, const void *record)
-{
-	char path[YAML_PATH_MAX];
-
-	if (!dev[0] || check_find(&k->netdevs, dev))
-		return;
-	report_warning(k->report, check_place(k, dev, record),
-		       "%s: %s is none of this file's interfaces", check_path(k, dev, path), dev);
-}
-
-static void check_nexthop(struct check *k, const struct conf_route *r, const struct conf_nexthop *h)
-{
-	char path[YAML_PATH_MAX], text[ADDR_STRLEN];
-	struct mark at = check_place(k, &h->via, &r->line);
-
-	check_dev(k, h->dev, &r->line);
-	if (!h->via.family)
-		return;
-	check_path(k, &h->via, path);
-	addr_format(&h->via, text);
-	const struct own_address *own = own_address_find(k, &h->via);
-	if (r->to.addr.family == AF_INET6 && h->via.family == AF_INET) {
-		report_error(k->report, at, "%s: an IPv6 route cannot go via IPv4's %s", path,
-			     text);
-	} else if (own) {
-		report_error(k->report, at, "%s: %s is our own address on %s", path, text,
-			     own->iface->name);
-	} else if (h->via.family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&h->via.v6)) {
-		if (!h->dev[0])
-			report_error(k->report, at, "%s: link-local %s needs a dev", path, text);
-	} else if (!h->dev[0] && !check_on_some_link(k, &h->via)) {
-		report_warning(k->report, at, "%s: %s is in the prefix of no address of this file",
-			       path, text);
-		report_help(k->report, "say which link it is on by dev, if Linux has the address");
-	}
-}
-
-static void check_route(struct check *k, const struct conf_route *r)
-{
-	char path[YAML_PATH_MAX];
-
-	for (unsigned i = 0; i < r->nnexthops; i++) {
-		const struct conf_nexthop *h = &r->nexthops[i];
-		check_nexthop(k, r, h);
-		for (unsigned j = 0; j < i; j++) {
-			const struct conf_nexthop *other = &r->nexthops[j];
-			if ((!h->via.family && !h->dev[0]) || !addr_equal(&h->via, &other->via) ||
-			    strcmp(h->dev, other->dev))
-				continue;
-			const void *field = h->via.family ? (const void *)&h->via : h->dev;
-			report_warning(k->report, check_place(k, field, &r->line),
-				       "%s: the same next hop twice", check_path(k, field, path));
-			report_help(k->report, "give it a larger weight instead");
-			break;
-		}
-	}
-}
-
-static int compare_keys(const struct conf_route *x, const struct conf_route *y)
-{
-	int order = compare_prefix(&x->to, &y->to);
-
-	if (order)
-		return order;
-	if (x->table != y->table)
-		return x->table < y->table ? -1 : 1;
-	return (x->metric > y->metric) - (x->metric < y->metric);
-}
-
-static int compare_routes(const void *a, const void *b)
-{
-	const struct conf_route *x = *(const struct conf_route *const *)a;
-	const struct conf_route *y = *(const struct conf_route *const *)b;
-	int order = compare_keys(x, y);
-
-	return order ? order : (x > y) - (x < y); /* in the order of the file */
-}
-
-static int check_duplicate_routes(struct check *k)
-{
-	unsigned n = 0;
-	const struct conf_route **r = calloc(k->c->nroutes + 1, sizeof(struct conf_route *));
-	char path[YAML_PATH_MAX], first[YAML_PATH_MAX], text[PREFIX_STRLEN];
-
-	if (!r)
-		return -ENOMEM;
-	for (unsigned i = 0; i < k->c->nroutes; i++)
-		if (k->c->routes[i].to.addr.family)
-			r[n++] = &k->c->routes[i];
-	qsort(r, n, sizeof(*r), compare_routes);
-	for (unsigned i = 1; i < n; i++) {
-		if (compare_keys(r[i - 1], r[i]))
-			continue;
-		struct mark at = check_place(k, &r[i]->to, &r[i]->line);
-		report_error(k->report, at,
-			     "%s: a route to %s with this table and metric is at %s already",
-			     check_path(k, &r[i]->line, path), prefix_format(&r[i]->to, text),
-			     check_line(k, check_place(k, &r[i - 1]->line, NULL), at, first));
-		report_help(k->report,
-			    "give it another metric, or list both next hops under nexthops");
-	}
-	free(r);
-	return 0;
-}
-
-static int compare_neighbour_keys(const struct conf_neighbour *x, const struct conf_neighbour *y)
-{
-	int order = strcmp(x->dev, y->dev);
-
-	return order ? order : addr_cmp(&x->ip, &y->ip);
-}
-
-static int compare_neighbours(const void *a, const void *b)
-{
-	const struct conf_neighbour *x = *(const struct conf_neighbour *const *)a;
-	const struct conf_neighbour *y = *(const struct conf_neighbour *const *)b;
-	int order = compare_neighbour_keys(x, y);
-
-	return order ? order : (x > y) - (x < y);
-}
-
-static int check_neighbours(struct check *k)
-{
-	unsigned n = 0;
-	const struct conf_neighbour **s =
-		calloc(k->c->nneighbours + 1, sizeof(struct conf_neighbour *));
-	char path[YAML_PATH_MAX], first[YAML_PATH_MAX], text[ADDR_STRLEN];
-
-	if (!s)
-		return -ENOMEM;
-	for (unsigned i = 0; i < k->c->nneighbours; i++) {
-		const struct conf_neighbour *e = &k->c->neighbours[i];
-		check_dev(k, e->dev, &e->line);
-		if (e->ip.family && own_address_find(k, &e->ip))
-			report_error(k->report, check_place(k, &e->ip, &e->line),
-				     "%s: %s is our own address", check_path(k, &e->ip, path),
-				     addr_format(&e->ip, text));
-		if (e->dev[0] && e->ip.family)
-			s[n++] = e;
-	}
-	qsort(s, n, sizeof(*s), compare_neighbours);
-	for (unsigned i = 1; i < n; i++) {
-		if (compare_neighbour_keys(s[i - 1], s[i]))
-			continue;
-		struct mark at = check_place(k, &s[i]->ip, &s[i]->line);
-		report_error(k->report, at, "%s: %s on %s is at %s already",
-			     check_path(k, &s[i]->line, path), addr_format(&s[i]->ip, text),
-			     s[i]->dev,
-			     check_line(k, check_place(k, &s[i - 1]->line, NULL), at, first));
-	}
-	free(s);
-	return 0;
-}
-
 static void check_daemon(struct check *k)
 {
 	const struct conf *c = k->c;
@@ -518,13 +373,9 @@ int conf_check(const struct conf *c, const struct bind_places *places, struct re
 	check_duplicate_addresses(&k);
 	for (unsigned i = 0; i < c->nifaces; i++)
 		check_iface(&k, &c->ifaces[i]);
-	for (unsigned i = 0; i < c->nroutes; i++)
-		check_route(&k, &c->routes[i]);
 	err = check_clashes(&k);
 	if (!err)
-		err = check_duplicate_routes(&k);
-	if (!err)
-		err = check_neighbours(&k);
+		err = check_routing(&k);
 	if (!err)
 		err = check_sets(&k);
 	if (!err)

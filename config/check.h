@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the checks of a configuration share: check.c (the daemon, interfaces, routes), check_sets.c
- * (sets and zones), check_match.c (what rules match), check_filter.c, check_nat.c. For these files
- * only.
+ * What the checks of a configuration share: check.c (the daemon, interfaces), check_routing.c,
+ * check_sets.c (sets and zones), check_match.c (what rules match), check_filter.c, check_nat.c. For
+ * these files only.
  */
 #ifndef CONFIG_CHECK_H
 #define CONFIG_CHECK_H
@@ -34,6 +34,8 @@ struct mark check_place(const struct check *k, const void *field, const void *re
 /* The place of word number `index` of a field that may be a list. */
 struct mark check_word_place(const struct check *k, const void *field, unsigned index,
 			     const void *record);
+/* Were there more errors than anybody reads? What takes long is left out then. */
+bool check_enough(const struct check *k);
 char *check_path(const struct check *k, const void *field, char buf[YAML_PATH_MAX]);
 /* "line 7", or the file too when it is another than that of the message. Returns buf. */
 char *check_line(const struct check *k, struct mark of, struct mark seen_from,
@@ -46,10 +48,15 @@ const void *check_find(const struct check_names *names, const char *name);
 void check_suggest(const struct check *k, const char *name, const struct check_names *kind,
 		   const struct check_names *other);
 
+/* The interface that has this address, or NULL. */
+const struct conf_iface *check_own_address(const struct check *k, const struct addr *a);
 /* Is there an interface with an address in the same prefix? */
 bool check_on_some_link(const struct check *k, const struct addr *a);
 
+int check_compare_prefix(const struct prefix *x, const struct prefix *y);
+
 /* 0 or -ENOMEM. */
+int check_routing(struct check *k);
 int check_sets(struct check *k);
 int check_zones(struct check *k);
 int check_filter(struct check *k);

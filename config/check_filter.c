@@ -223,7 +223,7 @@ static void report_circle(struct jumps *j, unsigned to, const struct conf_rule *
 	size_t used = 0;
 	unsigned first = j->depth - 1;
 
-	while (j->stack[first] != to)
+	while (j->stack[first] != to && !check_enough(j->k))
 		first--;
 	for (unsigned i = first; i < j->depth && used < sizeof(circle); i++)
 		used += (size_t)snprintf(circle + used, sizeof(circle) - used, "%s -> ",

@@ -35,26 +35,53 @@ static void check_pool(struct check *k, const struct conf_nat *r)
 	}
 }
 
-/* Does an address or a route of this file lead there? Linux may have more of both. */
-static bool has_way(const struct check *k, const struct addr *a)
+/* Unicast routes, sorted by prefix; NAT may have as many targets as there are routes. */
+struct ways {
+	struct prefix *to;
+	unsigned n;
+	bool lens[2][129]; /* which prefix lengths there are, IPv4 and IPv6 */
+};
+
+static int compare_prefixes(const void *a, const void *b)
 {
-	if (check_on_some_link(k, a))
-		return true;
-	for (unsigned i = 0; i < k->c->nroutes; i++) {
-		const struct conf_route *r = &k->c->routes[i];
-		if (r->type == CONF_ROUTE_UNICAST && r->to.addr.family == a->family &&
-		    prefix_contains(&r->to, a))
-			return true;
-	}
-	return false;
+	return check_compare_prefix(a, b);
 }
 
-static void check_target(struct check *k, const struct conf_nat *r, const struct addr *target,
-			 const void *field)
+static int index_ways(struct ways *w, const struct conf *c)
+{
+	w->to = calloc((size_t)c->nroutes + 1, sizeof(*w->to));
+	if (!w->to)
+		return -ENOMEM;
+	for (unsigned i = 0; i < c->nroutes; i++) {
+		const struct conf_route *r = &c->routes[i];
+		if (r->type != CONF_ROUTE_UNICAST || !r->to.addr.family)
+			continue;
+		w->to[w->n++] = r->to;
+		w->lens[r->to.addr.family == AF_INET6][r->to.len] = true;
+	}
+	qsort(w->to, w->n, sizeof(*w->to), compare_prefixes);
+	return 0;
+}
+
+/* Does an address or a route of this file lead there? Linux may have more of both. */
+static bool has_way(const struct check *k, const struct ways *w, const struct addr *a)
+{
+	for (unsigned len = 0; len <= addr_bits(a); len++) {
+		const struct prefix p = { *a, (uint8_t)len };
+		const struct prefix net = prefix_masked(&p);
+		if (w->lens[a->family == AF_INET6][len] &&
+		    bsearch(&net, w->to, w->n, sizeof(net), compare_prefixes))
+			return true;
+	}
+	return check_on_some_link(k, a);
+}
+
+static void check_target(struct check *k, const struct ways *w, const struct conf_nat *r,
+			 const struct addr *target, const void *field)
 {
 	char path[YAML_PATH_MAX], text[ADDR_STRLEN];
 
-	if (!target->family || has_way(k, target))
+	if (!target->family || has_way(k, w, target))
 		return;
 	report_warning(k->report, check_place(k, field, &r->line),
 		       "%s: no address and no route of this file covers %s",
@@ -106,13 +133,13 @@ static void check_source(struct check *k, const struct conf_nat *r)
 	report_help(k->report, "say where it leaves, like out: wan");
 }
 
-static void check_destination(struct check *k, const struct conf_nat *r)
+static void check_destination(struct check *k, const struct ways *w, const struct conf_nat *r)
 {
 	check_match(k, &r->match, &r->line, CONF_HOOK_PREROUTING);
 	check_pool(k, r);
 	check_to_port(k, r);
 	for (unsigned i = 0; i < r->npool; i++)
-		check_target(k, r, &r->pool[i].first, &r->pool);
+		check_target(k, w, r, &r->pool[i].first, &r->pool);
 }
 
 /* ---- static pairs */
@@ -125,10 +152,8 @@ struct side {
 static int compare_sides(const void *a, const void *b)
 {
 	const struct side *x = a, *y = b;
-	int order = addr_cmp(&x->prefix->addr, &y->prefix->addr);
+	int order = check_compare_prefix(x->prefix, y->prefix);
 
-	if (!order)
-		order = (x->prefix->len > y->prefix->len) - (x->prefix->len < y->prefix->len);
 	return order ? order : (x->rule > y->rule) - (x->rule < y->rule);
 }
 
@@ -158,7 +183,7 @@ static void check_sides(struct check *k, struct side *sides, unsigned n)
 	}
 }
 
-static int check_static(struct check *k)
+static int check_static(struct check *k, const struct ways *w)
 {
 	unsigned n = 0;
 	struct side *external = calloc((size_t)k->c->nnat_static + 1, sizeof(*external));
@@ -168,7 +193,7 @@ static int check_static(struct check *k)
 	for (unsigned i = 0; i < k->c->nnat_static && !err; i++) {
 		const struct conf_nat *r = &k->c->nat_static[i];
 		check_match(k, &r->match, &r->line, CONF_HOOK_PREROUTING);
-		check_target(k, r, &r->internal.addr, &r->internal);
+		check_target(k, w, r, &r->internal.addr, &r->internal);
 		if (!r->external.addr.family || !r->internal.addr.family)
 			continue;
 		external[n] = (struct side){ &r->external, r };
@@ -199,15 +224,22 @@ static int check_names(struct check *k, const struct conf_nat *rules, unsigned n
 int check_nat(struct check *k)
 {
 	const struct conf *c = k->c;
-	int err = check_names(k, c->nat_source, c->nnat_source);
+	struct ways ways = { 0 };
+	int err = index_ways(&ways, c);
 
+	if (err)
+		return err;
 	for (unsigned i = 0; i < c->nnat_source; i++)
 		check_source(k, &c->nat_source[i]);
 	for (unsigned i = 0; i < c->nnat_destination; i++)
-		check_destination(k, &c->nat_destination[i]);
+		check_destination(k, &ways, &c->nat_destination[i]);
+	err = check_static(k, &ways);
+	if (!err)
+		err = check_names(k, c->nat_source, c->nnat_source);
 	if (!err)
 		err = check_names(k, c->nat_destination, c->nnat_destination);
 	if (!err)
 		err = check_names(k, c->nat_static, c->nnat_static);
-	return err ? err : check_static(k);
+	free(ways.to);
+	return err;
 }

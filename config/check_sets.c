@@ -162,19 +162,24 @@ static int compare_members(const void *a, const void *b)
 	return order ? order : compare_numbers(x->index, y->index);
 }
 
+static struct mark member_place(const struct check *k, const struct membership *m)
+{
+	return check_word_place(k, &m->zone->interfaces.names, m->index, &m->zone->line);
+}
+
 static void check_members(struct check *k, const struct membership *m, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct conf_zone *zone = m[i].zone;
-		struct mark at =
-			check_word_place(k, &zone->interfaces.names, m[i].index, &zone->line);
 		if (i > 0 && !strcmp(m[i].iface, m[i - 1].iface)) {
-			report_error(k->report, at, "zones.%s.interfaces: %s is in %s already",
-				     zone->name, m[i].iface,
+			report_error(k->report, member_place(k, &m[i]),
+				     "zones.%s.interfaces: %s is in %s already", zone->name,
+				     m[i].iface,
 				     m[i - 1].zone == zone ? "it" : m[i - 1].zone->name);
 		} else if (!check_find(&k->ifaces, m[i].iface)) {
-			report_error(k->report, at, "zones.%s.interfaces: there is no interface %s",
-				     zone->name, m[i].iface);
+			report_error(k->report, member_place(k, &m[i]),
+				     "zones.%s.interfaces: there is no interface %s", zone->name,
+				     m[i].iface);
 			check_suggest(k, m[i].iface, &k->ifaces, NULL);
 		}
 	}

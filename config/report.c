@@ -25,6 +25,9 @@ struct source {
 	size_t len;
 	size_t at; /* where line at_line begins: messages are printed in order, so lines are too */
 	unsigned at_line;
+	unsigned measured; /* the line whose length is known: many messages may be about a long one
+			    */
+	size_t line_len;
 };
 
 struct message {
@@ -258,10 +261,14 @@ static const char *find_line(struct source *s, unsigned line, size_t *len)
 		p += n ? n : 1;
 	}
 	s->at = (size_t)(p - s->text);
-	*len = 0;
-	if (s->at_line == line)
-		while (p + *len < end && !line_break(p + *len, end))
-			++*len;
+	if (s->measured != line) {
+		s->measured = line;
+		s->line_len = 0;
+		if (s->at_line == line)
+			while (p + s->line_len < end && !line_break(p + s->line_len, end))
+				s->line_len++;
+	}
+	*len = s->line_len;
 	return p;
 }
 

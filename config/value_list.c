@@ -13,6 +13,8 @@
 #include "config/text.h"
 #include "config/value_parts.h"
 
+enum { ICMP_MAX = 256 }; /* types in a rule */
+
 /* Room for one more element behind the n there are. */
 static void *grow(void *array, unsigned n, size_t size)
 {
@@ -100,85 +102,6 @@ static bool set_word(bool negate, const char *set, unsigned index, char buf[VALU
 }
 
 /* ---- addresses */
-
-/* The length of the prefix that a range is, or -1. */
-static int range_prefix_len(const struct conf_range *r)
-{
-	unsigned bits = addr_bits(&r->first), len = 0;
-
-	while (len < bits &&
-	       !((r->first.bytes[len / 8] ^ r->last.bytes[len / 8]) >> (7 - len % 8) & 1))
-		len++;
-	for (unsigned i = len; i < bits; i++)
-		if ((r->first.bytes[i / 8] >> (7 - i % 8) & 1) ||
-		    !(r->last.bytes[i / 8] >> (7 - i % 8) & 1))
-			return -1;
-	return (int)len;
-}
-
-static void range_of_prefix(const struct prefix *p, struct conf_range *r)
-{
-	r->first = r->last = p->addr;
-	for (unsigned i = p->len; i < addr_bits(&p->addr); i++)
-		r->last.bytes[i / 8] |= (uint8_t)(1u << (7 - i % 8));
-}
-
-static int parse_between(const char *text, const char *dash, struct conf_range *range,
-			 struct value_error *e)
-{
-	char first[ADDR_STRLEN] = "", word[TEXT_QUOTE_MAX];
-	struct conf_range r;
-
-	if (dash - text < (ptrdiff_t)sizeof(first))
-		memcpy(first, text, (size_t)(dash - text));
-	if (addr_parse(first, &r.first) < 0 || addr_parse(dash + 1, &r.last) < 0)
-		return value_wrong(e, "%s is not a range like 10.0.0.1-10.0.0.9",
-				   text_quote(text, word));
-	if (r.first.family != r.last.family)
-		return value_wrong(e, "range %s is of both families", text_quote(text, word));
-	if (addr_cmp(&r.first, &r.last) > 0)
-		return value_wrong(e, "range %s is upside down", text_quote(text, word));
-	*range = r;
-	return 0;
-}
-
-int value_range(const char *text, struct conf_range *range, struct value_error *e)
-{
-	char word[TEXT_QUOTE_MAX], right[PREFIX_STRLEN];
-	const char *dash = strchr(text, '-');
-	struct prefix p;
-
-	if (dash)
-		return parse_between(text, dash, range, e);
-	if (prefix_parse(text, &p) < 0) {
-		if (strchr(text, ','))
-			value_help(e, "write a list in brackets");
-		return value_wrong(e, "%s is not an address, a prefix or a range",
-				   text_quote(text, word));
-	}
-	struct prefix masked = prefix_masked(&p);
-	if (!prefix_equal(&p, &masked)) {
-		value_help(e, "write %s", prefix_format(&masked, right));
-		return value_wrong(e, "%s has bits set behind its prefix length", text);
-	}
-	range_of_prefix(&p, range);
-	return 0;
-}
-
-void value_range_format(const struct conf_range *r, char buf[VALUE_TEXT_MAX])
-{
-	int len = range_prefix_len(r);
-
-	addr_format(&r->first, buf);
-	if (addr_equal(&r->first, &r->last))
-		return;
-	if (len >= 0) {
-		sprintf(buf + strlen(buf), "/%d", len);
-		return;
-	}
-	strcat(buf, "-");
-	addr_format(&r->last, buf + strlen(buf));
-}
 
 static int add_addresses(const struct schema_row *row, const char *text, void *record,
 			 struct value_error *e)
@@ -429,6 +352,8 @@ static int add_icmp(const struct schema_row *row, const char *text, void *record
 		return err;
 	if (slash && (!value_digits(slash + 1, &code) || code > 255))
 		return value_wrong(e, "%s has no code from 0 to 255", text_quote(text, word));
+	if (*count_of(row, record) == ICMP_MAX)
+		return value_wrong(e, "more than %d", ICMP_MAX);
 	struct conf_icmp *place = append(row, record);
 	if (!place)
 		return -ENOMEM;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the files that read and write values share: value.c, value_rules.c, value_list.c. [any] */
+/* What the files that read and write values share: value.c, value_rules.c,
+ * value_range.c, value_list.c, value_set.c. [any] */
 #ifndef CONFIG_VALUE_PARTS_H
 #define CONFIG_VALUE_PARTS_H
 
@@ -36,7 +37,8 @@ int value_name(const char *text, char name[CONF_NAME], struct value_error *e);
 int value_mark(const char *text, uint32_t mark[2], struct value_error *e);
 int value_number(const char *text, uint32_t *number); /* decimal or 0x; -EINVAL */
 
-/* Parsers and formatters for the table in value.c, of value_rules.c. */
+/* Parsers and formatters for the table in value.c, of value_rules.c and
+ * value_range.c. */
 typedef int value_parse_fn(const struct schema_row *row, const char *text, void *field,
 			   struct value_error *e);
 typedef void value_format_fn(const struct schema_row *row, const void *field,

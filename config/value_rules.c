@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Single values of rules: names, durations, priorities, marks, ranges, rates, TCP flags. Rows of
+ * Single values of rules: names, durations, priorities, marks, rates, TCP flags. Rows of
  * value.c's table, and written by the same rules: all of the text or nothing, no guesses, and what
  * the formatter gives is what the parser takes.
  */
@@ -245,101 +245,6 @@ void value_format_mark(const struct schema_row *row, const void *field, char buf
 		sprintf(buf, "0x%x", mark[0]);
 	else if (mark[1])
 		sprintf(buf, "0x%x/0x%x", mark[0], mark[1]);
-}
-
-/* ---- ranges of numbers */
-
-/* "64-1500" or "64", each from min to max. */
-static int parse_numbers(const char *text, unsigned min, unsigned max, const char *like,
-			 unsigned out[2], struct value_error *e)
-{
-	const char *dash = strchr(text, '-');
-	char first[16] = "", word[TEXT_QUOTE_MAX];
-	uint64_t low, high;
-
-	if (dash && dash - text < (ptrdiff_t)sizeof(first))
-		memcpy(first, text, (size_t)(dash - text));
-	if (!value_digits(dash ? first : text, &low) ||
-	    !value_digits(dash ? dash + 1 : text, &high)) {
-		if (strchr(text, ','))
-			value_help(e, "write a list in brackets");
-		else if (strchr(text, ':'))
-			value_help(e, "write a range with -");
-		return value_wrong(e, "%s is not a number, nor a range like %s",
-				   text_quote(text, word), like);
-	}
-	if (high < low)
-		return value_wrong(e, "range %s is upside down", text_quote(text, word));
-	if (low < min || high > max)
-		return value_wrong(e, "%s is out of range, %u to %u", text, min, max);
-	out[0] = (unsigned)low;
-	out[1] = (unsigned)high;
-	return 0;
-}
-
-static void format_numbers(unsigned first, unsigned last, char buf[VALUE_TEXT_MAX])
-{
-	if (first == last)
-		sprintf(buf, "%u", first);
-	else
-		sprintf(buf, "%u-%u", first, last);
-}
-
-int value_parse_span(const struct schema_row *row, const char *text, void *field,
-		     struct value_error *e)
-{
-	unsigned n[2] = { 0 };
-	int err = parse_numbers(text, row->min, row->max, row->size == 1 ? "1-5" : "64-1500", n, e);
-
-	for (unsigned i = 0; i < 2 && !err; i++) {
-		if (row->size == 1)
-			((uint8_t *)field)[i] = (uint8_t)n[i];
-		else
-			((uint16_t *)field)[i] = (uint16_t)n[i];
-	}
-	return err;
-}
-
-void value_format_span(const struct schema_row *row, const void *field, char buf[VALUE_TEXT_MAX])
-{
-	const uint8_t *small = field;
-	const uint16_t *large = field;
-	bool bytes = row->size == 1;
-
-	if (bytes ? small[1] : large[1])
-		format_numbers(bytes ? small[0] : large[0], bytes ? small[1] : large[1], buf);
-}
-
-int value_ports(const char *text, struct conf_port_range *range, struct value_error *e)
-{
-	unsigned n[2] = { 0 };
-	int err = parse_numbers(text, 1, 65535, "1024-65535", n, e);
-
-	if (!err)
-		*range = (struct conf_port_range){ (uint16_t)n[0], (uint16_t)n[1] };
-	return err;
-}
-
-void value_ports_format(const struct conf_port_range *range, char buf[VALUE_TEXT_MAX])
-{
-	format_numbers(range->first, range->last, buf);
-}
-
-int value_parse_port_range(const struct schema_row *row, const char *text, void *field,
-			   struct value_error *e)
-{
-	(void)row;
-	return value_ports(text, field, e);
-}
-
-void value_format_port_range(const struct schema_row *row, const void *field,
-			     char buf[VALUE_TEXT_MAX])
-{
-	const struct conf_port_range *range = field;
-	(void)row;
-
-	if (range->last)
-		value_ports_format(range, buf);
 }
 
 /* ---- rates of packets */

@@ -337,7 +337,8 @@ static void refuse_tag(struct reader *r, struct yaml_node *n, const yaml_char_t 
 	if (!tag)
 		return;
 	report_error(r->report, n->mark, "tags have no meaning here");
-	report_help(r->report, "quote a word that begins with !");
+	if (tag[0] == '!')
+		report_help(r->report, "quote a word that begins with !");
 	n->kind = YAML_BROKEN;
 }
 

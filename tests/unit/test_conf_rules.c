@@ -382,6 +382,36 @@ static void test_many_elements(void **state)
 	free(text);
 }
 
+/* And so is what is wrong with all of them. */
+static void assert_refused(const char *head, const char *unit, unsigned times, const char *tail)
+{
+	char *text, *messages;
+	size_t len;
+	struct conf *c;
+	FILE *f = open_memstream(&text, &len);
+
+	fputs(head, f);
+	for (unsigned i = 0; i < times; i++)
+		fprintf(f, unit, i, i, i);
+	fputs(tail, f);
+	fclose(f);
+	assert_int_equal(load("t.yaml", text, &c, &messages), -EINVAL);
+	assert_non_null(strstr(messages, "more errors not shown"));
+	free(messages);
+	free(text);
+}
+
+static void test_many_errors(void **state)
+{
+	(void)state;
+	assert_refused("version: 1\nfilter: {f: {hook: forward, rules: [{in: [", "x%u,", 300000,
+		       "y]}]}}\n");
+	assert_refused("version: 1\nzones: {z: {interfaces: [", "x%u,", 300000, "y]}}\n");
+	assert_refused("version: 1\nfilter: {c0: {},\n",
+		       "c%u1: {rules: [{action: {jump: c%u2}}, {action: {jump: c01}}]},\n", 40000,
+		       "}\n");
+}
+
 /* ---- zones */
 
 static const struct conf_rule *find_rule(const struct conf_chain *chain, const char *name)
@@ -455,6 +485,7 @@ int main(void)
 		cmocka_unit_test(test_conntrack_profiles),
 		cmocka_unit_test(test_sets),
 		cmocka_unit_test(test_many_elements),
+		cmocka_unit_test(test_many_errors),
 		cmocka_unit_test(test_zones_expand),
 		cmocka_unit_test(test_no_zones),
 	};
