@@ -126,9 +126,18 @@ static void test_matches_of_one_family(void **state)
 /* What can never match is not there, but counted as never. */
 static void test_rules_that_never_match(void **state)
 {
+	struct conf *c = conf_with("  t: {hook: input, rules: [{from: 10.0.0.1, action: drop}]}\n");
+	struct nft *n = nft_new("");
+	char *text;
+
 	(void)state;
-	says("from: 10.0.0.1, to: \"2001:db8::1\", action: drop", "");
-	says("from: 10.0.0.1, icmpv6: [echo-reply], action: drop", "");
+	c->chains[0].rules[0].match.family = AF_INET6; /* refused, in a file */
+	assert_int_equal(nft_render(n, c, &text, why, sizeof(why)), 0);
+	assert_non_null(strstr(text, "add counter inet router rule-1\n"
+				     "add counter inet router rule-2\n"));
+	free(text);
+	nft_destroy(n);
+	conf_destroy(c);
 }
 
 static void test_rates(void **state)
@@ -363,8 +372,9 @@ static void refused(const char *chains, const char *want)
 static void test_refusals(void **state)
 {
 	(void)state;
-	refused("  t: {hook: input, rules: [{name: a, action: notrack}]}\n",
-		"router.yaml:13: rule \"a\" of chain \"t\": notrack comes too late here: "
+	refused("  t: {hook: input, rules: [{action: {jump: u}}]}\n"
+		"  u: {rules: [{name: a, action: notrack}]}\n",
+		"router.yaml:14: rule \"a\" of chain \"u\": notrack comes too late here: "
 		"at hook output it takes priority raw");
 	refused("  t: {hook: input, rules: [{action: {jump: u}}]}\n"
 		"  u: {rules: [{action: {mss-clamp: pmtu}}]}\n",

@@ -147,7 +147,7 @@ static const char every[] =
 	"  t:\n"
 	"    hook: input\n"
 	"    rules:\n"
-	"      - {in: [wan0, lan0], out: \"!inside\", from: \"@banned\", to: \"!@nets\", action: "
+	"      - {in: [wan0, lan0], from: \"@banned\", to: \"!@nets\", action: "
 	"count}\n"
 	"      - {from: [10.0.0.0/8, 10.1.0.0/16, \"2001:db8::1-2001:db8::9\"], action: count}\n"
 	"      - {proto: [tcp, udp], sport: \"!22\", dport: [1-9, \"80\"], action: count}\n"
@@ -174,7 +174,8 @@ static const char every[] =
 	"      - {action: {reject: net-unreachable}}\n"
 	"      - {action: {reject: admin-prohibited}}\n"
 	"  u: {rules: [{action: return}, {action: accept}, {action: drop}]}\n"
-	"  o: {hook: output, rules: [{action: {mss-clamp: pmtu}}, {action: {jump: u}}]}\n"
+	"  o: {hook: output, rules: [{out: \"!inside\", action: {mss-clamp: pmtu}}, {action: "
+	"{jump: u}}]}\n"
 	"  r: {hook: output, priority: raw, rules: [{action: notrack}]}\n"
 	"  m: {hook: output, priority: mangle, rules: [{action: {set-mark: 1}}]}\n";
 
