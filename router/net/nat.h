@@ -17,8 +17,10 @@
 struct nat;
 
 /* [control] Compiles nat.* of c->conf. Holds the slots of its outside addresses, reserves forwarded
- * ports. local: the addresses of the router by interface (number of its name), for masquerade,
- * redirect and forwards without `address`; may be replaced later. 0 or -errno with why. */
+ * ports; a forward of all ports (no dport, static) reserves those that no source rule may choose on
+ * that address. local: the addresses of the router by interface (number of its name), for
+ * masquerade, redirect and forwards without `address`; may be replaced later. 0 or -errno with why.
+ */
 struct nat_local {
 	uint16_t iface; /* number of its name */
 	struct addr addr;
@@ -29,8 +31,8 @@ void nat_destroy(struct nat *n);
 /* Counters of rules that are the same go on. [control] */
 void nat_carry_over(struct nat *n, const struct nat *old);
 
-bool nat_has_source(const struct nat *n);
-bool nat_has_destination(const struct nat *n); /* incl. static, and mappings that let others in */
+bool nat_has_source(const struct nat *n);      /* is nat_source() of any use? */
+bool nat_has_destination(const struct nat *n); /* nat_destination(): also for mappings alone */
 
 enum nat_verdict {
 	NAT_NONE,      /* no rule: unchanged */
@@ -47,20 +49,32 @@ struct nat_claim {
 	bool permit;   /* natmap_permit() was called */
 };
 
-/* [worker] Destination NAT of a new flow: p->key becomes what it is after it. *rule: the number of
- * the rule, 0 for a mapping. NAT_DONE: also the source NAT that a hairpin needs is decided later,
- * by nat_source() with hairpin true (the packet came from an inside endpoint that has or gets a
- * mapping). */
+/* What nat_destination() tells nat_source() of a packet whose destination it translated. */
+struct nat_hairpin {
+	struct addr outside; /* where it was sent to; family 0: it was not translated */
+	uint16_t rule;	     /* the source rule for a sender inside (RFC 4787 REQ-9a); 0: none */
+};
+
+/* [worker] Destination NAT of a new flow: p->key becomes what it is after it: dst and dport; of an
+ * ICMP query for a mapping, dst and the id in sport. *rule: the number of the rule, 0 for a
+ * mapping. Destination rules come first, then static ones, then mappings of inside endpoints.
+ * NAT_REFUSED: it is for an outside address, and nobody waits for it. */
 enum nat_verdict nat_destination(const struct nat *n, struct match_packet *p, uint16_t *rule,
-				 bool *hairpin);
+				 struct nat_hairpin *hairpin);
 /* [worker] Source NAT of a new flow, whose packet is p after destination NAT and routing. *outside:
  * source and source port (network order; of a query its id) when it leaves. NAT_NONE: leaves as it
- * is. */
-enum nat_verdict nat_source(const struct nat *n, struct match_packet *p, bool hairpin,
-			    uint64_t random, struct addr *outside, uint16_t *port,
-			    struct nat_claim *claim);
+ * is, and nothing is written but the claim.
+ *
+ * attempt: 0. When flow_commit() then says FLOW_CLASH, the reply tuple is taken by a flow that was
+ * not translated, or the like: give the claim back and ask again with 1, 2, ... and another
+ * `random`: the flow gets a port of its own, neither the inside one nor that of a mapping (of
+ * protocols without ports: the next address). A flow that matched no rule is never asked about
+ * again: it must not be rewritten (requirement X7). */
+enum nat_verdict nat_source(const struct nat *n, struct match_packet *p,
+			    const struct nat_hairpin *hairpin, unsigned attempt, uint64_t random,
+			    struct addr *outside, uint16_t *port, struct nat_claim *claim);
 /* [worker] The flow came to nothing, or is over. port: the outside one, host order; remote: whom
- * the flow was with, for natmap_permit(). */
+ * the flow was with after destination NAT, for natmap_permit(). Nothing is done without a slot. */
 void nat_give_back(struct natports *ports, const struct nat_claim *claim, uint8_t proto,
 		   uint16_t port, const struct addr *remote);
 

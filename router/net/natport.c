@@ -189,6 +189,17 @@ uint16_t natports_find(const struct natports *n, const struct addr *a)
 	return slot;
 }
 
+struct addr natports_addr(const struct natports *n, uint16_t slot)
+{
+	struct addr a;
+	uint32_t word[5];
+
+	for (unsigned i = 0; i < 5; i++)
+		word[i] = __atomic_load_n(&n->slot[slot].word[i], __ATOMIC_RELAXED);
+	memcpy(&a, word, sizeof(a));
+	return a;
+}
+
 /* Gives a slot an address, or none (all words 0), and builds the hash again. */
 static void slot_set(struct natports *n, uint16_t slot, const uint32_t word[5])
 {

@@ -48,6 +48,8 @@ void natports_destroy(struct natports *n);
 uint16_t natports_hold(struct natports *n, const struct addr *a);
 void natports_let_go(struct natports *n, uint16_t slot); /* free when no port is claimed either */
 uint16_t natports_find(const struct natports *n, const struct addr *a); /* [any] */
+/* [any] The address of a slot that is in use. */
+struct addr natports_addr(const struct natports *n, uint16_t slot);
 /* [control] Ports that must not be chosen on this address: Linux's sockets and ephemeral range.
  * blocked: 65536 bits; NULL: none. What is claimed already stays. */
 void natports_block(struct natports *n, uint16_t slot, enum natport_plane plane,
