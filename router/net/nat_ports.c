@@ -2,8 +2,9 @@
 /*
  * Which outside addresses NAT rules hold slots of, and which ports they reserve there. [control]
  *
- * Pools and the first addresses of interfaces that are masqueraded by must have slots; the router's
- * other addresses get what is left, for hairpins and for ports that are forwarded.
+ * Pools, the first addresses of interfaces that are masqueraded by, and the router's addresses that
+ * are forwarded from must have slots; other interfaces' addresses get some of what is left, for
+ * hairpins.
  *
  * A port that is forwarded must be steered to us by XDP and never be given to a flow, on each of
  * our outside addresses that the rule means. A rule that forwards all ports would leave none to
@@ -37,6 +38,32 @@ static bool ports_have(const struct ports *s, uint32_t port)
 	return s->word[port / 64] >> port % 64 & 1;
 }
 
+/* ---- what destination rules mean */
+
+static bool in_addresses(const struct conf_addresses *s, const struct addr *a)
+{
+	for (unsigned i = 0; i < s->nranges; i++)
+		if (addr_cmp(&s->ranges[i].first, a) <= 0 && addr_cmp(a, &s->ranges[i].last) <= 0)
+			return !s->negate;
+	return s->negate;
+}
+
+static bool means(const struct nat *n, unsigned i, const struct conf_match *m, const struct addr *a)
+{
+	if (m->to.set[0])
+		return nat_local_find(n, a) < n->nlocal;
+	if (m->to.nranges)
+		return in_addresses(&m->to, a);
+	for (unsigned k = nat_local_find(n, a); k < n->nlocal; k++) {
+		if (!addr_equal(&n->local[k].addr, a))
+			break;
+		if (!n->rule[n->nsource + i].has_in ||
+		    has_interface(n->destination_in, i, n->local[k].iface))
+			return true;
+	}
+	return false;
+}
+
 /* ---- slots */
 
 static uint16_t hold(struct nat *n, const struct addr *a)
@@ -51,10 +78,15 @@ static uint16_t hold(struct nat *n, const struct addr *a)
 	return slot;
 }
 
-static int too_many(const struct nat_rule *r, char *why, size_t size)
+static int too_many(const struct nat *n, const struct nat_rule *r, char *why, size_t size)
 {
-	snprintf(why, size, "nat.source %s: more than %u outside addresses in all", r->name,
-		 NATPORT_SLOTS);
+	unsigned i = (unsigned)(r - n->rule);
+
+	snprintf(why, size, "nat.%s %s: more than %u outside addresses in all",
+		 i < n->nsource			    ? "source"
+		 : i < n->nsource + n->ndestination ? "destination"
+						    : "static",
+		 r->name, NATPORT_SLOTS);
 	return -ENOSPC;
 }
 
@@ -66,7 +98,7 @@ static int hold_for(struct nat *n, struct nat_rule *r, const struct addr *a, uin
 	uint16_t slot = hold(n, a), *all;
 
 	if (slot == NATPORT_NO_SLOT)
-		return too_many(r, why, size);
+		return too_many(n, r, why, size);
 	*out = slot;
 	if (natport_slots_have(&r->slots, slot))
 		return 0;
@@ -86,7 +118,7 @@ static int hold_pool_range(struct nat *n, struct nat_rule *r, const struct conf_
 	int rc = 0;
 
 	if (addresses > NATPORT_SLOTS)
-		return too_many(r, why, size);
+		return too_many(n, r, why, size);
 	for (uint64_t k = 0; k < addresses && !rc; k++) {
 		struct addr a = nat_addr_add(&range->first, k);
 		uint16_t slot;
@@ -123,17 +155,39 @@ static int hold_masquerade(struct nat *n, unsigned i, char *why, size_t size)
 	return rc;
 }
 
-/* As far as there is room. */
+/* Does destination or static rule i, counted through both, forward from this address? */
+static bool forwards(const struct nat *n, const struct conf *c, unsigned i, const struct addr *a)
+{
+	if (i >= n->ndestination)
+		return prefix_contains(&c->nat_static[i - n->ndestination].external, a);
+	return c->nat_destination[i].kind == CONF_NAT_DESTINATION &&
+	       means(n, i, &c->nat_destination[i].match, a);
+}
+
+/* Addresses of the router that are forwarded from: XDP must know the ports. */
+static int hold_forwarded(struct nat *n, const struct conf *c, char *why, size_t size)
+{
+	for (unsigned i = 0; i < n->ndestination + n->nstatic; i++)
+		for (unsigned k = 0; k < n->nlocal; k++)
+			if (forwards(n, c, i, &n->local[k].addr) &&
+			    hold(n, &n->local[k].addr) == NATPORT_NO_SLOT)
+				return too_many(n, &n->rule[n->nsource + i], why, size);
+	return 0;
+}
+
+/* For hairpins without a source rule. The next configuration needs room beside this one. */
 static void hold_others(struct nat *n)
 {
+	unsigned held = 0;
+
+	for (unsigned i = 0; i < NATPORT_SLOTS / 64; i++)
+		held += (unsigned)__builtin_popcountll(n->outside.word[i]);
 	for (unsigned k = 0; k < 2 * n->nown; k++) {
 		struct nat_own *o = &n->own[k % 2][k / 2];
 
-		if (o->addr.family && o->slot == NATPORT_NO_SLOT)
+		if (o->addr.family && o->slot == NATPORT_NO_SLOT && held++ < NATPORT_SLOTS / 4)
 			o->slot = hold(n, &o->addr);
 	}
-	for (unsigned i = 0; i < n->nlocal; i++)
-		hold(n, &n->local[i].addr);
 }
 
 /* ---- reserved ports */
@@ -208,57 +262,33 @@ static bool has_plane(const struct conf_match *m, unsigned plane)
 	return !m->nprotos && (plane != NATPORT_ICMP || !(m->dport.nranges || m->dport.set[0]));
 }
 
-static bool in_addresses(const struct conf_addresses *s, const struct addr *a)
+/* What destination or static rule i forwards on one slot. */
+static int reserve_rule(struct nat *n, const struct conf *c, unsigned i, uint16_t slot)
 {
-	for (unsigned i = 0; i < s->nranges; i++)
-		if (addr_cmp(&s->ranges[i].first, a) <= 0 && addr_cmp(a, &s->ranges[i].last) <= 0)
-			return !s->negate;
-	return s->negate;
-}
-
-static bool means(const struct nat *n, unsigned i, const struct conf_match *m, const struct addr *a)
-{
-	if (m->to.set[0])
-		return nat_local_find(n, a) < n->nlocal;
-	if (m->to.nranges)
-		return in_addresses(&m->to, a);
-	for (unsigned k = nat_local_find(n, a); k < n->nlocal; k++) {
-		if (!addr_equal(&n->local[k].addr, a))
-			break;
-		if (!n->rule[n->nsource + i].has_in ||
-		    has_interface(n->destination_in, i, n->local[k].iface))
-			return true;
-	}
-	return false;
-}
-
-/* What rules forward on one slot. */
-static int reserve_slot(struct nat *n, const struct conf *c, uint16_t slot)
-{
-	struct addr a = natports_addr(n->ports, slot);
+	const struct conf_match *m = i < n->ndestination ? &c->nat_destination[i].match : NULL;
 	struct ports s;
 	int rc = 0;
 
-	for (unsigned i = 0; i < n->ndestination; i++) {
-		const struct conf_nat *r = &c->nat_destination[i];
-
-		if (r->kind != CONF_NAT_DESTINATION || !means(n, i, &r->match, &a))
+	for (unsigned plane = 0; plane < NATPORT_PLANES && !rc; plane++) {
+		if (m && !has_plane(m, plane))
 			continue;
-		for (unsigned plane = 0; plane < NATPORT_PLANES && !rc; plane++) {
-			if (!has_plane(&r->match, plane))
-				continue;
-			ports_forwarded(n, &r->match, slot, plane, &s);
-			rc = reserve(n, slot, plane, &s);
-		}
-	}
-	for (unsigned i = 0; i < n->nstatic; i++) {
-		if (!prefix_contains(&c->nat_static[i].external, &a))
-			continue;
-		for (unsigned plane = 0; plane < NATPORT_PLANES && !rc; plane++) {
+		if (m)
+			ports_forwarded(n, m, slot, plane, &s);
+		else
 			ports_left(n, slot, plane, &s);
-			rc = reserve(n, slot, plane, &s);
-		}
+		rc = reserve(n, slot, plane, &s);
 	}
+	return rc;
+}
+
+static int reserve_slot(struct nat *n, const struct conf *c, uint16_t slot)
+{
+	struct addr a = natports_addr(n->ports, slot);
+	int rc = 0;
+
+	for (unsigned i = 0; i < n->ndestination + n->nstatic && !rc; i++)
+		if (forwards(n, c, i, &a))
+			rc = reserve_rule(n, c, i, slot);
 	return rc;
 }
 
@@ -271,6 +301,8 @@ int nat_ports_init(struct nat *n, const struct conf *c, char *why, size_t size)
 			rc = hold_masquerade(n, i, why, size);
 	if (!rc)
 		rc = hold_pools(n, c, why, size);
+	if (!rc)
+		rc = hold_forwarded(n, c, why, size);
 	if (!rc)
 		hold_others(n);
 	for (uint16_t slot = 0; slot < NATPORT_SLOTS && !rc; slot++)

@@ -163,6 +163,38 @@ static void all_ports_forwarded(void **state)
 	lab_close(l);
 }
 
+/* Loading rules again needs slots for both; many addresses of the router that no rule speaks of
+ * leave them that. */
+static void many_local_addresses(void **state)
+{
+	struct lab *l = lab_open("  source: [" MASQUERADE "}]\n");
+	struct nat_local many[300];
+	struct match_context c = { .conf = l->conf, .names = &l->names };
+	struct nat *one, *two;
+	char why[256] = "";
+
+	(void)state;
+	for (unsigned i = 0; i < 300; i++) {
+		char name[8];
+
+		snprintf(name, sizeof(name), "v%u", i / 2);
+		many[i] = (struct nat_local){ .iface = names_get(&l->names, name),
+					      .addr = addr_v4(htonl(0x0a640000 + i)) };
+	}
+	assert_int_equal(nat_build(&c, l->ports, many, 300, 1, &one, why, sizeof(why)), 0);
+	assert_int_equal(nat_build(&c, l->ports, many, 300, 1, &two, why, sizeof(why)), 0);
+	nat_destroy(one);
+	nat_destroy(two);
+	/* but a rule that forwards from all of them is one too many */
+	conf_destroy(l->conf);
+	l->conf = load_good("nat.yaml", HEAD "  destination: [{name: all, proto: tcp, dport: 80, "
+					     "to: 10.0.0.10}]\n");
+	c.conf = l->conf;
+	assert_int_equal(nat_build(&c, l->ports, many, 300, 1, &one, why, sizeof(why)), -ENOSPC);
+	assert_string_equal(why, "nat.destination all: more than 256 outside addresses in all");
+	lab_close(l);
+}
+
 /* ---- static */
 
 static void static_both_ways(void **state)
@@ -527,6 +559,7 @@ int main(void)
 		cmocka_unit_test(redirect_and_none),
 		cmocka_unit_test(forwarded_ports_are_reserved),
 		cmocka_unit_test(all_ports_forwarded),
+		cmocka_unit_test(many_local_addresses),
 		cmocka_unit_test(static_both_ways),
 		cmocka_unit_test(filtering_u8),
 		cmocka_unit_test(ids_of_queries),
