@@ -59,26 +59,41 @@ static void check_jump(struct check *k, const struct conf_rule *r, const struct 
 	}
 }
 
+/* Whether chains at input and output can do without tracking is nftables' to say. */
 static void check_notrack(struct check *k, const struct conf_chain *chain,
 			  const struct conf_rule *r)
 {
 	char path[YAML_PATH_MAX];
-	bool early = (chain->hook == CONF_HOOK_PREROUTING || chain->hook == CONF_HOOK_OUTPUT) &&
-		     chain->priority <= PRIO_CONNTRACK;
+	bool early = chain->hook == CONF_HOOK_PREROUTING && chain->priority <= PRIO_CONNTRACK;
+	bool ours = chain->hook == CONF_HOOK_PREROUTING || chain->hook == CONF_HOOK_FORWARD ||
+		    chain->hook == CONF_HOOK_POSTROUTING;
 
-	if (chain->hook == CONF_HOOK_NONE || early)
+	if (!ours || early)
 		return;
 	report_error(k->report, check_place(k, &r->actions, &r->line),
 		     "%s: notrack comes too late here", check_path(k, &r->line, path));
 	report_help(k->report, "put it into a chain at prerouting with priority: raw");
 }
 
+/* A chain that is jumped to may get nothing but TCP. */
+static void check_reset(struct check *k, const struct conf_chain *chain, const struct conf_rule *r,
+			const struct conf_action *a)
+{
+	const struct conf_match *m = &r->match;
+	char path[YAML_PATH_MAX];
+
+	if (a->value != CONF_REJECT_RESET || (m->nprotos == 1 && m->protos[0] == IPPROTO_TCP) ||
+	    (m->nprotos == 0 && chain->hook == CONF_HOOK_NONE))
+		return;
+	report_warning(k->report, check_place(k, &a->value, &r->line), "%s: only TCP has resets",
+		       check_path(k, &r->line, path));
+	report_help(k->report, "write proto: tcp, or plain reject");
+}
+
 static void check_action(struct check *k, const struct conf_chain *chain, const struct conf_rule *r,
 			 const struct conf_action *a)
 {
 	static const enum conf_source source = CONF_SOURCE_FROM;
-	const struct conf_match *m = &r->match;
-	char path[YAML_PATH_MAX];
 
 	switch (a->act) {
 	case CONF_ACT_JUMP: check_jump(k, r, a); break;
@@ -87,14 +102,7 @@ static void check_action(struct check *k, const struct conf_chain *chain, const 
 		check_set_key(k, a->name, a->nkey ? a->key : &source, a->nkey ? a->nkey : 1,
 			      a->name, &r->line);
 		break;
-	case CONF_ACT_REJECT:
-		if (a->value != CONF_REJECT_RESET ||
-		    (m->nprotos == 1 && m->protos[0] == IPPROTO_TCP))
-			break;
-		report_error(k->report, check_place(k, &a->value, &r->line),
-			     "%s: only TCP has resets", check_path(k, &r->line, path));
-		report_help(k->report, "write proto: tcp, or plain reject");
-		break;
+	case CONF_ACT_REJECT: check_reset(k, chain, r, a); break;
 	default: break;
 	}
 }

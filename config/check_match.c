@@ -17,18 +17,38 @@ struct match_check {
 	enum conf_hook hook;
 };
 
-static void __attribute__((format(printf, 3, 4)))
-match_error(const struct match_check *x, const void *field, const char *fmt, ...)
+static void say(const struct match_check *x, bool error, const void *field, const char *fmt,
+		va_list args)
 {
 	char path[YAML_PATH_MAX], what[300];
 	const void *at = bind_where(x->k->places, field) ? field : x->line;
+
+	vsnprintf(what, sizeof(what), fmt, args);
+	check_path(x->k, at, path);
+	if (error)
+		report_error(x->k->report, check_place(x->k, at, NULL), "%s: %s", path, what);
+	else
+		report_warning(x->k->report, check_place(x->k, at, NULL), "%s: %s", path, what);
+}
+
+static void __attribute__((format(printf, 3, 4)))
+match_error(const struct match_check *x, const void *field, const char *fmt, ...)
+{
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(what, sizeof(what), fmt, args);
+	say(x, true, field, fmt, args);
 	va_end(args);
-	report_error(x->k->report, check_place(x->k, at, NULL), "%s: %s",
-		     check_path(x->k, at, path), what);
+}
+
+static void __attribute__((format(printf, 3, 4)))
+match_warning(const struct match_check *x, const void *field, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	say(x, false, field, fmt, args);
+	va_end(args);
 }
 
 /* ---- sets */
@@ -141,21 +161,27 @@ static void check_names(const struct match_check *x, const struct conf_names *na
 }
 
 /* Where a packet is going is decided behind prerouting, and where it came from is no longer known
- * at the end. */
+ * at the end. Chains at input and output go to nftables, which takes either. */
 static void check_hook(const struct match_check *x)
 {
-	bool in = x->m->in.nnames || x->m->in.set[0], out = x->m->out.nnames || x->m->out.set[0];
+	const struct conf_names *in = &x->m->in, *out = &x->m->out;
 
-	if (in && x->hook == CONF_HOOK_POSTROUTING) {
-		match_error(x, &x->m->in, "a packet has no input interface at postrouting");
-		report_help(x->k->report, "match it at forward, or by a mark set at prerouting");
-	} else if (in && x->hook == CONF_HOOK_OUTPUT) {
-		match_error(x, &x->m->in, "a packet has no input interface at output");
+	if (in->nnames || in->set[0]) {
+		if (x->hook == CONF_HOOK_POSTROUTING) {
+			match_error(x, in, "a packet has no input interface at postrouting");
+			report_help(x->k->report,
+				    "match it at forward, or by a mark set at prerouting");
+		} else if (x->hook == CONF_HOOK_OUTPUT) {
+			match_warning(x, in, "a packet has no input interface at output");
+		}
 	}
-	if (out && (x->hook == CONF_HOOK_PREROUTING || x->hook == CONF_HOOK_INPUT)) {
-		match_error(x, &x->m->out, "a packet has no output interface at %s",
-			    x->hook == CONF_HOOK_INPUT ? "input" : "prerouting");
-		report_help(x->k->report, "match it at forward or postrouting");
+	if (out->nnames || out->set[0]) {
+		if (x->hook == CONF_HOOK_PREROUTING) {
+			match_error(x, out, "a packet has no output interface at prerouting");
+			report_help(x->k->report, "match it at forward or postrouting");
+		} else if (x->hook == CONF_HOOK_INPUT) {
+			match_warning(x, out, "a packet has no output interface at input");
+		}
 	}
 }
 
@@ -213,8 +239,8 @@ static void check_protos(const struct match_check *x)
 		bool v4 = m->icmp[i].family == AF_INET;
 		if (m->nprotos == 0 || has_proto(m, v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
 			continue;
-		match_error(x, &m->icmp, "never matches, for proto has no %s",
-			    v4 ? "icmp" : "icmpv6");
+		match_warning(x, &m->icmp, "never matches, for proto has no %s",
+			      v4 ? "icmp" : "icmpv6");
 		break;
 	}
 }
@@ -267,7 +293,7 @@ static void check_families(const struct match_check *x)
 
 	if (match_families(m))
 		return;
-	match_error(x, field, "never matches: it is of another family than the rest of the rule");
+	match_warning(x, field, "never matches: it is of another family than the rest of the rule");
 	report_help(x->k->report, "write a rule for IPv4 and one for IPv6");
 }
 
