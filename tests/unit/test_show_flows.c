@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* show conntrack and flush conntrack over a flow table made by hand. */
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 /* after cmocka.h, which flow_util.h includes */
 #include "router/ctl/flow_filter.h"
 #include "router/ctl/flow_text.h"
+#include "router/lib/rcu.h"
 #include "router/net/frag.h"
 #include "router/router.h"
 #include "tests/unit/ask.h"
@@ -509,6 +511,57 @@ static void test_rare_match(void **state)
 	ask_end(&a);
 }
 
+/* ---- beside a worker that runs */
+static bool stop_churning;
+
+static void *churn(void *arg)
+{
+	(void)arg;
+	rcu_register_thread();
+	for (uint32_t n = 0; !__atomic_load_n(&stop_churning, __ATOMIC_RELAXED); n++) {
+		struct flow_key k = key_of(n % 5000, n % 2 ? AF_INET : AF_INET6, UDP);
+		uint64_t quiet = __atomic_load_n(&shared.quiet, __ATOMIC_ACQUIRE);
+		uint32_t tick = now(), index = lookup(table, &k, tick);
+		enum flow_refusal why;
+
+		if (index == FLOW_NONE)
+			flow_add(table, 0, &k, tick, 400, &why);
+		else
+			touch(table, index, FLOW_ORIG, tick, 400);
+		if (n % 7 == 0 && index != FLOW_NONE)
+			flow_kill(table, index);
+		flow_expire(table, 0, tick, quiet, 64, NULL, NULL);
+		rcu_quiet();
+	}
+	rcu_unregister_thread();
+	return NULL;
+}
+
+static void test_dumps_beside_a_worker(void **state)
+{
+	size_t shown = 0;
+	pthread_t worker;
+
+	(void)state;
+	__atomic_store_n(&stop_churning, false, __ATOMIC_RELAXED);
+	assert_int_equal(pthread_create(&worker, NULL, churn, NULL), 0);
+	for (unsigned round = 0; round < 30 || !shown; round++) {
+		uint64_t grace;
+		struct ask a;
+
+		ask_all(&a, &router, round % 8 == 7 ? "flush conntrack" : "show conntrack");
+		assert_int_equal(a.end, 0);
+		shown += json_array_size(a.rows);
+		ask_end(&a);
+		grace = flow_grace_begin(table);
+		rcu_wait();
+		__atomic_store_n(&shared.quiet, grace, __ATOMIC_RELEASE);
+	}
+	__atomic_store_n(&stop_churning, true, __ATOMIC_RELAXED);
+	pthread_join(worker, NULL);
+	shared.quiet = 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -529,6 +582,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_dump_while_flows_come_and_go, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_rare_match, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_dumps_beside_a_worker, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
