@@ -11,6 +11,49 @@
 
 #define ROWS_A_CALL 64
 
+/* ---- rules */
+const struct column show_nat_columns[] = {
+	{ "name", "name", COL_TEXT, false, "of the rule" },
+	{ "kind", "kind", COL_TEXT, false, "snat, masquerade, dnat, redirect, static or none" },
+	{ "flows", "flows", COL_NUMBER, false, "it was chosen for" },
+	{ "exhausted", "exhausted", COL_NUMBER, false, "flows for which no port was free" },
+	{ "mapping", NULL, COL_TEXT, false, "eim, adm or apdm" },
+	{ "filtering", NULL, COL_TEXT, false, "eif, adf or apdf" },
+	{ "target", "target", COL_TEXT, false, "outside addresses and ports, or where to" },
+	{ "match", "match", COL_TEXT, false, "as in the configuration; null: all packets" },
+	{ 0 },
+};
+
+static const char *text_or_null(const char *s)
+{
+	return s && s[0] ? s : NULL;
+}
+
+int show_nat(struct router *r, const struct request *q, struct cursor *cur, struct command_ctx *c)
+{
+	const struct nat *nat = r->policy ? r->policy->nat : NULL;
+	struct nat_rule_info info;
+
+	(void)q;
+	for (unsigned n = 0; n < ROWS_A_CALL; n++) {
+		struct row *row;
+
+		if (!nat || !nat_rule(nat, (unsigned)cur->i + 1, &info))
+			return COMMAND_DONE;
+		cur->i++;
+		row = command_row(c);
+		row_text(row, "name", text_or_null(info.name));
+		row_text(row, "kind", info.kind);
+		row_unsigned(row, "flows", info.flows);
+		row_unsigned(row, "exhausted", info.packets_refused);
+		row_text(row, "mapping", info.mapping);
+		row_text(row, "filtering", info.filtering);
+		row_text(row, "target", text_or_null(info.target));
+		row_text(row, "match", text_or_null(info.match));
+	}
+	return COMMAND_MORE;
+}
+
 /* ---- mappings */
 const struct column show_nat_mappings_columns[] = {
 	{ "proto", "proto", COL_TEXT, false, "protocol" },

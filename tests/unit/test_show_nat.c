@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* show nat mappings and show nat ports, over outside ports claimed by hand. */
+/* show nat, of a configuration as an operator writes it; show nat mappings and show nat ports, over
+ * outside ports claimed by hand. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -7,8 +8,11 @@
 
 #include "tests/unit/natport_util.h"
 /* after cmocka.h, which natport_util.h includes */
+#include "router/net/limit.h"
+#include "router/net/set.h"
 #include "router/router.h"
 #include "tests/unit/ask.h"
+#include "tests/unit/conf_util.h"
 
 static struct router router;
 static struct stateful shared;
@@ -131,6 +135,59 @@ static void test_ports(void **state)
 				      "\"icmp\":{\"taken\":0,\"reserved\":0},\"exhausted\":0}]");
 }
 
+/* ---- rules */
+static const char text[] =
+	"version: 1\n"
+	"interfaces: {wan0: {}, lan0: {}}\n"
+	"nat:\n"
+	"  source:\n"
+	"    - {name: vpn, to: 10.8.0.0/16, action: none}\n"
+	"    - {name: home, from: 10.0.0.0/16, out: wan0, action: masquerade, filtering: eif}\n"
+	"  destination:\n"
+	"    - {name: www, in: wan0, proto: tcp, dport: 80, to: 10.0.0.10}\n"
+	"  static: [{name: mail, external: 203.0.113.6, internal: 10.0.0.25}]\n";
+
+static void test_rules(void **state)
+{
+	struct match_context c = { .names = &router.names };
+	struct nat_local local = { .addr = address("203.0.113.2") };
+	struct policy policy = { 0 };
+	struct conf *conf = load_good("router.yaml", text);
+	struct limits *limits;
+	struct sets *sets;
+	char why[256] = "";
+
+	(void)state;
+	assert_int_equal(sets_create(&router.names, &sets), 0);
+	assert_int_equal(limits_create(&limits), 0);
+	c.conf = conf;
+	c.sets = sets;
+	c.limits = limits;
+	local.iface = names_get(&router.names, "wan0");
+	if (nat_build(&c, shared.ports, &local, 1, 1, &policy.nat, why, sizeof(why)))
+		fail_msg("%s", why);
+	assert_rows("show nat", "[]");
+	router.policy = &policy;
+	assert_rows("show nat",
+		    "[{\"name\":\"vpn\",\"kind\":\"none\",\"flows\":0,\"exhausted\":0,"
+		    "\"mapping\":null,\"filtering\":null,\"target\":null,"
+		    "\"match\":\"to: 10.8.0.0/16\"},"
+		    "{\"name\":\"home\",\"kind\":\"masquerade\",\"flows\":0,\"exhausted\":0,"
+		    "\"mapping\":\"eim\",\"filtering\":\"eif\",\"target\":\"interface\","
+		    "\"match\":\"out: wan0, from: 10.0.0.0/16\"},"
+		    "{\"name\":\"www\",\"kind\":\"dnat\",\"flows\":0,\"exhausted\":0,"
+		    "\"mapping\":null,\"filtering\":null,\"target\":\"10.0.0.10\","
+		    "\"match\":\"in: wan0, proto: tcp, dport: 80\"},"
+		    "{\"name\":\"mail\",\"kind\":\"static\",\"flows\":0,\"exhausted\":0,"
+		    "\"mapping\":null,\"filtering\":null,"
+		    "\"target\":\"203.0.113.6/32 = 10.0.0.25/32\",\"match\":null}]");
+	nat_destroy(policy.nat);
+	limits_destroy(limits);
+	sets_destroy(sets);
+	names_fini(&router.names);
+	conf_destroy(conf);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -138,6 +195,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_mappings, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_many_mappings, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_ports, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_rules, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
