@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* See forward.h. Errors about a packet are built before it is changed. */
+#include "router/forward.h"
+
+#include "router/net/fragment.h"
+#include "router/net/hold.h"
+#include "router/net/route.h"
+#include "router/pipeline.h"
+
+#define IP6_MTU_MIN 1280
+
+static bool link_local6(const uint8_t a[16])
+{
+	return a[0] == 0xfe && (a[1] & 0xc0) == 0x80;
+}
+
+/* Route an error of ours. Its way out decides its source; an interface without a route back is as
+ * good as the one the packet came by. */
+void forward_own(struct dp *dp, struct pkt *p)
+{
+	const struct dp_iface *in = &dp->cfg->iface[p->iface];
+	uint32_t slot = route_lookup(in, p);
+	const struct nh *n = slot ? nh_get(dp->cfg->nht, slot) : NULL;
+	bool link_local = p->flags & PKT_IP6 && link_local6(pkt_ip6(p)->dst);
+
+	counter_add(&dp->count->generated, 1);
+	if (n && n->type == NH_GROUP) { /* once: its source will be another flow's */
+		slot = nh_group_member(n, route_hash(dp, p));
+		n = nh_get(dp->cfg->nht, slot);
+	}
+	if (!icmp_source(dp, p,
+			 !link_local && n && (n->type == NH_ADJ || n->type == NH_GLEAN) &&
+					 is_iface(dp, n->iface)
+				 ? n->iface
+				 : p->iface)) {
+		counter_add(&dp->count->generated, -1ull); /* never came to be */
+		return;
+	}
+	dp_event(dp, EVENT_ICMP_SENT);
+	if (link_local) {
+		struct addr to = addr_v6(pkt_ip6(p)->dst);
+
+		slot = neigh_lookup(dp->cfg->neigh, dp->cfg->nht, p->iface, &to);
+		if (!slot) {
+			hold_add(dp, p, p->iface, &to, 0);
+			return;
+		}
+	}
+	forward(dp, p, slot);
+}
+
+/* Drop p for `why`, and tell its sender; unless p waited in the hold queue for so long that the
+ * interface it came in by has gone, and with it the tables that know the way back. */
+void refuse(struct dp *dp, struct pkt *p, enum drop_reason why, enum icmp_error e, uint32_t info)
+{
+	struct pkt err;
+	bool answer = is_iface(dp, p->iface) && icmp_error(dp, p, e, info, &err);
+
+	pkt_drop(dp, p, why);
+	if (answer)
+		forward_own(dp, &err);
+}
+
+/* No link of IPv6 is smaller than IP6_MTU_MIN (RFC 8200 5), whatever a route says; a sender would
+ * not believe less either. */
+static uint16_t mtu_for(const struct pkt *p, const struct nh *n)
+{
+	return p->flags & PKT_IP6 && n->mtu < IP6_MTU_MIN ? IP6_MTU_MIN : n->mtu;
+}
+
+static void too_big(struct dp *dp, struct pkt *p, const struct nh *n)
+{
+	struct pkt part[FRAGMENTS_MAX];
+	uint16_t frag = p->flags & PKT_IP6 ? IP4_DF : ntohs(pkt_ip4(p)->frag);
+	unsigned count;
+
+	if (frag & IP4_DF) {
+		refuse(dp, p, DROP_TOO_BIG, ICMP_ERROR_TOO_BIG, mtu_for(p, n));
+		return;
+	}
+	if ((frag & IP4_OFFSET) * 8u + p->len > UINT16_MAX) { /* cut, its end would come around */
+		pkt_drop(dp, p, DROP_IP4_LENGTH);
+		return;
+	}
+	count = fragment4(dp, p, n->mtu, part);
+	if (!count) {
+		pkt_drop(dp, p, DROP_FRAG_NO_FRAME);
+		return;
+	}
+	for (unsigned i = 0; i < count; i++) {
+		if (!(p->flags & PKT_OWN))
+			step_ttl(&part[i]);
+		emit(dp, &part[i], n);
+	}
+}
+
+/* A link-local address means nothing on another link (RFC 4007); Linux forwards none at all. */
+static bool beyond_scope(const struct pkt *p)
+{
+	const struct ip6_header *h = pkt_ip6(p);
+
+	return p->flags & PKT_IP6 && !(p->flags & PKT_OWN) &&
+	       (link_local6(h->src) || link_local6(h->dst));
+}
+
+static struct addr destination(const struct pkt *p)
+{
+	return p->flags & PKT_IP6 ? addr_v6(pkt_ip6(p)->dst) : addr_v4(pkt_ip4(p)->dst);
+}
+
+/* The neighbour is known: the last questions, and out. */
+static void transmit(struct dp *dp, struct pkt *p, struct nh *n)
+{
+	mark_used(n);
+	if (p->len > mtu_for(p, n)) {
+		too_big(dp, p, n);
+		return;
+	}
+	if (!(p->flags & PKT_OWN))
+		step_ttl(p);
+	emit(dp, p, n);
+}
+
+static uint8_t ttl(const struct pkt *p)
+{
+	return p->flags & PKT_IP6 ? pkt_ip6(p)->hops : pkt_ip4(p)->ttl;
+}
+
+static void to_neighbour(struct dp *dp, struct pkt *p, struct nh *n)
+{
+	struct addr to;
+	uint32_t slot;
+
+	if (!(p->flags & PKT_OWN) && ttl(p) <= 1) {
+		refuse(dp, p, DROP_TTL, ICMP_ERROR_TTL, 0);
+		return;
+	}
+	if (beyond_scope(p)) {
+		refuse(dp, p, DROP_SCOPE, ICMP_ERROR_SCOPE, 0);
+		return;
+	}
+	if (n->type == NH_GLEAN) {
+		to = destination(p);
+		slot = neigh_lookup(dp->cfg->neigh, dp->cfg->nht, n->iface, &to);
+		if (!slot) {
+			hold_add(dp, p, n->iface, &to, 0);
+			return;
+		}
+		n = nh_get(dp->cfg->nht, slot);
+	}
+	if (n->type != NH_ADJ) /* known, but its interface went down a moment ago */
+		refuse(dp, p, DROP_EGRESS_DOWN, ICMP_ERROR_NO_ROUTE, 0);
+	else if (n->state == NH_RESOLVED)
+		transmit(dp, p, n);
+	else
+		hold_add(dp, p, n->iface, &n->addr, n->failures);
+}
+
+void forward(struct dp *dp, struct pkt *p, uint32_t slot)
+{
+	struct nh *n = slot ? nh_get(dp->cfg->nht, slot) : NULL;
+
+	if (n && n->type == NH_GROUP)
+		n = nh_get(dp->cfg->nht, nh_group_member(n, route_hash(dp, p)));
+	if (!n) {
+		refuse(dp, p, DROP_NO_ROUTE, ICMP_ERROR_NO_ROUTE, 0);
+		return;
+	}
+	switch ((enum nh_type)n->type) {
+	case NH_ADJ:
+	case NH_GLEAN: to_neighbour(dp, p, n); break;
+	case NH_BLACKHOLE: pkt_drop(dp, p, DROP_BLACKHOLE); break;
+	case NH_UNREACHABLE: refuse(dp, p, DROP_UNREACHABLE, ICMP_ERROR_UNREACHABLE, 0); break;
+	case NH_PROHIBIT: refuse(dp, p, DROP_PROHIBIT, ICMP_ERROR_PROHIBIT, 0); break;
+	case NH_LOCAL: pkt_drop(dp, p, DROP_LOCAL); break;
+	case NH_BROADCAST: pkt_drop(dp, p, DROP_BROADCAST); break;
+	case NH_FOREIGN: pkt_drop(dp, p, DROP_EGRESS_FOREIGN); break;
+	case NH_THROW: refuse(dp, p, DROP_NO_ROUTE, ICMP_ERROR_NO_ROUTE, 0); break;
+	case NH_DOWN: refuse(dp, p, DROP_EGRESS_DOWN, ICMP_ERROR_NO_ROUTE, 0); break;
+	case NH_GROUP: pkt_drop(dp, p, DROP_NO_ROUTE); break; /* groups do not nest */
+	}
+}
+
+static void held_send(struct dp *dp, struct pkt *p, uint32_t slot)
+{
+	transmit(dp, p, nh_get(dp->cfg->nht, slot));
+}
+
+static void held_fail(struct dp *dp, struct pkt *p)
+{
+	refuse(dp, p, DROP_NEIGH_FAILED, ICMP_ERROR_HOST, 0);
+}
+
+void pipeline_held(struct dp *dp)
+{
+	if (dp->nheld)
+		hold_check(dp, held_send, held_fail);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which next hop a packet takes. [worker] */
+#ifndef ROUTER_NET_ROUTE_H
+#define ROUTER_NET_ROUTE_H
+
+#include "router/net/dp.h"
+
+/* The slot of the longest prefix of p's destination, in the table of the interface it came in by;
+ * FIB_NONE (0): no route. */
+uint32_t route_lookup(const struct dp_iface *in, const struct pkt *p);
+
+/* The flow a packet belongs to, for ECMP: addresses, protocol, and ports unless it is a fragment
+ * (all fragments of one datagram take one path). */
+uint32_t route_hash(const struct dp *dp, struct pkt *p);
+
+#endif
