@@ -78,119 +78,6 @@ static uint16_t iface_slot(const struct state *s)
 	return IFACE_NONE;
 }
 
-/* The link a VLAN lies on; NULL: it is none, or its parent is in another namespace. */
-static const struct link *vlan_parent(const struct state *s, const struct link *l)
-{
-	if (strcmp(l->l.kind, "vlan") != 0 || l->l.link_foreign)
-		return NULL;
-	return state_link(s, l->l.link);
-}
-
-/* A VLAN's port is its parent's. */
-static uint16_t link_port(const struct state *s, const struct link *l)
-{
-	const struct link *parent = vlan_parent(s, l);
-
-	if (l->port != IFACE_NONE || !parent)
-		return l->port;
-	return parent->port;
-}
-
-static void fill_addrs(struct dp_iface *f, const struct link *l)
-{
-	for (const struct link_addr *a = l->addrs; a; a = a->next) {
-		const struct prefix *p = &a->a.local;
-
-		if (p->addr.family == AF_INET) {
-			if (f->nip4 == IFACE_IP4_ADDRS)
-				continue;
-			f->ip4[f->nip4].addr = p->addr.v4;
-			f->ip4[f->nip4++].mask = p->len ? htonl(~0u << (32 - p->len)) : 0;
-		} else if (a->a.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) {
-			continue;
-		} else if (a->a.scope == RT_SCOPE_LINK) {
-			f->ip6_link_local = p->addr.v6;
-			f->has_link_local = true;
-		} else if (f->nip6 < IFACE_IP6_ADDRS) {
-			f->ip6[f->nip6].addr = p->addr.v6;
-			f->ip6[f->nip6++].len = p->len;
-		}
-	}
-}
-
-/* Where packets of a link are looked up, by the VRF it is in. */
-static uint32_t table_of_master(const struct state *s, int master)
-{
-	const struct link *l = state_link(s, master);
-
-	return l && l->l.vrf_table ? l->l.vrf_table : TABLE_MAIN;
-}
-
-static void fill_iface(struct state *s, struct dp_iface *f, const struct link *l)
-{
-	const struct link *parent = vlan_parent(s, l), *dev = parent ? parent : l;
-	uint32_t table = table_of_master(s, l->l.master);
-
-	memcpy(f->name, l->l.name, sizeof(f->name));
-	f->ifindex = l->l.ifindex;
-	f->port = link_port(s, l);
-	if (l != dev) {
-		f->vid = l->l.vlan_id;
-		f->vlan_proto = l->l.vlan_proto;
-	}
-	f->mtu = (uint16_t)(l->l.mtu > UINT16_MAX ? UINT16_MAX : l->l.mtu);
-	memcpy(f->mac, l->l.mac, sizeof(f->mac));
-	f->up = link_has_carrier(l) && f->port != IFACE_NONE;
-	f->virtual = !strcmp(dev->l.kind, "veth") || !strcmp(dev->l.kind, "tun");
-	f->fib4 = state_fib(s, table, AF_INET, true);
-	f->fib6 = state_fib(s, table, AF_INET6, true);
-	fill_addrs(f, l);
-}
-
-static void add_own(struct dp_config *c, uint32_t addr)
-{
-	uint32_t bit = own_bit(addr);
-
-	c->own4[bit / 64] |= 1ull << (bit % 64);
-}
-
-/* A new struct dp_config from what is known; published with the next state_publish(). */
-void state_build_config(struct state *s)
-{
-	struct dp_config *c;
-	unsigned n = 0;
-
-	for (const struct link *l = s->links; l; l = l->next)
-		if (l->iface != IFACE_NONE && l->iface >= n)
-			n = l->iface + 1u;
-	c = calloc(1, sizeof(*c) + (n + 1) * sizeof(c->iface[0]));
-	if (!c)
-		return;
-	c->generation = ++s->generation;
-	c->nht = &s->nht;
-	c->neigh = s->neigh;
-	c->hash_seed = s->hash_seed;
-	c->nifaces = n;
-	memset(c->port_iface, 0xff, sizeof(c->port_iface));
-	for (unsigned i = 0; i < n; i++)
-		c->iface[i].port = IFACE_NONE;
-	for (const struct link *l = s->links; l; l = l->next) {
-		for (const struct link_addr *a = l->addrs; a; a = a->next)
-			if (a->a.local.addr.family == AF_INET)
-				add_own(c, a->a.local.addr.v4);
-		if (l->iface == IFACE_NONE)
-			continue;
-		fill_iface(s, &c->iface[l->iface], l);
-		if (l->port != IFACE_NONE)
-			c->port_iface[l->port] = l->iface;
-		else if (c->iface[l->iface].port != IFACE_NONE)
-			c->port_vlans[c->iface[l->iface].port]++;
-	}
-	state_retire(s, s->config);
-	s->config = c;
-	s->ifaces_dirty = true;
-}
-
 static struct nh *glean(const struct dp_iface *f, uint16_t index)
 {
 	struct nh *n = calloc(1, sizeof(*n));
@@ -231,7 +118,7 @@ static void iface_follow(struct state *s, struct link *l)
 /* Does this link carry an interface of ours now? Give or take its slot. */
 static void iface_update(struct state *s, struct link *l)
 {
-	bool ours = link_port(s, l) != IFACE_NONE && l->l.has_mac;
+	bool ours = state_link_port(s, l) != IFACE_NONE && l->l.has_mac;
 
 	if (ours && l->iface == IFACE_NONE) {
 		l->iface = iface_slot(s);
@@ -255,7 +142,7 @@ void state_port(struct state *s, struct link *l, uint16_t port)
 	l->port = port;
 	iface_update(s, l);
 	for (struct link *v = s->links; v; v = v->next)
-		if (v != l && vlan_parent(s, v) == l)
+		if (v != l && state_vlan_parent(s, v) == l)
 			iface_update(s, v);
 }
 
@@ -297,7 +184,7 @@ static void link_follow(struct state *s, const struct link *l, const struct netl
 	int i = l->l.ifindex;
 	bool up = l->l.flags & IFF_UP;
 
-	if (table_of_master(s, was->master) != table_of_master(s, l->l.master))
+	if (state_table_of_master(s, was->master) != state_table_of_master(s, l->l.master))
 		routes_ip_off(s, i);
 	if (was->flags & IFF_UP && !up)
 		routes_link_down(s, i);
@@ -343,7 +230,7 @@ static bool is_ip4(const struct link_addr *a)
 static bool still_local(const struct state *s, uint32_t table, uint32_t addr)
 {
 	for (const struct link *l = s->links; l; l = l->next) {
-		if (table_of_master(s, l->l.master) != table)
+		if (state_table_of_master(s, l->l.master) != table)
 			continue;
 		for (const struct link_addr *a = l->addrs; a; a = a->next)
 			if (is_ip4(a) && a->a.local.addr.v4 == addr)
@@ -355,7 +242,7 @@ static bool still_local(const struct state *s, uint32_t table, uint32_t addr)
 /* IPv4 routes go with the address they prefer, and with the last one of their link. */
 static void addr_gone(struct state *s, struct link *l, uint32_t addr)
 {
-	uint32_t table = table_of_master(s, l->l.master);
+	uint32_t table = state_table_of_master(s, l->l.master);
 	const struct link_addr *a = l->addrs;
 
 	if (!still_local(s, table, addr))
@@ -518,8 +405,10 @@ void state_publish(struct state *s)
 	if (s->addrs_dirty || s->config->neigh != s->neigh)
 		state_build_config(s);
 	s->addrs_dirty = false;
-	if (s->ifaces_dirty && s->publish)
+	if (s->ifaces_dirty && s->publish) {
 		s->publish(s->arg, s->config);
+		state_routes_moved(s);
+	}
 	s->ifaces_dirty = false;
 	if (!s->nretired && !s->nretired_slots && !fib_pool_retired(s->pool[0]) &&
 	    !fib_pool_retired(s->pool[1]))
@@ -538,6 +427,12 @@ void state_publish(struct state *s)
 	s->nretired_slots = 0;
 	fib_pool_reclaim(s->pool[0]);
 	fib_pool_reclaim(s->pool[1]);
+}
+
+void state_rename(struct state *s)
+{
+	s->addrs_dirty = true;
+	state_publish(s);
 }
 
 unsigned state_local_addrs(const struct state *s, struct addr *out, unsigned max)

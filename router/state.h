@@ -146,6 +146,7 @@ struct state {
 	void (*addr_changed)(void *arg, const struct netlink_addr *a);
 	void (*publish)(void *arg, const struct dp_config *c); /* to the workers */
 	void (*neigh_changed)(void *arg);
+	uint16_t (*name_id)(void *arg, const struct link *l); /* dp_iface.name_id */
 };
 
 int state_create(struct state **out);
@@ -161,6 +162,8 @@ struct link *state_link_named(const struct state *s, const char *name);
 void state_port(struct state *s, struct link *l, uint16_t port);
 
 void state_publish(struct state *s);
+/* What name_id() says has changed: publishes. */
+void state_rename(struct state *s);
 
 /* Worker messages, and the upkeep of neighbours that are in use: call every few seconds. */
 void state_resolve(struct state *s, const struct dp_message *m);
@@ -181,6 +184,7 @@ void state_retire(struct state *s, void *p);
 uint32_t slot_alloc(struct state *s);
 void slot_release(struct state *s, uint32_t slot);
 void slot_store(struct state *s, uint32_t slot, struct nh *n);
+void state_routes_moved(struct state *s); /* what flows remember of routes is old */
 struct adj *adj_get(struct state *s, const struct link *l, const struct addr *a);
 struct adj *adj_find(const struct state *s, int ifindex, const struct addr *a);
 void adj_release(struct state *s, struct adj *a);
@@ -216,5 +220,11 @@ void route_event(struct state *s, const struct netlink_route *r);
 void routes_sweep(struct state *s);
 void routes_forget(struct state *s);
 void state_build_config(struct state *s);
+/* The link a VLAN lies on; NULL: it is none, or its parent is in another namespace. */
+const struct link *state_vlan_parent(const struct state *s, const struct link *l);
+/* A VLAN's port is its parent's. */
+uint16_t state_link_port(const struct state *s, const struct link *l);
+/* Where packets of a link are looked up, by the VRF it is in. */
+uint32_t state_table_of_master(const struct state *s, int master);
 
 #endif

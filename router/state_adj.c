@@ -61,6 +61,7 @@ void slot_release(struct state *s, uint32_t slot)
 		s->retired_slots_cap = cap;
 	}
 	s->retired_slots[s->nretired_slots++] = slot;
+	state_routes_moved(s);
 }
 
 void slot_store(struct state *s, uint32_t slot, struct nh *n)
@@ -68,7 +69,15 @@ void slot_store(struct state *s, uint32_t slot, struct nh *n)
 	struct nh *old = s->nht.slot[slot];
 
 	__atomic_store_n(&s->nht.slot[slot], n, __ATOMIC_RELEASE);
+	/* Who remembers a neighbour's slot finds there what it has become. */
+	if (old && (old->type != NH_ADJ || n->type != NH_ADJ))
+		state_routes_moved(s);
 	state_retire(s, old);
+}
+
+void state_routes_moved(struct state *s)
+{
+	__atomic_store_n(&s->nht.generation, s->nht.generation + 1, __ATOMIC_RELEASE);
 }
 
 /* ---- the hash workers look neighbours up in */
@@ -81,6 +90,7 @@ static void neigh_insert(struct state *s, struct neigh_table *t, uint32_t slot)
 	while (t->entry[i] && t->entry[i] != NEIGH_GONE)
 		i = (i + 1) & t->mask;
 	__atomic_store_n(&t->entry[i], slot, __ATOMIC_RELEASE);
+	state_routes_moved(s);
 }
 
 /* Half full, tombstones counted: make a new one from what lives. */

@@ -80,6 +80,7 @@ static void fib_refresh_one(struct state *s, struct fib_table *t, const struct p
 	}
 	err = r ? fib_set(t->fib, p->addr.bytes, p->len, r->path->slot)
 		: fib_del(t->fib, p->addr.bytes, p->len);
+	state_routes_moved(s);
 	if (r)
 		r->in_fib = !err;
 	if (fib_pool_retired(pool) > RETIRED_MAX) {

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Interfaces as packets see them: links, VLANs, VRFs and addresses made into a struct dp_config;
+ * see state.h. [control] */
+#include "router/state.h"
+
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct link *state_vlan_parent(const struct state *s, const struct link *l)
+{
+	if (strcmp(l->l.kind, "vlan") != 0 || l->l.link_foreign)
+		return NULL;
+	return state_link(s, l->l.link);
+}
+
+uint16_t state_link_port(const struct state *s, const struct link *l)
+{
+	const struct link *parent = state_vlan_parent(s, l);
+
+	if (l->port != IFACE_NONE || !parent)
+		return l->port;
+	return parent->port;
+}
+
+static void fill_addrs(struct dp_iface *f, const struct link *l)
+{
+	for (const struct link_addr *a = l->addrs; a; a = a->next) {
+		const struct prefix *p = &a->a.local;
+
+		if (p->addr.family == AF_INET) {
+			if (f->nip4 == IFACE_IP4_ADDRS)
+				continue;
+			f->ip4[f->nip4].addr = p->addr.v4;
+			f->ip4[f->nip4++].mask = p->len ? htonl(~0u << (32 - p->len)) : 0;
+		} else if (a->a.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) {
+			continue;
+		} else if (a->a.scope == RT_SCOPE_LINK) {
+			f->ip6_link_local = p->addr.v6;
+			f->has_link_local = true;
+		} else if (f->nip6 < IFACE_IP6_ADDRS) {
+			f->ip6[f->nip6].addr = p->addr.v6;
+			f->ip6[f->nip6++].len = p->len;
+		}
+	}
+}
+
+uint32_t state_table_of_master(const struct state *s, int master)
+{
+	const struct link *l = state_link(s, master);
+
+	return l && l->l.vrf_table ? l->l.vrf_table : TABLE_MAIN;
+}
+
+static void fill_iface(struct state *s, struct dp_iface *f, const struct link *l)
+{
+	const struct link *parent = state_vlan_parent(s, l), *dev = parent ? parent : l;
+	uint32_t table = state_table_of_master(s, l->l.master);
+
+	memcpy(f->name, l->l.name, sizeof(f->name));
+	f->ifindex = l->l.ifindex;
+	f->port = state_link_port(s, l);
+	if (l != dev) {
+		f->vid = l->l.vlan_id;
+		f->vlan_proto = l->l.vlan_proto;
+	}
+	f->mtu = (uint16_t)(l->l.mtu > UINT16_MAX ? UINT16_MAX : l->l.mtu);
+	memcpy(f->mac, l->l.mac, sizeof(f->mac));
+	f->up = link_has_carrier(l) && f->port != IFACE_NONE;
+	f->virtual = !strcmp(dev->l.kind, "veth") || !strcmp(dev->l.kind, "tun");
+	f->zone = table == TABLE_MAIN ? 0 : (uint16_t)table;
+	f->name_id = s->name_id ? s->name_id(s->arg, l) : 0;
+	f->fib4 = state_fib(s, table, AF_INET, true);
+	f->fib6 = state_fib(s, table, AF_INET6, true);
+	fill_addrs(f, l);
+}
+
+static void add_own(struct dp_config *c, uint32_t addr)
+{
+	uint32_t bit = own_bit(addr);
+
+	c->own4[bit / 64] |= 1ull << (bit % 64);
+}
+
+/* A new struct dp_config from what is known; published with the next state_publish(). */
+void state_build_config(struct state *s)
+{
+	struct dp_config *c;
+	unsigned n = 0;
+
+	for (const struct link *l = s->links; l; l = l->next)
+		if (l->iface != IFACE_NONE && l->iface >= n)
+			n = l->iface + 1u;
+	c = calloc(1, sizeof(*c) + (n + 1) * sizeof(c->iface[0]));
+	if (!c)
+		return;
+	c->generation = ++s->generation;
+	c->nht = &s->nht;
+	c->neigh = s->neigh;
+	c->hash_seed = s->hash_seed;
+	c->nifaces = n;
+	memset(c->port_iface, 0xff, sizeof(c->port_iface));
+	for (unsigned i = 0; i < n; i++)
+		c->iface[i].port = IFACE_NONE;
+	for (const struct link *l = s->links; l; l = l->next) {
+		for (const struct link_addr *a = l->addrs; a; a = a->next)
+			if (a->a.local.addr.family == AF_INET)
+				add_own(c, a->a.local.addr.v4);
+		if (l->iface == IFACE_NONE)
+			continue;
+		fill_iface(s, &c->iface[l->iface], l);
+		if (l->port != IFACE_NONE)
+			c->port_iface[l->port] = l->iface;
+		else if (c->iface[l->iface].port != IFACE_NONE)
+			c->port_vlans[c->iface[l->iface].port]++;
+	}
+	state_retire(s, s->config);
+	s->config = c;
+	s->ifaces_dirty = true;
+}

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* See stateful.h. */
+#include "router/stateful.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "router/lib/clock.h"
+#include "router/lib/log.h"
+#include "router/lib/rcu.h"
+#include "router/net/limit.h"
+#include "router/net/set.h"
+#include "router/policy.h"
+
+#define LOCALS_MAX  4096
+#define TRIM_PIECES 512
+#define SETS_EVERY  (100 * NSEC_PER_MSEC)
+#define COMPLAIN    (10 * NSEC_PER_SEC)
+
+static_assert(NATPORT_SLOTS == STEER_NAT_SLOTS && (int)NATPORT_PLANES == STEER_NAT_PLANES &&
+		      NATPORT_WORDS == STEER_NAT_WORDS,
+	      "one bitmap");
+static_assert((int)NATPORT_TCP == STEER_NAT_TCP && (int)NATPORT_UDP == STEER_NAT_UDP &&
+		      (int)NATPORT_ICMP == STEER_NAT_ID,
+	      "one order of planes");
+
+/* ---- what stays */
+
+static int create(struct router *r, const struct conf *c, char *why, size_t size)
+{
+	struct stateful_config sc = { .conntrack = &c->conntrack,
+				      .workers = r->nworkers,
+				      .frames = r->mem->frames,
+				      .nat_bitmap = steer_natports(r->steer),
+				      .now = clock_now() };
+	int err = stateful_create(&sc, &r->names, &r->st);
+
+	if (err) {
+		snprintf(why, size, "tables of connection tracking: %s", strerror(-err));
+		return err;
+	}
+	if (steer_natports_note(r->steer))
+		log_warn("NAT: %s; the router's own addresses cannot be outside addresses",
+			 steer_natports_note(r->steer));
+	for (unsigned w = 0; w < r->nworkers; w++)
+		__atomic_store_n(&r->worker[w]->st, r->st, __ATOMIC_RELEASE);
+	return 0;
+}
+
+/* ---- names and addresses */
+
+/* Rules call an interface what the file calls it. */
+uint16_t stateful_name_id(void *router, const struct link *l)
+{
+	struct router *r = router;
+
+	for (unsigned i = 0; r->conf && i < r->conf->nifaces; i++)
+		if (ports_find_link(r, &r->conf->ifaces[i]) == l)
+			return names_get(&r->names, r->conf->ifaces[i].name);
+	return names_get(&r->names, l->l.name);
+}
+
+static unsigned locals_read(const struct router *r, struct nat_local *out, unsigned max)
+{
+	unsigned n = 0;
+
+	for (const struct link *l = r->state->links; l; l = l->next) {
+		uint16_t iface = stateful_name_id((void *)(uintptr_t)r, l);
+
+		for (const struct link_addr *a = l->addrs; a && n < max; a = a->next) {
+			const struct addr *addr = &a->a.local.addr;
+
+			if (addr->family == AF_INET6 && addr->bytes[0] == 0xfe &&
+			    (addr->bytes[1] & 0xc0) == 0x80)
+				continue;
+			out[n].iface = iface;
+			out[n++].addr = *addr;
+		}
+	}
+	return n;
+}
+
+/* The XDP program sends us the ports of addresses that have a slot; all of what is 1:1. */
+static void steer_follow(struct router *r, const struct conf *c, const struct nat_local *local,
+			 unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		uint16_t slot = natports_find(r->st->ports, &local[i].addr);
+		int wish = slot == NATPORT_NO_SLOT ? STEER_NAT_NONE : slot;
+
+		for (unsigned k = 0; k < c->nnat_static; k++)
+			if (prefix_contains(&c->nat_static[k].external, &local[i].addr))
+				wish = STEER_NAT_ALL;
+		steer_local_nat(r->steer, &local[i].addr, wish);
+	}
+}
+
+int stateful_build(struct router *r, const struct conf *c, struct policy **out, char *why,
+		   size_t size)
+{
+	static struct nat_local local[LOCALS_MAX]; /* [control] only; large */
+	struct policy_config pc = {
+		.conf = c, .names = &r->names, .local = local, .workers = r->nworkers
+	};
+	struct policy *p;
+	int err = 0;
+
+	if (!c->conntrack.enabled && !r->st) {
+		*out = NULL;
+		return 0;
+	}
+	if (!r->st)
+		err = create(r, c, why, size);
+	if (!err)
+		err = sets_follow(r->st->sets, c, why, size);
+	if (err)
+		return err;
+	pc.st = r->st;
+	if (!c->conntrack.enabled) {
+		*out = NULL;
+		return 0;
+	}
+	pc.nlocal = locals_read(r, local, LOCALS_MAX);
+	err = policy_build(&pc, &p, why, size);
+	if (err)
+		stateful_forget(r, NULL);
+	else
+		*out = p;
+	return err;
+}
+
+void stateful_forget(struct router *r, struct policy *p)
+{
+	char why[256];
+
+	policy_destroy(p);
+	if (r->st && sets_follow(r->st->sets, r->conf, why, sizeof(why)))
+		log_err("sets: %s", why);
+}
+
+static uint16_t next_generation(struct router *r)
+{
+	r->policy_generation++;
+	if (!r->policy_generation)
+		r->policy_generation = 1;
+	return r->policy_generation;
+}
+
+/* Rules look at something that moved: every flow is judged at its next packet. */
+static void judge_again(struct router *r)
+{
+	__atomic_store_n(&r->policy->generation, next_generation(r), __ATOMIC_RELAXED);
+}
+
+void stateful_publish(struct router *r, struct policy *p)
+{
+	static struct nat_local local[LOCALS_MAX];
+	struct policy *old = r->policy;
+
+	if (!p && !old)
+		return;
+	if (p) {
+		p->generation = next_generation(r);
+		if (old && old->filter && p->filter)
+			filter_carry_over(p->filter, old->filter);
+		if (old && old->nat && p->nat)
+			nat_carry_over(p->nat, old->nat);
+	}
+	r->policy = p;
+	for (unsigned w = 0; w < r->nworkers; w++)
+		__atomic_store_n(&r->worker[w]->policy, p, __ATOMIC_RELEASE);
+	rcu_wait();
+	steer_follow(r, r->conf, local, locals_read(r, local, LOCALS_MAX));
+	policy_destroy(old);
+	sets_sweep(r->st->sets);
+	limits_sweep(r->st->limits);
+}
+
+/* Build again from the running configuration: its surroundings changed. */
+static void rebuild(struct router *r)
+{
+	struct policy *p;
+	char why[256];
+
+	if (stateful_build(r, r->conf, &p, why, sizeof(why)))
+		log_err("rules: %s; those of before stay", why);
+	else
+		stateful_publish(r, p);
+}
+
+void stateful_follow(struct router *r)
+{
+	static struct nat_local now[LOCALS_MAX], before[LOCALS_MAX];
+	static unsigned nbefore;
+	unsigned n;
+
+	if (!r->policy || !r->policy->nat)
+		return;
+	memset(now, 0, sizeof(now));
+	n = locals_read(r, now, LOCALS_MAX);
+	if (n == nbefore && !memcmp(now, before, n * sizeof(now[0])))
+		return;
+	memcpy(before, now, sizeof(before));
+	nbefore = n;
+	rebuild(r);
+}
+
+/* ---- the log of rules */
+
+static void note(const struct router *r, const struct dp_note *n)
+{
+	struct filter_rule_info rule = { .name = "?", .log_prefix = "" };
+	char src[INET6_ADDRSTRLEN], dst[INET6_ADDRSTRLEN];
+	const char *in = names_text(&r->names, n->in), *out = names_text(&r->names, n->out);
+
+	if (r->policy && r->policy->filter && r->policy->generation == n->generation)
+		filter_rule(r->policy->filter, n->rule, &rule);
+	inet_ntop(n->family, n->src, src, sizeof(src));
+	inet_ntop(n->family, n->dst, dst, sizeof(dst));
+	log_notice("%s%srule \"%s\": in=%s out=%s src=%s dst=%s len=%u ttl=%u proto=%u sport=%u "
+		   "dport=%u",
+		   rule.log_prefix, rule.log_prefix[0] ? " " : "", rule.name, in, out, src, dst,
+		   n->len, n->ttl, n->proto, ntohs(n->sport), ntohs(n->dport));
+}
+
+void stateful_notes(struct router *r)
+{
+	struct dp_note n;
+
+	for (unsigned w = 0; w < r->nworkers; w++)
+		while (spsc_get(&r->worker[w]->notes, &n))
+			note(r, &n);
+}
+
+/* ---- upkeep */
+
+static uint64_t drops(const struct router *r, enum drop_reason why)
+{
+	uint64_t n = 0;
+
+	for (unsigned w = 0; w < r->nworkers; w++)
+		n += counter_read(&r->worker[w]->count.drop[why]);
+	return n;
+}
+
+/* What was reached since the last complaint, said at most every COMPLAIN. */
+static void complain(struct router *r, uint64_t now)
+{
+	static const enum drop_reason about[] = { DROP_CT_FULL, DROP_CT_SOURCE_LIMIT,
+						  DROP_CT_ZONE_LIMIT, DROP_NAT_EXHAUSTED,
+						  DROP_FRAG_LIMIT };
+	static uint64_t said[sizeof(about) / sizeof(about[0])], at;
+
+	if (now - at < COMPLAIN)
+		return;
+	for (unsigned i = 0; i < sizeof(about) / sizeof(about[0]); i++) {
+		uint64_t n = drops(r, about[i]);
+
+		if (n == said[i])
+			continue;
+		log_warn("%s: %llu packets dropped", drop_info[about[i]].text,
+			 (unsigned long long)(n - said[i]));
+		said[i] = n;
+		at = now;
+	}
+}
+
+bool stateful_busy(const struct router *r)
+{
+	struct flow_stats s;
+
+	if (!r->st)
+		return false;
+	flow_table_stats(r->st->flows, &s);
+	return s.ipv4 || s.ipv6;
+}
+
+void stateful_upkeep(struct router *r, uint64_t now)
+{
+	static uint64_t sets_at, changes, trimmed_at;
+	uint64_t quiet, grown;
+
+	if (!r->st)
+		return;
+	quiet = flow_grace_begin(r->st->flows);
+	rcu_wait();
+	__atomic_store_n(&r->st->quiet, quiet, __ATOMIC_RELEASE);
+	complain(r, now);
+	if (now - sets_at >= SETS_EVERY) {
+		sets_at = now;
+		grown = sets_changes(r->st->sets, now);
+		if (grown != changes && r->policy)
+			judge_again(r);
+		changes = grown;
+	}
+	if (now - trimmed_at >= NSEC_PER_SEC) {
+		trimmed_at = now;
+		flow_table_trim(r->st->flows, TRIM_PIECES);
+		natports_trim(r->st->ports);
+	}
+}
+
+void stateful_stop(struct router *r)
+{
+	policy_destroy(r->policy);
+	r->policy = NULL;
+	stateful_destroy(r->st, NULL, NULL);
+	r->st = NULL;
+	names_fini(&r->names);
+}
