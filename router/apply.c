@@ -11,6 +11,7 @@
 
 #include "router/lib/log.h"
 #include "router/router.h"
+#include "router/stateful.h"
 #include "systemd/notify.h"
 
 #define METRIC6_DEFAULT 1024 /* what Linux makes of an IPv6 route without one */
@@ -274,6 +275,22 @@ void apply_start(struct router *r)
 	apply_kernel(r);
 }
 
+/* The tables are made once. */
+static void keep_tables(const struct conf_conntrack *old, struct conf_conntrack *c, FILE *messages)
+{
+	if (!old->enabled || (old->max == c->max && old->per_source_max == c->per_source_max &&
+			      old->drop_new == c->drop_new && old->fragments == c->fragments &&
+			      old->fragments_per_source == c->fragments_per_source))
+		return;
+	if (c->enabled)
+		fprintf(messages, "conntrack: sizes and limits take effect at the next start\n");
+	c->max = old->max;
+	c->per_source_max = old->per_source_max;
+	c->drop_new = old->drop_new;
+	c->fragments = old->fragments;
+	c->fragments_per_source = old->fragments_per_source;
+}
+
 /* Settings that are fixed while the process lives. */
 static void keep_fixed(const struct conf *old, struct conf *c, FILE *messages)
 {
@@ -285,6 +302,7 @@ static void keep_fixed(const struct conf *old, struct conf *c, FILE *messages)
 		fprintf(messages, "router.memory: takes effect at the next start\n");
 		c->memory = old->memory;
 	}
+	keep_tables(&old->conntrack, &c->conntrack, messages);
 	if (memcmp(&old->stats.socket, &c->stats.socket, sizeof(c->stats.socket)) != 0 ||
 	    memcmp(&old->stats.read_only_socket, &c->stats.read_only_socket,
 		   sizeof(c->stats.read_only_socket)) != 0) {
@@ -297,6 +315,8 @@ static void keep_fixed(const struct conf *old, struct conf *c, FILE *messages)
 int apply_reload(struct router *r, FILE *messages)
 {
 	struct conf *old = r->conf, *c;
+	struct policy *policy;
+	char why[512] = "";
 	int err = conf_load(r->conf_path, NULL, messages, &c);
 
 	if (err) {
@@ -304,8 +324,18 @@ int apply_reload(struct router *r, FILE *messages)
 		return err;
 	}
 	keep_fixed(old, c, messages);
+	err = stateful_build(r, c, &policy, why, sizeof(why));
+	if (err) {
+		fprintf(messages, "%s\n", why);
+		conf_destroy(c);
+		r->refused++;
+		return err;
+	}
 	r->conf = c;
 	r->revision++;
+	state_rename(r->state);
+	stateful_publish(r, policy);
+	loop_timer_set(r->flows_timer, 1);
 	log_init(r->verbose ? LOG_DETAIL : (enum log_level)c->stats.log_level);
 	withdraw_addrs(r, old);
 	withdraw_routes(r);

@@ -2,12 +2,11 @@
 /* See forward.h. Errors about a packet are built before it is changed. */
 #include "router/forward.h"
 
+#include "router/flows.h"
 #include "router/net/fragment.h"
 #include "router/net/hold.h"
 #include "router/net/route.h"
 #include "router/pipeline.h"
-
-#define IP6_MTU_MIN 1280
 
 static bool link_local6(const uint8_t a[16])
 {
@@ -54,7 +53,11 @@ void forward_own(struct dp *dp, struct pkt *p)
 void refuse(struct dp *dp, struct pkt *p, enum drop_reason why, enum icmp_error e, uint32_t info)
 {
 	struct pkt err;
-	bool answer = is_iface(dp, p->iface) && icmp_error(dp, p, e, info, &err);
+	bool answer;
+
+	if (p->flags & PKT_TRANSLATED)
+		flows_restore(dp, p);
+	answer = is_iface(dp, p->iface) && icmp_error(dp, p, e, info, &err);
 
 	pkt_drop(dp, p, why);
 	if (answer)

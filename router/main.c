@@ -24,6 +24,7 @@
 #include "router/lib/clock.h"
 #include "router/lib/log.h"
 #include "router/router.h"
+#include "router/stateful.h"
 #include "systemd/notify.h"
 
 #define CONF_DEFAULT	"/etc/router/router.yaml"
@@ -31,6 +32,8 @@
 #define BPF_DIR		"/sys/fs/bpf/router"
 #define UPKEEP_NS	(5 * NSEC_PER_SEC)
 #define LOCALS_MAX	4096
+#define FLOWS_BUSY_NS	(50 * NSEC_PER_MSEC)
+#define FLOWS_IDLE_NS	NSEC_PER_SEC
 #define FRAMES_MIN	16384 /* by default: also for ports that come later */
 
 enum action { ACTION_RUN, ACTION_CHECK, ACTION_CLEANUP, ACTION_SCHEMA };
@@ -165,7 +168,19 @@ static void on_ports_timer(void *arg, uint64_t now)
 	ports_follow(r);
 	apply_kernel(r);
 	state_publish(r->state);
+	stateful_follow(r);
 	apply_status(r, false);
+}
+
+/* Often while flows come and go, seldom while there are none, never without tables of them. */
+static void on_flows_timer(void *arg, uint64_t now)
+{
+	struct router *r = arg;
+
+	stateful_upkeep(r, now);
+	if (r->st)
+		loop_timer_set(r->flows_timer,
+			       now + (stateful_busy(r) ? FLOWS_BUSY_NS : FLOWS_IDLE_NS));
 }
 
 static void on_second(void *arg, uint64_t now)
@@ -226,6 +241,7 @@ static void on_worker_message(void *arg, int fd, uint32_t events)
 	for (unsigned w = 0; w < r->nworkers; w++)
 		while (spsc_get(&r->worker[w]->messages, &m))
 			state_resolve(r->state, &m);
+	stateful_notes(r);
 }
 
 /* ---- start */
@@ -271,6 +287,7 @@ static int start_state(struct router *r)
 	r->state->neigh_changed = on_neigh_changed;
 	r->state->link_changed = on_link_changed;
 	r->state->addr_changed = on_addr_changed;
+	r->state->name_id = stateful_name_id;
 	err = netlink_create(r->loop, &state_netlink_ops, r->state, &r->nl);
 	if (err)
 		log_err("rtnetlink: %s", strerror(-err));
@@ -396,6 +413,21 @@ static void warn_of_kernel_forwarding(void)
 		close(fd);
 }
 
+static int start_policy(struct router *r)
+{
+	struct policy *p;
+	char why[512] = "";
+	int err = stateful_build(r, r->conf, &p, why, sizeof(why));
+
+	if (err) {
+		log_err("rules: %s", why);
+		return err;
+	}
+	stateful_publish(r, p);
+	loop_timer_set(r->flows_timer, clock_now() + FLOWS_IDLE_NS);
+	return 0;
+}
+
 static int start(struct router *r)
 {
 	int err;
@@ -410,7 +442,8 @@ static int start(struct router *r)
 	r->ports_timer = loop_timer_add(r->loop, on_ports_timer, r);
 	r->second = loop_timer_add(r->loop, on_second, r);
 	r->watchdog = loop_timer_add(r->loop, on_watchdog, r);
-	if (!r->ports_timer || !r->second || !r->watchdog)
+	r->flows_timer = loop_timer_add(r->loop, on_flows_timer, r);
+	if (!r->ports_timer || !r->second || !r->watchdog || !r->flows_timer)
 		return -ENOMEM;
 	/* The socket comes early: whoever finds a router running must not disturb it. */
 	if ((err = start_signals(r)) || (err = start_server(r)) || (err = start_steer(r)) ||
@@ -422,6 +455,9 @@ static int start(struct router *r)
 	if (err)
 		return err;
 	warn_of_kernel_forwarding();
+	err = start_policy(r); /* before the first packet */
+	if (err)
+		return err;
 	apply_start(r);
 	locals_follow(r);
 	ports_start(r);
@@ -447,6 +483,7 @@ static void stop(struct router *r)
 		free((void *)r->worker[w]->ports);
 		worker_destroy(r->worker[w]);
 	}
+	stateful_stop(r);
 	xsk_mem_destroy(r->mem);
 	steer_destroy(r->steer, true);
 	loop_fd_del(r->wake);
@@ -454,6 +491,7 @@ static void stop(struct router *r)
 	loop_timer_del(r->ports_timer);
 	loop_timer_del(r->second);
 	loop_timer_del(r->watchdog);
+	loop_timer_del(r->flows_timer);
 	loop_destroy(r->loop);
 	if (r->wake_fd > 0)
 		close(r->wake_fd);

@@ -11,9 +11,11 @@
  */
 #include "router/pipeline.h"
 
+#include "router/flows.h"
 #include "router/forward.h"
 #include "router/net/csum.h"
 #include "router/net/parse.h"
+#include "router/net/policy.h"
 #include "router/net/route.h"
 
 #define likely(x)   __builtin_expect(!!(x), 1)
@@ -168,6 +170,13 @@ void pipeline_run(struct dp *dp, const struct dp_frame *frames, unsigned n)
 			complete_checksum(dp, &b.p4[i]);
 		for (unsigned i = 0; i < b.n6; i++)
 			complete_checksum(dp, &b.p6[i]);
+	}
+	if (dp->policy && dp->policy->stateful) {
+		if (b.n4)
+			flows_run(dp, b.p4, b.n4);
+		if (b.n6)
+			flows_run(dp, b.p6, b.n6);
+		return;
 	}
 	if (b.n4) {
 		route4(dp, &b);

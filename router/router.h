@@ -42,6 +42,9 @@ struct router {
 	struct stateful *st;
 	struct policy *policy;	/* as published */
 	struct flow_feed *feed; /* ctl/flow_feed.h; NULL: nobody monitors flows */
+	struct policy *policy; /* as published */
+	uint16_t policy_generation;
+	struct loop_timer *flows_timer;
 
 	struct port ports[PORTS_MAX];
 	struct loop_timer *ports_timer;

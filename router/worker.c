@@ -21,15 +21,19 @@
 
 #include "router/lib/clock.h"
 #include "router/lib/rcu.h"
+#include "router/flows.h"
+#include "router/net/policy.h"
 #include "router/pipeline.h"
 
-#define MESSAGES      1024
-#define ICMP_PER_SEC  1000
-#define ICMP_BURST    50
-#define LOOK_SLEEP_MS 10		   /* packets wait for a neighbour, or a queue for frames */
-#define OWED_NAPS     5			   /* doublings of a millisecond */
-#define SPIN_NS	      (50 * NSEC_PER_USEC) /* awake this long after the last packet */
-#define SPIN_PROBE    64 /* when spinning was in vain, try it again once in so many sleeps */
+#define MESSAGES	1024
+#define ICMP_PER_SEC	1000
+#define ICMP_BURST	50
+#define LOOK_SLEEP_MS	10 /* packets wait for a neighbour, or a queue for frames */
+#define NOTES		512
+#define EXPIRE_SLEEP_MS 1000		     /* flows may have expired */
+#define OWED_NAPS	5		     /* doublings of a millisecond */
+#define SPIN_NS		(50 * NSEC_PER_USEC) /* awake this long after the last packet */
+#define SPIN_PROBE	64 /* when spinning was in vain, try it again once in so many sleeps */
 
 /*
  * Where packets are received by a kernel thread on the worker's own core, the two take turns, and
@@ -101,6 +105,12 @@ static bool dp_ask(struct dp *dp, const struct dp_message *m)
 	return spsc_put(&worker_of(dp)->messages, m);
 }
 
+static bool dp_note(struct dp *dp, const struct dp_note *n)
+{
+	dp->ask_now = true;
+	return spsc_put(&worker_of(dp)->notes, n);
+}
+
 static void flush_all(struct dp *dp)
 {
 	while (dp->dirty) {
@@ -157,6 +167,20 @@ static void follow_rate(struct worker *w, const struct worker_ports *ports, uint
 	}
 }
 
+/* What is stateful, for this turn. Flows outlive the policy they came from. */
+static void see_policy(struct worker *w)
+{
+	struct dp *dp = &w->dp;
+
+	dp->st = __atomic_load_n(&w->st, __ATOMIC_ACQUIRE);
+	if (!dp->st)
+		return;
+	dp->policy = __atomic_load_n(&w->policy, __ATOMIC_ACQUIRE);
+	dp->events = __atomic_load_n(&w->events, __ATOMIC_ACQUIRE);
+	dp->tick = flow_tick(dp->st->flows, dp->now);
+	flows_upkeep(dp);
+}
+
 unsigned worker_turn(struct worker *w, uint64_t now)
 {
 	const struct worker_ports *ports = __atomic_load_n(&w->ports, __ATOMIC_ACQUIRE);
@@ -169,6 +193,7 @@ unsigned worker_turn(struct worker *w, uint64_t now)
 	if (!ports || !dp->cfg)
 		return 0;
 	w->serving = ports;
+	see_policy(w);
 	if (dp->nheld)
 		pipeline_held(dp);
 	for (unsigned i = 0; i < ports->nrx; i++) {
@@ -238,7 +263,9 @@ static int sleep_time(struct worker *w)
 
 	if (look)
 		return owed && owed < LOOK_SLEEP_MS ? owed : LOOK_SLEEP_MS;
-	return owed ? owed : -1;
+	if (owed)
+		return owed;
+	return w->dp.st && flows_wait(&w->dp) ? EXPIRE_SLEEP_MS : -1;
 }
 
 /* Sleep until a packet, control, or the time a held packet or a completion should be looked at. */
@@ -363,6 +390,7 @@ int worker_create(struct xsk_mem *mem, unsigned index, unsigned nworkers, int cp
 	ev.data.fd = w->wake_fd;
 	if (w->wake_fd < 0 || w->epoll_fd < 0 ||
 	    spsc_init(&w->messages, MESSAGES, sizeof(struct dp_message)) ||
+	    spsc_init(&w->notes, NOTES, sizeof(struct dp_note)) ||
 	    epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, w->wake_fd, &ev)) {
 		int err = errno ? -errno : -ENOMEM;
 
@@ -380,7 +408,10 @@ int worker_create(struct xsk_mem *mem, unsigned index, unsigned nworkers, int cp
 			     .flush = dp_flush,
 			     .alloc = dp_alloc,
 			     .free = dp_free,
-			     .ask = dp_ask };
+			     .ask = dp_ask,
+			     .note = dp_note,
+			     .worker = index,
+			     .random = (uint64_t)index << 48 };
 	*out = w;
 	return 0;
 }
@@ -420,6 +451,7 @@ void worker_destroy(struct worker *w)
 	if (w->cache.mem)
 		frame_cache_fini(&w->cache);
 	spsc_fini(&w->messages);
+	spsc_fini(&w->notes);
 	if (w->wake_fd >= 0)
 		close(w->wake_fd);
 	if (w->epoll_fd >= 0)

@@ -50,9 +50,10 @@ struct worker {
 
 	/* to control: neighbours to resolve; rung when there is something to read */
 	struct spsc messages;
-	int control_fd; /* eventfd of the control loop */
-	int wake_fd;	/* eventfd: control wakes us */
-	int epoll_fd;	/* sockets of our queues, and wake_fd */
+	struct spsc notes; /* struct dp_note: what rules want in the log */
+	int control_fd;	   /* eventfd of the control loop */
+	int wake_fd;	   /* eventfd: control wakes us */
+	int epoll_fd;	   /* sockets of our queues, and wake_fd */
 
 	/* ours alone; anybody may read a slightly old value */
 	uint64_t loops, sleeps, busy_loops; /* loops that moved a packet */

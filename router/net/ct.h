@@ -35,7 +35,9 @@ enum ct_class ct_classify(struct pkt *p, uint16_t zone, struct flow_key *key, ui
  * (flow_key_reverse() would take the id for a source port and swap it with the type.) */
 void ct_reply_key(const struct flow_key *orig, struct flow_key *reply);
 
-/* May this packet begin a flow? Sets up a private record. False: invalid. *timeout in ticks. */
+/* May this packet begin a flow? */
+bool ct_may_begin(const struct ct_options *o, const struct pkt *p);
+/* It does: sets up the private record. False: invalid. *timeout in ticks. */
 bool ct_first(const struct ct_options *o, struct flow_table *t, uint32_t index, const struct pkt *p,
 	      uint32_t *timeout);
 

@@ -80,6 +80,9 @@ struct dp_config {
 	X(FRAGMENTS,      "fragments",      "fragments made")                                      \
 	X(CSUM_COMPLETED, "csum-completed", "unfinished checksums of a virtual port completed")    \
 	X(HELD,           "held",           "packets that waited for a neighbour")                 \
+	X(FLOW_ADOPTED,   "flow-adopted",   "new flows that another worker had made already")      \
+	X(NAT_RETRY,      "nat-retry",      "translations chosen again: the first was taken")      \
+	X(LOG_LOST,       "log-lost",       "log lines of rules that found the ring to control full") \
 	X(RESOLVE_LOST,   "resolve-lost",   "requests to resolve that found the ring to control full")
 /* clang-format on */
 enum dp_event {
@@ -112,6 +115,17 @@ struct ct_events;
 struct dp_message {
 	uint16_t iface;
 	struct addr addr;
+};
+
+/* What a rule wants in the log, for the control thread to write. */
+struct dp_note {
+	uint16_t rule, generation; /* of struct policy */
+	uint16_t in, out;	   /* numbers of interface names */
+	uint16_t len;
+	uint8_t ttl, tcp_flags;
+	uint8_t family, proto;
+	uint16_t sport, dport; /* network order */
+	uint8_t src[16], dst[16];
 };
 
 /* A frame on its way out, laid out as struct xdp_desc. */
@@ -147,12 +161,13 @@ struct dp {
 	uint64_t random; /* state of random choices: net/random.h */
 
 	/* Given by the worker, with itself behind `dp`. flush: hand out[port] to its send queue.
-	 * alloc: a frame with HEADROOM before the pointer, or NULL. ask: a message to control;
-	 * false: the ring is full. */
+	 * alloc: a frame with HEADROOM before the pointer, or NULL. ask, note: a message to
+	 * control; false: the ring is full. */
 	void (*flush)(struct dp *dp, unsigned port);
 	uint8_t *(*alloc)(struct dp *dp);
 	void (*free)(struct dp *dp, const uint8_t *data);
 	bool (*ask)(struct dp *dp, const struct dp_message *m);
+	bool (*note)(struct dp *dp, const struct dp_note *n);
 	struct dp_out out[PORTS_MAX];
 };
 

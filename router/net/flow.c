@@ -257,6 +257,13 @@ uint32_t flow_commit(struct flow_table *t, uint32_t index, uint32_t tick, enum f
 
 /* ---- what there is */
 
+uint64_t flow_owned(const struct flow_table *t, unsigned worker)
+{
+	const struct flow_counts *c = &t->worker[worker].count;
+
+	return counter_read(&c->used[0]) + counter_read(&c->used[1]);
+}
+
 static size_t hash_bytes(const struct flow_group *g, uint64_t buckets)
 {
 	size_t bytes = 0;

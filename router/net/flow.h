@@ -259,6 +259,8 @@ void flow_kill(struct flow_table *t, uint32_t index);
 typedef void flow_gone_fn(void *arg, struct flow_table *t, uint32_t index);
 unsigned flow_expire(struct flow_table *t, unsigned worker, uint32_t tick, uint64_t quiet,
 		     unsigned budget, flow_gone_fn *gone, void *arg);
+/* [its worker] Records it owns that are not freed yet. */
+uint64_t flow_owned(const struct flow_table *t, unsigned worker);
 /* [control] The number to store in `quiet` once a grace period that began now has ended. */
 uint64_t flow_grace_begin(struct flow_table *t);
 

@@ -22,15 +22,16 @@
 /* What rules look at. Filled in by net/hooks.c; a matcher changes only `varies`, `used_ct` and
  * `counted`. */
 struct match_packet {
-	struct flow_key key; /* addresses, ports, protocol as they are at this hook; ports in
-				network order; ICMP: 0, see icmp_type */
+	struct flow_key key; /* addresses, ports, protocol as they are at this hook; of later
+				fragments the ports of the first; of ICMP what struct flow_key
+				says, which rules do not look at */
 	uint16_t in, out;    /* numbers of the interfaces' names; 0: none yet */
 	uint8_t ct;	     /* one of CONF_CT_* */
 	uint8_t status;	     /* CONF_STATUS_* of the flow */
 	uint8_t tos, ttl;
 	uint8_t tcp_flags;
 	uint8_t icmp_type, icmp_code;
-	bool fragment; /* any but the first fragment */
+	bool fragment; /* any but the first fragment; its ports are known all the same */
 	bool first;    /* of a flow: only these can match `connections`, and count */
 	uint16_t len;  /* of the IP packet */
 	uint32_t mark;

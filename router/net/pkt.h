@@ -11,12 +11,13 @@
 #define BURST 64 /* packets a worker takes from a queue at a time */
 
 /* Frame sizes never include the FCS. */
-#define ETH_HLEN  14
-#define VLAN_HLEN 4
-#define IP4_HLEN  20
-#define IP6_HLEN  40
-#define FRAME_MIN 60  /* shorter ones are padded by who sends */
-#define HEADROOM  256 /* XDP_PACKET_HEADROOM: free bytes before a received frame */
+#define ETH_HLEN    14
+#define VLAN_HLEN   4
+#define IP4_HLEN    20
+#define IP6_HLEN    40
+#define IP6_MTU_MIN 1280 /* of any link: RFC 8200 5 */
+#define FRAME_MIN   60	 /* shorter ones are padded by who sends */
+#define HEADROOM    256	 /* XDP_PACKET_HEADROOM: free bytes before a received frame */
 
 enum pkt_flags {
 	PKT_IP6 = 1 << 0,
@@ -24,6 +25,7 @@ enum pkt_flags {
 	PKT_FRAGMENT = 1 << 2,	 /* MF or offset != 0: has no ports to trust */
 	PKT_LATER_FRAG = 1 << 3, /* offset != 0 */
 	PKT_OWN = 1 << 4,	 /* made by this router: no TTL step, no ICMP error about it */
+	PKT_TRANSLATED = 1 << 5, /* NAT has rewritten it: errors about it must be turned back */
 	PKT_RH0 = 1 << 6,	 /* IPv6 routing header type 0 with segments left */
 };
 

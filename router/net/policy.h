@@ -12,8 +12,11 @@
 #include "router/net/nat.h"
 
 struct policy {
-	uint16_t generation; /* never 0; another for every policy */
-	bool stateful;	     /* conntrack, NAT or filters that track: flows are looked up */
+	uint16_t generation;   /* never 0; another for every policy, and when a set that rules
+				look at has changed */
+	bool stateful;	       /* conntrack, NAT or filters that track: flows are looked up */
+	bool clamps;	       /* a rule clamps the MSS: every SYN is judged */
+	uint32_t per_zone_max; /* flows of one zone; 0: no limit */
 	struct ct_options ct;
 	struct filter *filter; /* NULL: no chains */
 	struct nat *nat;       /* NULL: no rules */
@@ -26,8 +29,9 @@ struct stateful {
 	struct natports *ports;
 	struct sets *sets;
 	struct limits *limits;
-	uint64_t quiet;	    /* of flow_expire(): stored by control after grace periods */
-	uint8_t secret[16]; /* of random choices */
+	uint32_t *zone_live; /* flows, by zone: 65536 */
+	uint64_t quiet;	     /* of flow_expire(): stored by control after grace periods */
+	uint8_t secret[16];  /* of random choices */
 };
 
 #endif

@@ -5,15 +5,23 @@
 
 #include "router/net/parse.h"
 
+uint32_t route_to(const struct dp_iface *in, int family, const uint8_t *addr)
+{
+	struct in6_addr dst6;
+	uint32_t dst4;
+
+	if (family == AF_INET6) {
+		memcpy(&dst6, addr, sizeof(dst6));
+		return in->fib6 ? fib6_lookup(in->fib6, &dst6) : FIB_NONE;
+	}
+	memcpy(&dst4, addr, sizeof(dst4));
+	return in->fib4 ? fib4_lookup(in->fib4, dst4) : FIB_NONE;
+}
+
 uint32_t route_lookup(const struct dp_iface *in, const struct pkt *p)
 {
-	if (p->flags & PKT_IP6) {
-		struct in6_addr dst;
-
-		memcpy(&dst, pkt_ip6(p)->dst, sizeof(dst));
-		return in->fib6 ? fib6_lookup(in->fib6, &dst) : FIB_NONE;
-	}
-	return in->fib4 ? fib4_lookup(in->fib4, pkt_ip4(p)->dst) : FIB_NONE;
+	return p->flags & PKT_IP6 ? route_to(in, AF_INET6, pkt_ip6(p)->dst)
+				  : route_to(in, AF_INET, (const uint8_t *)&pkt_ip4(p)->dst);
 }
 
 static uint32_t mix(uint32_t h, uint32_t v)

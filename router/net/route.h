@@ -9,6 +9,9 @@
  * FIB_NONE (0): no route. */
 uint32_t route_lookup(const struct dp_iface *in, const struct pkt *p);
 
+/* The same for any destination; addr: 4 or 16 bytes. */
+uint32_t route_to(const struct dp_iface *in, int family, const uint8_t *addr);
+
 /* The flow a packet belongs to, for ECMP: addresses, protocol, and ports unless it is a fragment
  * (all fragments of one datagram take one path). */
 uint32_t route_hash(const struct dp *dp, struct pkt *p);

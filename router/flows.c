@@ -1,0 +1,581 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Known flows, and what is no flow; see flows.h. New ones are made in flows_new.c.
+ *
+ * The packets of a burst are looked up together and then dealt with one after the other, so that
+ * packets of a flow leave in the order they came, even if the first of them only made the flow.
+ */
+#include "router/flows.h"
+
+#include <string.h>
+
+#include "router/flows_internal.h"
+#include "router/forward.h"
+#include "router/net/csum.h"
+#include "router/net/ct_event.h"
+#include "router/net/hooks.h"
+#include "router/net/mss.h"
+#include "router/net/parse.h"
+#include "router/net/reject.h"
+#include "router/net/route.h"
+
+#define likely(x)   __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+/* ---- what rules refuse */
+
+static enum icmp_error reject_error(uint8_t how)
+{
+	switch ((enum conf_reject)how) {
+	case CONF_REJECT_HOST: return ICMP_ERROR_HOST;
+	case CONF_REJECT_NET: return ICMP_ERROR_NO_ROUTE;
+	case CONF_REJECT_PROHIBITED: return ICMP_ERROR_PROHIBIT;
+	case CONF_REJECT_DEFAULT:
+	case CONF_REJECT_RESET:
+	case CONF_REJECT_PORT: break;
+	}
+	return ICMP_ERROR_PORT;
+}
+
+static void reject(struct dp *dp, struct pkt *p, uint8_t how)
+{
+	bool reset =
+		how == CONF_REJECT_RESET || (how == CONF_REJECT_DEFAULT && p->proto == IPPROTO_TCP);
+	struct pkt rst;
+	bool answer;
+
+	if (!reset) {
+		refuse(dp, p, DROP_FILTER_REJECT, reject_error(how), 0);
+		return;
+	}
+	answer = is_iface(dp, p->iface) && reject_reset(dp, p, &rst);
+	pkt_drop(dp, p, DROP_FILTER_REJECT);
+	if (!answer)
+		return;
+	counter_add(&dp->count->generated, 1);
+	forward(dp, &rst, route_lookup(&dp->cfg->iface[rst.iface], &rst));
+}
+
+void flows_filtered(struct dp *dp, struct pkt *p, const struct filter_result *r)
+{
+	if (r->verdict == FILTER_REJECT)
+		reject(dp, p, r->reject);
+	else
+		pkt_drop(dp, p, r->rule ? DROP_FILTER_RULE : DROP_FILTER_POLICY);
+}
+
+/* ---- the way out */
+
+/* The neighbour of `to`, as a slot that may be remembered for a flow while the routes do not move;
+ * else of whatever the route leads to. */
+uint32_t flows_route(struct dp *dp, struct pkt *p, const struct flow_key *to)
+{
+	const struct dp_iface *in = &dp->cfg->iface[p->iface];
+	uint32_t slot = route_to(in, to->family, to->dst), neighbour;
+	const struct nh *n = slot ? nh_get(dp->cfg->nht, slot) : NULL;
+	struct addr a;
+
+	if (n && n->type == NH_GROUP) {
+		slot = nh_group_member(n, route_hash(dp, p));
+		n = nh_get(dp->cfg->nht, slot);
+	}
+	if (!n || n->type != NH_GLEAN)
+		return slot;
+	a = to->family == AF_INET6 ? addr_v6(to->dst) : (struct addr){ .family = AF_INET };
+	if (to->family == AF_INET)
+		memcpy(&a.v4, to->dst, 4);
+	neighbour = neigh_lookup(dp->cfg->neigh, dp->cfg->nht, n->iface, &a);
+	return neighbour ? neighbour : slot;
+}
+
+uint16_t flows_out(const struct dp *dp, const struct nh *n)
+{
+	return n && (n->type == NH_ADJ || n->type == NH_GLEAN) && is_iface(dp, n->iface)
+		       ? dp->cfg->iface[n->iface].name_id
+		       : 0;
+}
+
+void flows_send(struct dp *dp, struct pkt *p, uint32_t slot)
+{
+	struct nh *n = slot ? nh_get(dp->cfg->nht, slot) : NULL;
+
+	if (likely(n && n->type == NH_ADJ && n->state == NH_RESOLVED && p->len <= n->mtu &&
+		   !(p->flags & PKT_SLOW))) {
+		mark_used(n);
+		step_ttl(p);
+		emit(dp, p, n);
+	} else {
+		forward(dp, p, slot);
+	}
+}
+
+/* ---- rewriting */
+
+static void set_dscp(struct pkt *p, uint8_t dscp)
+{
+	if (p->flags & PKT_IP6) {
+		uint32_t word;
+
+		memcpy(&word, p->l3, 4);
+		word = (word & htonl(0xf03fffff)) | htonl((uint32_t)dscp << 22);
+		memcpy(p->l3, &word, 4);
+	} else {
+		struct ip4_header *h = pkt_ip4(p);
+		uint8_t tos = (uint8_t)((h->tos & 3) | dscp << 2);
+
+		h->csum = csum_update16(h->csum, htons(h->tos), htons(tos));
+		h->tos = tos;
+	}
+}
+
+/* What a passage wants done to the packet itself, once it may leave. */
+void flows_mangle(struct dp *dp, struct pkt *p, const struct filter_result *r, const struct nh *n)
+{
+	uint16_t mtu = dp->cfg->iface[p->iface].mtu;
+
+	if (r->has_dscp)
+		set_dscp(p, r->dscp);
+	if (!r->has_mss)
+		return;
+	if (n && (n->type == NH_ADJ || n->type == NH_GLEAN) && n->mtu < mtu)
+		mtu = n->mtu;
+	mss_clamp(p, r->mss ? r->mss : mss_of_mtu(p, mtu));
+}
+
+void flows_restore(struct dp *dp, struct pkt *p)
+{
+	struct flow_table *t = dp->st->flows;
+	struct flow_key left, reply, was;
+	enum flow_dir dir;
+	uint16_t quoted, l3, l4;
+	uint32_t index;
+
+	p->flags &= (uint8_t)~PKT_TRANSLATED;
+	if (p->flags & PKT_LATER_FRAG ||
+	    ct_classify(p, dp->cfg->iface[p->iface].zone, &left, &quoted) != CT_FLOW)
+		return;
+	ct_reply_key(&left, &reply);
+	index = flow_lookup(t, &reply, dp->tick, &dir);
+	if (index == FLOW_NONE)
+		return;
+	flow_key(t, index, !dir, &was);
+	nat_deltas(&left, &was, &l3, &l4);
+	nat_rewrite(p, &was, l3, l4);
+}
+
+/* ---- a known flow */
+
+static void event(struct dp *dp, uint32_t index, enum ct_event_kind kind)
+{
+	if (unlikely(dp->events != NULL))
+		ct_event_put(dp->events, dp->st->flows, index, kind, dp->tick, dp->now);
+}
+
+/* The state word moved: who set a bit first tells. */
+static void tell_changes(struct dp *dp, struct flow *f, uint32_t index, enum flow_dir dir,
+			 uint32_t before, uint32_t after)
+{
+	uint32_t news = after & ~before;
+
+	/* The rules may judge the originator's packets otherwise, now that it is established. */
+	if (news & FLOW_REPLIED && dir == FLOW_REPLY)
+		__atomic_store_n(&f->judged[FLOW_ORIG], 0, __ATOMIC_RELAXED);
+	if (news & FLOW_ASSURED)
+		event(dp, index, CT_EVENT_ASSURED);
+	else if (news & FLOW_REPLIED || (before ^ after) & FLOW_TCP_STATE)
+		event(dp, index, CT_EVENT_UPDATE);
+}
+
+/* How a packet of direction dir leaves. */
+static void leaving(const struct flow_table *t, uint32_t index, enum flow_dir dir,
+		    struct flow_key *out)
+{
+	struct flow_key other;
+
+	flow_key(t, index, !dir, &other);
+	ct_reply_key(&other, out);
+}
+
+static void verdict_store(struct flow *f, enum flow_dir dir, const struct passage *g)
+{
+	uint32_t drop = dir == FLOW_ORIG ? FLOW_DROP : FLOW_DROP_REPLY;
+	uint32_t each = dir == FLOW_ORIG ? FLOW_EACH : FLOW_EACH_REPLY, set = 0;
+
+	/* What is rejected wants an answer each time. */
+	if (g->m.varies || g->r.verdict == FILTER_REJECT)
+		set |= each;
+	if (g->r.verdict != FILTER_ACCEPT)
+		set |= drop;
+	if ((flow_state(f) & (drop | each)) != set) {
+		__atomic_fetch_and(&f->state, ~(drop | each), __ATOMIC_RELAXED);
+		__atomic_fetch_or(&f->state, set, __ATOMIC_RELEASE);
+	}
+	f->dscp[dir] = g->r.has_dscp ? g->r.dscp | FLOW_DSCP : 0;
+	if (g->r.save_mark)
+		__atomic_store_n(&f->mark, g->r.saved, __ATOMIC_RELAXED);
+	__atomic_store_n(&f->judged[dir], g->generation, __ATOMIC_RELAXED);
+}
+
+/* The rules have changed, want to see every packet, or see this direction for the first time.
+ * False: the packet has been dropped. */
+static bool judge(struct dp *dp, struct pkt *p, struct flow *f, uint32_t index, enum flow_dir dir,
+		  uint32_t slot)
+{
+	const struct nh *n = slot ? nh_get(dp->cfg->nht, slot) : NULL;
+	uint32_t state = flow_state(f);
+	struct flow_key arrives, leaves;
+	struct passage g;
+
+	flow_key(dp->st->flows, index, dir, &arrives);
+	leaving(dp->st->flows, index, dir, &leaves);
+	passage_begin(&g, dp, p, &arrives,
+		      state & FLOW_REPLIED ? CONF_CT_ESTABLISHED : CONF_CT_NEW);
+	g.m.status = passage_status(state);
+	g.r.ct_mark = __atomic_load_n(&f->mark, __ATOMIC_RELAXED);
+	passage_through(&g, &leaves, flows_out(dp, n));
+	verdict_store(f, dir, &g);
+	if (g.r.verdict != FILTER_ACCEPT) {
+		flows_filtered(dp, p, &g.r);
+		return false;
+	}
+	if (g.r.has_mss)
+		flows_mangle(dp, p, &(struct filter_result){ .has_mss = true, .mss = g.r.mss }, n);
+	return true;
+}
+
+static bool is_syn(const struct pkt *p)
+{
+	return p->proto == IPPROTO_TCP && !(p->flags & PKT_LATER_FRAG) &&
+	       p->l3[p->l4 + 13] & TCP_F_SYN;
+}
+
+static inline bool must_judge(const struct dp *dp, const struct pkt *p, const struct flow *f,
+			      enum flow_dir dir, uint32_t state)
+{
+	const struct policy *policy = dp->policy;
+
+	return __atomic_load_n(&f->judged[dir], __ATOMIC_RELAXED) !=
+		       __atomic_load_n(&policy->generation, __ATOMIC_RELAXED) ||
+	       state & (dir == FLOW_ORIG ? FLOW_EACH : FLOW_EACH_REPLY) ||
+	       (unlikely(policy->clamps) && is_syn(p));
+}
+
+static inline uint32_t next_hop(struct dp *dp, struct pkt *p, uint32_t index, enum flow_dir dir,
+				struct flow_half *own, uint32_t generation)
+{
+	struct flow_key leaves;
+
+	if (likely(own->fib_generation == generation))
+		return own->nexthop;
+	leaving(dp->st->flows, index, dir, &leaves);
+	own->nexthop = flows_route(dp, p, &leaves);
+	own->fib_generation = generation;
+	return own->nexthop;
+}
+
+/* Two hosts behind one outside address may number datagrams alike (RFC 6864 5.3.1). */
+static void renumber(struct pkt *p, const struct frag_ports *ports)
+{
+	struct ip4_header *h = pkt_ip4(p);
+
+	if (p->flags & PKT_IP6)
+		return;
+	h->csum = csum_update16(h->csum, h->id, ports->new_id);
+	h->id = ports->new_id;
+}
+
+void flows_translate(struct dp *dp, struct pkt *p, uint32_t index, enum flow_dir dir,
+		     const struct frag_ports *ports)
+{
+	const struct flow_half *own = flow_half_at(dp->st->flows, index, dir);
+	struct flow_key leaves;
+
+	leaving(dp->st->flows, index, dir, &leaves);
+	nat_rewrite(p, &leaves, own->l3_delta, own->l4_delta);
+	if (ports)
+		renumber(p, ports);
+	p->flags |= PKT_TRANSLATED;
+}
+
+/* Counts a packet that the flow does not live on. */
+static void count_only(struct flow_half *own, uint32_t len)
+{
+	counter_add(&own->packets, 1);
+	counter_add(&own->bytes, len);
+}
+
+void flows_known(struct dp *dp, struct pkt *p, const struct flow_key *key, uint32_t index,
+		 enum flow_dir dir, const struct frag_ports *ports, uint32_t generation)
+{
+	struct flow *f = flow_at(dp->st->flows, index);
+	struct flow_half *own = flow_half_of(f, dir), *peer = flow_half_of(f, !dir);
+	uint32_t before = flow_state(f), state, timeout = 0, slot;
+	enum ct_verdict v;
+
+	v = ct_track(&dp->policy->ct, f, dir, own, peer, p, dp->tick, &timeout);
+	if (unlikely(v >= CT_REOPEN)) {
+		if (v == CT_REOPEN) {
+			flow_kill(dp->st->flows, index);
+			flows_new(dp, p, key, ports, generation);
+		} else {
+			flows_invalid(dp, p, key, before & (FLOW_SNAT | FLOW_DNAT));
+		}
+		return;
+	}
+	state = flow_state(f);
+	if (unlikely(state != before))
+		tell_changes(dp, f, index, dir, before, state);
+	slot = next_hop(dp, p, index, dir, own, generation);
+	if (unlikely(must_judge(dp, p, f, dir, state))) {
+		if (!judge(dp, p, f, index, dir, slot))
+			return;
+	} else if (unlikely(state & (dir == FLOW_ORIG ? FLOW_DROP : FLOW_DROP_REPLY))) {
+		pkt_drop(dp, p, DROP_FILTER_RULE);
+		return;
+	}
+	if (likely(v == CT_PASS))
+		flow_touch(own, peer, dp->tick, timeout, p->len);
+	else
+		count_only(own, p->len);
+	if (unlikely(f->dscp[dir] & FLOW_DSCP))
+		set_dscp(p, f->dscp[dir] & (uint8_t)~FLOW_DSCP);
+	if (state & (FLOW_SNAT | FLOW_DNAT))
+		flows_translate(dp, p, index, dir, ports);
+	flows_send(dp, p, slot);
+}
+
+/* ---- no flow: invalid, untracked, related */
+
+/* Forward without a flow, if the remaining stages let it: nothing is remembered, nothing rewritten.
+ */
+void flows_stateless(struct dp *dp, struct pkt *p, struct passage *g)
+{
+	uint32_t slot = flows_route(dp, p, &g->m.key);
+	const struct nh *n = slot ? nh_get(dp->cfg->nht, slot) : NULL;
+
+	g->m.out = flows_out(dp, n);
+	if (!passage_stage(g, FILTER_MANGLE) || !passage_stage(g, FILTER_DSTNAT) ||
+	    !passage_stage(g, FILTER_FORWARD) || !passage_stage(g, FILTER_POST) ||
+	    !passage_stage(g, FILTER_SRCNAT)) {
+		flows_filtered(dp, p, &g->r);
+		return;
+	}
+	flows_mangle(dp, p, &g->r, n);
+	flows_send(dp, p, slot);
+}
+
+/* What belongs to no connection and begins none. As Linux, it goes on if rules let it; but where
+ * there is NAT, or the flow it claims is translated, it would leave with an inside address. */
+void flows_invalid(struct dp *dp, struct pkt *p, const struct flow_key *key, bool translated)
+{
+	struct passage g;
+
+	passage_begin(&g, dp, p, key, CONF_CT_INVALID);
+	if (!passage_stage(&g, FILTER_RAW)) {
+		flows_filtered(dp, p, &g.r);
+		return;
+	}
+	if (!g.r.notrack && (translated || dp->policy->nat)) {
+		/* rules may count, log or drop it by name first */
+		if (passage_stage(&g, FILTER_MANGLE) && passage_stage(&g, FILTER_DSTNAT) &&
+		    passage_stage(&g, FILTER_FORWARD))
+			pkt_drop(dp, p, DROP_CT_INVALID);
+		else
+			flows_filtered(dp, p, &g.r);
+		return;
+	}
+	flows_stateless(dp, p, &g);
+}
+
+static void untracked(struct dp *dp, struct pkt *p, const struct flow_key *key)
+{
+	struct passage g;
+
+	passage_begin(&g, dp, p, key, CONF_CT_UNTRACKED);
+	if (passage_stage(&g, FILTER_RAW))
+		flows_stateless(dp, p, &g);
+	else
+		flows_filtered(dp, p, &g.r);
+}
+
+/* The tuple of a packet as its header has it, without ports. */
+static void outer_key(const struct pkt *p, uint16_t zone, struct flow_key *k)
+{
+	memset(k, 0, sizeof(*k));
+	k->zone = zone;
+	k->proto = p->proto;
+	if (p->flags & PKT_IP6) {
+		k->family = AF_INET6;
+		memcpy(k->src, pkt_ip6(p)->src, 16);
+		memcpy(k->dst, pkt_ip6(p)->dst, 16);
+	} else {
+		k->family = AF_INET;
+		memcpy(k->src, &pkt_ip4(p)->src, 4);
+		memcpy(k->dst, &pkt_ip4(p)->dst, 4);
+	}
+}
+
+/*
+ * An ICMP error (requirements C11, I4-I7). What it quotes was sent in direction !d of a flow, after
+ * translation; so the inverse of the quoted tuple is what arrives in direction d, and the error
+ * travels in that direction. It must also be addressed to where packets of that direction are: else
+ * anybody could have errors delivered by quoting a flow.
+ */
+static void related(struct dp *dp, struct pkt *p, const struct flow_key *quoted, uint16_t at)
+{
+	uint16_t zone = dp->cfg->iface[p->iface].zone;
+	struct flow_table *t = dp->st->flows;
+	struct flow_key arriving, arrives, was, outer, leaves;
+	const struct nh *n;
+	struct passage g;
+	enum flow_dir dir;
+	uint32_t index, slot;
+	struct addr src, dst;
+	bool six = p->flags & PKT_IP6;
+
+	outer_key(p, zone, &outer);
+	ct_reply_key(quoted, &arriving);
+	index = flow_lookup(t, &arriving, dp->tick, &dir);
+	if (index == FLOW_NONE || memcmp(arriving.dst, outer.dst, sizeof(outer.dst)) != 0) {
+		flows_invalid(dp, p, &outer, false);
+		return;
+	}
+	flow_key(t, index, dir, &arrives);
+	flow_key(t, index, !dir, &was);
+	leaves = outer;
+	memcpy(leaves.dst, was.src, sizeof(leaves.dst));
+	if (memcmp(arrives.src, was.dst, sizeof(was.dst)) != 0)
+		memcpy(leaves.src, was.dst, sizeof(leaves.src));
+	slot = flows_route(dp, p, &leaves);
+	n = slot ? nh_get(dp->cfg->nht, slot) : NULL;
+	passage_begin(&g, dp, p, &outer, CONF_CT_RELATED);
+	g.m.status = passage_status(flow_state(flow_at(t, index)));
+	g.r.ct_mark = flow_at(t, index)->mark;
+	if (!passage_through(&g, &leaves, flows_out(dp, n))) {
+		flows_filtered(dp, p, &g.r);
+		return;
+	}
+	if (flow_state(flow_at(t, index)) & (FLOW_SNAT | FLOW_DNAT)) {
+		src = six ? addr_v6(leaves.src) : (struct addr){ .family = AF_INET };
+		dst = six ? addr_v6(leaves.dst) : (struct addr){ .family = AF_INET };
+		if (!six) {
+			memcpy(&src.v4, leaves.src, 4);
+			memcpy(&dst.v4, leaves.dst, 4);
+		}
+		nat_rewrite_error(p, at, &was, &src, &dst);
+	}
+	flows_mangle(dp, p, &g.r, n);
+	flows_send(dp, p, slot);
+}
+
+/* ---- a burst */
+
+/* The common packet: whole, TCP or UDP, no options. */
+static inline bool classify_quick(const struct dp *dp, struct pkt *p, struct flow_key *k)
+{
+	unsigned need;
+
+	if (p->flags & PKT_SLOW)
+		return false;
+	memset(k, 0, sizeof(*k));
+	if (p->flags & PKT_IP6) {
+		k->family = AF_INET6;
+		memcpy(k->src, pkt_ip6(p)->src, 32);
+	} else {
+		const struct ip4_header *h = pkt_ip4(p);
+
+		if (h->frag & htons(IP4_MF | IP4_OFFSET))
+			return false;
+		p->l4 = IP4_HLEN;
+		p->proto = h->proto;
+		k->family = AF_INET;
+		memcpy(k->src, &h->src, 4);
+		memcpy(k->dst, &h->dst, 4);
+	}
+	need = p->proto == IPPROTO_TCP ? 20 : p->proto == IPPROTO_UDP ? 8 : UINT16_MAX;
+	if (p->l4 + need > p->len)
+		return false;
+	if (p->proto == IPPROTO_UDP && p->l3[p->l4 + 5] + (p->l3[p->l4 + 4] << 8) + p->l4 != p->len)
+		return false; /* the careful one judges odd lengths */
+	k->proto = p->proto;
+	k->zone = dp->cfg->iface[p->iface].zone;
+	memcpy(&k->sport, p->l3 + p->l4, 4);
+	return true;
+}
+
+static_assert(offsetof(struct flow_key, dst) == offsetof(struct flow_key, src) + 16, "one copy");
+static_assert(offsetof(struct flow_key, dport) == offsetof(struct flow_key, sport) + 2, "one copy");
+
+/* Packets that do not show their flow: by what they are. */
+static void odd(struct dp *dp, struct pkt *p, uint32_t generation)
+{
+	uint16_t zone = dp->cfg->iface[p->iface].zone, quoted = 0;
+	struct flow_key key;
+	enum flow_dir dir;
+	uint32_t index;
+
+	if (!parse_transport(p)) {
+		pkt_drop(dp, p, DROP_IP6_EXTENSION);
+		return;
+	}
+	if (p->flags & PKT_FRAGMENT) {
+		flows_fragment(dp, p, zone, generation);
+		return;
+	}
+	outer_key(p, zone, &key);
+	switch (ct_classify(p, zone, &key, &quoted)) {
+	case CT_FLOW:
+		index = flow_lookup(dp->st->flows, &key, dp->tick, &dir);
+		if (index != FLOW_NONE)
+			flows_known(dp, p, &key, index, dir, NULL, generation);
+		else
+			flows_new(dp, p, &key, NULL, generation);
+		return;
+	case CT_ERROR: related(dp, p, &key, quoted); return;
+	case CT_UNTRACKED:
+		outer_key(p, zone, &key);
+		untracked(dp, p, &key);
+		return;
+	case CT_INVALID: break;
+	}
+	outer_key(p, zone, &key);
+	flows_invalid(dp, p, &key, false);
+}
+
+void flows_run(struct dp *dp, struct pkt *p, unsigned n)
+{
+	struct flow_table *t = dp->st->flows;
+	struct flow_key key[BURST + 1]; /* one more: what is tried last and is odd */
+	uint32_t index[BURST], generation;
+	uint8_t dir[BURST], at[BURST];
+	unsigned quick = 0;
+
+	generation = __atomic_load_n(&dp->cfg->nht->generation, __ATOMIC_ACQUIRE);
+	for (unsigned i = 0; i < n; i++) {
+		at[i] = UINT8_MAX;
+		if (likely(classify_quick(dp, &p[i], &key[quick])))
+			at[i] = (uint8_t)quick++;
+	}
+	flow_lookup_burst(t, key, dp->tick, index, dir, quick);
+	for (unsigned i = 0; i < quick; i++)
+		if (index[i] != FLOW_NONE) {
+			__builtin_prefetch(flow_half_at(t, index[i], FLOW_ORIG), 1);
+			__builtin_prefetch(flow_half_at(t, index[i], FLOW_REPLY), 1);
+		}
+	for (unsigned i = 0; i < n; i++) {
+		unsigned q = at[i];
+		enum flow_dir d;
+
+		if (unlikely(q == UINT8_MAX)) {
+			odd(dp, &p[i], generation);
+			continue;
+		}
+		d = (enum flow_dir)dir[q];
+		if (unlikely(index[q] == FLOW_NONE)) /* unless one of this burst has made it */
+			index[q] = flow_lookup(t, &key[q], dp->tick, &d);
+		if (likely(index[q] != FLOW_NONE))
+			flows_known(dp, &p[i], &key[q], index[q], d, NULL, generation);
+		else
+			flows_new(dp, &p[i], &key[q], NULL, generation);
+	}
+}

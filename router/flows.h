@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Stateful forwarding: the packet path between parsing and the next hop when there is a policy
+ * (net/policy.h). [worker]
+ *
+ *	classify -> look flows up (a burst at a time) -> of a known flow: track, judge again if the
+ *	rules are other ones, rewrite, forward by the next hop it remembers
+ *	-> of an unknown one: the chains in Linux's order (raw, tracking, mangle, destination NAT,
+ *	route, forward, source NAT), then the flow is made
+ */
+#ifndef ROUTER_FLOWS_H
+#define ROUTER_FLOWS_H
+
+#include "router/net/dp.h"
+#include "router/net/flow.h"
+
+/* n <= BURST packets, of one family, parsed; dp->policy says stateful. Takes ownership of all. */
+void flows_run(struct dp *dp, struct pkt *p, unsigned n);
+
+/* A translated packet as it was before: for errors about it. */
+void flows_restore(struct dp *dp, struct pkt *p);
+
+/* Each loop: what has expired. */
+void flows_upkeep(struct dp *dp);
+/* Is there anything to expire? Then an idle worker looks every second or so. */
+bool flows_wait(const struct dp *dp);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Between flows.c (known flows) and flows_new.c (first packets, fragments, ends). [worker]
+ * `generation`: of the next hop table, read at the begin of the burst. `ports`: of a fragment, else
+ * NULL. All of these take the packet over. */
+#ifndef ROUTER_FLOWS_INTERNAL_H
+#define ROUTER_FLOWS_INTERNAL_H
+
+#include "router/net/frag.h"
+#include "router/net/hooks.h"
+
+/* ---- flows.c */
+void flows_known(struct dp *dp, struct pkt *p, const struct flow_key *key, uint32_t index,
+		 enum flow_dir dir, const struct frag_ports *ports, uint32_t generation);
+void flows_filtered(struct dp *dp, struct pkt *p, const struct filter_result *r);
+/* What remains of the way after FILTER_RAW, remembering nothing. */
+void flows_stateless(struct dp *dp, struct pkt *p, struct passage *g);
+void flows_invalid(struct dp *dp, struct pkt *p, const struct flow_key *key, bool translated);
+void flows_send(struct dp *dp, struct pkt *p, uint32_t slot);
+
+uint32_t flows_route(struct dp *dp, struct pkt *p, const struct flow_key *to);
+uint16_t flows_out(const struct dp *dp, const struct nh *n);
+void flows_mangle(struct dp *dp, struct pkt *p, const struct filter_result *r, const struct nh *n);
+/* How it leaves is how the other direction's tuple was sent. */
+void flows_translate(struct dp *dp, struct pkt *p, uint32_t index, enum flow_dir dir,
+		     const struct frag_ports *ports);
+
+/* ---- flows_new.c */
+void flows_new(struct dp *dp, struct pkt *p, const struct flow_key *key,
+	       const struct frag_ports *ports, uint32_t generation);
+void flows_fragment(struct dp *dp, struct pkt *p, uint16_t zone, uint32_t generation);
+
+#endif

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * First packets: the chains once, in Linux's order, then the record; fragments, whose ports another
+ * packet knows; and the end of flows.
+ *
+ * A packet that is dropped on its way leaves no flow, and what was claimed for it is given back. A
+ * record is made only when all has been decided, so that a flood of what the rules refuse makes no
+ * room for itself in the table. Errors about the packet are sent before anything of it is
+ * rewritten.
+ */
+#include <string.h>
+
+#include "router/flows.h"
+#include "router/flows_internal.h"
+#include "router/forward.h"
+#include "router/net/ct_event.h"
+#include "router/net/limit.h"
+#include "router/net/random.h"
+
+#define NAT_TRIES     4
+#define EXPIRE_BUDGET 128
+
+/* A flow in the making. */
+struct making {
+	struct passage g;
+	struct flow_key orig, leaves, reply;
+	struct nat_claim claim;
+	uint16_t outside_port; /* network order */
+	bool hairpin;
+	uint32_t slot, generation;
+	const struct nh *n;
+};
+
+/* ---- translation */
+
+static struct addr addr_of(const struct flow_key *k, const uint8_t bytes[16])
+{
+	struct addr a = { .family = k->family };
+
+	memcpy(a.bytes, bytes, k->family == AF_INET6 ? 16 : 4);
+	return a;
+}
+
+/* False: the packet has been dropped. */
+static bool choose_destination(struct dp *dp, struct pkt *p, struct making *m)
+{
+	const struct nat *nat = dp->policy->nat;
+	uint16_t rule;
+
+	if (!nat || !nat_has_destination(nat))
+		return true;
+	switch (nat_destination(nat, &m->g.m, &rule, &m->hairpin)) {
+	case NAT_REFUSED: pkt_drop(dp, p, DROP_NAT_FILTERED); return false;
+	case NAT_EXHAUSTED: refuse(dp, p, DROP_NAT_EXHAUSTED, ICMP_ERROR_PROHIBIT, 0); return false;
+	case NAT_LOCAL: pkt_drop(dp, p, DROP_LOCAL); return false;
+	case NAT_NONE:
+	case NAT_DONE: break;
+	}
+	return true;
+}
+
+/* Fills in how it leaves, and the reply tuple. */
+static enum nat_verdict choose_source(struct dp *dp, struct making *m)
+{
+	const struct nat *nat = dp->policy->nat;
+	enum nat_verdict v = NAT_NONE;
+	struct addr outside;
+
+	m->claim = (struct nat_claim){ .slot = NATPORT_NO_SLOT };
+	m->leaves = m->orig;
+	memcpy(m->leaves.dst, m->g.m.key.dst, sizeof(m->leaves.dst));
+	m->leaves.dport = m->g.m.key.dport;
+	if (nat && (m->hairpin || nat_has_source(nat)))
+		v = nat_source(nat, &m->g.m, m->hairpin, random_word(dp->st->secret, ++dp->random),
+			       &outside, &m->outside_port, &m->claim);
+	if (v == NAT_DONE) {
+		memcpy(m->leaves.src, outside.bytes, sizeof(m->leaves.src));
+		m->leaves.sport = m->outside_port;
+	}
+	ct_reply_key(&m->leaves, &m->reply);
+	return v;
+}
+
+static void give_back(struct dp *dp, const struct making *m)
+{
+	struct addr remote = addr_of(&m->leaves, m->leaves.dst);
+
+	if (m->claim.slot != NATPORT_NO_SLOT)
+		nat_give_back(dp->st->ports, &m->claim, m->orig.proto, ntohs(m->outside_port),
+			      &remote);
+}
+
+/* ---- the record */
+
+static bool zone_take(struct dp *dp, uint16_t zone)
+{
+	uint32_t max = dp->policy->per_zone_max;
+
+	if (__atomic_add_fetch(&dp->st->zone_live[zone], 1, __ATOMIC_RELAXED) <= max || !max)
+		return true;
+	__atomic_fetch_sub(&dp->st->zone_live[zone], 1, __ATOMIC_RELAXED);
+	return false;
+}
+
+static void zone_give(struct stateful *st, uint16_t zone)
+{
+	__atomic_fetch_sub(&st->zone_live[zone], 1, __ATOMIC_RELAXED);
+}
+
+static uint32_t translated(const struct making *m)
+{
+	uint32_t bits = 0;
+
+	if (memcmp(m->leaves.src, m->orig.src, 16) != 0 || m->leaves.sport != m->orig.sport)
+		bits |= FLOW_SNAT;
+	if (memcmp(m->leaves.dst, m->orig.dst, 16) != 0 || m->leaves.dport != m->orig.dport)
+		bits |= FLOW_DNAT;
+	return bits;
+}
+
+static void set_deltas(struct flow *f, const struct making *m)
+{
+	struct flow_half *o = flow_half_of(f, FLOW_ORIG), *r = flow_half_of(f, FLOW_REPLY);
+	struct flow_key answered;
+
+	nat_deltas(&m->orig, &m->leaves, &o->l3_delta, &o->l4_delta);
+	ct_reply_key(&m->orig, &answered);
+	nat_deltas(&m->reply, &answered, &r->l3_delta, &r->l4_delta);
+}
+
+/* What the record says, but for the tuples. Private to us still. */
+static void fill(struct flow *f, const struct making *m)
+{
+	const struct filter_result *r = &m->g.r;
+	struct flow_half *own = flow_half_of(f, FLOW_ORIG);
+
+	__atomic_fetch_or(&f->state, translated(m) | (m->g.m.varies ? FLOW_EACH : 0),
+			  __ATOMIC_RELAXED);
+	f->judged[FLOW_ORIG] = m->g.generation;
+	f->mark = r->save_mark ? r->saved : 0;
+	f->dscp[FLOW_ORIG] = r->has_dscp ? r->dscp | FLOW_DSCP : 0;
+	f->rule = r->rule;
+	f->limit = m->g.m.counted;
+	f->nat_rule = m->claim.rule | (m->claim.permit ? FLOW_PERMIT : 0);
+	f->nat_slot = m->claim.slot == NATPORT_NO_SLOT ? 0 : m->claim.slot + 1;
+	own->nexthop = m->slot;
+	own->fib_generation = m->generation;
+	set_deltas(f, m);
+}
+
+static enum drop_reason why_not(enum flow_refusal why)
+{
+	switch (why) {
+	case FLOW_SOURCE_LIMIT: return DROP_CT_SOURCE_LIMIT;
+	case FLOW_CLASH: return DROP_NAT_CLASH;
+	case FLOW_OK:
+	case FLOW_FULL: break;
+	}
+	return DROP_CT_FULL;
+}
+
+/* The record becomes findable; a translation that is taken is chosen again. Returns its index,
+ * maybe that of another worker, or FLOW_NONE with *why; the record is ours no more. */
+static uint32_t commit(struct dp *dp, uint32_t index, struct making *m, enum nat_verdict v,
+		       enum flow_refusal *why)
+{
+	struct flow_table *t = dp->st->flows;
+	uint32_t made;
+
+	for (unsigned tries = 0;; tries++) {
+		made = flow_commit(t, index, dp->tick, why);
+		if (made != FLOW_NONE || *why != FLOW_CLASH || v != NAT_DONE || tries == NAT_TRIES)
+			break;
+		dp_event(dp, EVENT_NAT_RETRY);
+		give_back(dp, m);
+		v = choose_source(dp, m);
+		if (v != NAT_DONE)
+			break;
+		flow_set_reply(t, index, &m->reply);
+		fill(flow_at(t, index), m);
+	}
+	if (made == FLOW_NONE)
+		flow_discard(t, index);
+	if (made != index) /* dropped, or adopted: what we claimed is not its */
+		give_back(dp, m);
+	return made;
+}
+
+/* Make the flow and send its first packet. */
+static void make(struct dp *dp, struct pkt *p, struct making *m, const struct frag_ports *ports)
+{
+	struct flow_table *t = dp->st->flows;
+	enum nat_verdict v = choose_source(dp, m);
+	uint32_t index, made, timeout;
+	enum flow_refusal why;
+
+	if (v == NAT_EXHAUSTED) {
+		refuse(dp, p, DROP_NAT_EXHAUSTED, ICMP_ERROR_PROHIBIT, 0);
+		return;
+	}
+	if (!passage_stage(&m->g, FILTER_SRCNAT)) {
+		give_back(dp, m);
+		flows_filtered(dp, p, &m->g.r);
+		return;
+	}
+	if (!zone_take(dp, m->orig.zone)) {
+		give_back(dp, m);
+		pkt_drop(dp, p, DROP_CT_ZONE_LIMIT);
+		return;
+	}
+	index = flow_new(t, dp->worker, &m->orig, &m->reply, dp->tick, &why);
+	if (index == FLOW_NONE) {
+		zone_give(dp->st, m->orig.zone);
+		give_back(dp, m);
+		pkt_drop(dp, p, why_not(why));
+		return;
+	}
+	if (!ct_first(&dp->policy->ct, t, index, p, &timeout)) {
+		flow_discard(t, index);
+		zone_give(dp->st, m->orig.zone);
+		give_back(dp, m);
+		pkt_drop(dp, p, DROP_CT_INVALID);
+		return;
+	}
+	fill(flow_at(t, index), m);
+	flow_touch(flow_half_at(t, index, FLOW_ORIG), flow_half_at(t, index, FLOW_REPLY), dp->tick,
+		   timeout, p->len);
+	made = commit(dp, index, m, v, &why);
+	if (made != index)
+		zone_give(dp->st, m->orig.zone);
+	if (made == FLOW_NONE) {
+		pkt_drop(dp, p, why_not(why));
+		return;
+	}
+	if (made != index) {
+		enum flow_dir dir;
+
+		dp_event(dp, EVENT_FLOW_ADOPTED);
+		made = flow_lookup(t, &m->orig, dp->tick, &dir);
+		if (made == FLOW_NONE) /* and gone again */
+			pkt_drop(dp, p, DROP_CT_FULL);
+		else
+			flows_known(dp, p, &m->orig, made, dir, ports, m->generation);
+		return;
+	}
+	if (m->g.m.counted)
+		limit_count(dp->st->limits, m->g.m.counted, &m->orig);
+	if (dp->events)
+		ct_event_put(dp->events, t, index, CT_EVENT_NEW, dp->tick, dp->now);
+	flows_mangle(dp, p, &m->g.r, m->n);
+	if (translated(m))
+		flows_translate(dp, p, index, FLOW_ORIG, ports);
+	flows_send(dp, p, m->slot);
+}
+
+/* Would forward() send it on? If not it drops it, with an error that must be about the packet as it
+ * came, and there shall be no flow. */
+static bool would_leave(const struct pkt *p, const struct nh *n)
+{
+	uint8_t ttl = p->flags & PKT_IP6 ? pkt_ip6(p)->hops : pkt_ip4(p)->ttl;
+
+	if (!n || (n->type != NH_ADJ && n->type != NH_GLEAN) || ttl <= 1)
+		return false;
+	if (p->flags & PKT_IP6)
+		return p->len <= n->mtu || p->len <= IP6_MTU_MIN;
+	return p->len <= n->mtu || !(pkt_ip4(p)->frag & htons(IP4_DF));
+}
+
+void flows_new(struct dp *dp, struct pkt *p, const struct flow_key *key,
+	       const struct frag_ports *ports, uint32_t generation)
+{
+	struct making m = { .orig = *key, .generation = generation };
+	struct passage *g = &m.g;
+
+	passage_begin(g, dp, p, key, CONF_CT_NEW);
+	g->m.first = true;
+	if (!passage_stage(g, FILTER_RAW)) {
+		flows_filtered(dp, p, &g->r);
+		return;
+	}
+	if (g->r.notrack) {
+		g->m.ct = CONF_CT_UNTRACKED;
+		flows_stateless(dp, p, g);
+		return;
+	}
+	if (p->flags & PKT_LATER_FRAG) { /* the first of its datagram made no flow */
+		pkt_drop(dp, p, DROP_FRAG_REFUSED);
+		return;
+	}
+	if (!ct_may_begin(&dp->policy->ct, p)) {
+		flows_invalid(dp, p, key, false);
+		return;
+	}
+	if (!passage_stage(g, FILTER_MANGLE)) {
+		flows_filtered(dp, p, &g->r);
+		return;
+	}
+	if (!choose_destination(dp, p, &m))
+		return;
+	if (!passage_stage(g, FILTER_DSTNAT)) {
+		flows_filtered(dp, p, &g->r);
+		return;
+	}
+	m.slot = flows_route(dp, p, &g->m.key);
+	m.n = m.slot ? nh_get(dp->cfg->nht, m.slot) : NULL;
+	if (!would_leave(p, m.n)) {
+		forward(dp, p, m.slot);
+		return;
+	}
+	g->m.out = flows_out(dp, m.n);
+	if (!passage_stage(g, FILTER_FORWARD) || !passage_stage(g, FILTER_POST)) {
+		flows_filtered(dp, p, &g->r);
+		return;
+	}
+	make(dp, p, &m, ports);
+}
+
+/* ---- fragments */
+
+static void with_ports(struct dp *dp, struct pkt *p, uint16_t zone, const struct frag_ports *ports,
+		       uint32_t generation)
+{
+	struct flow_key key = {
+		.zone = zone, .proto = ports->proto, .sport = ports->sport, .dport = ports->dport
+	};
+	enum flow_dir dir;
+	uint32_t index;
+
+	p->proto = ports->proto;
+	key.family = p->flags & PKT_IP6 ? AF_INET6 : AF_INET;
+	if (p->flags & PKT_IP6)
+		memcpy(key.src, pkt_ip6(p)->src, 32);
+	else {
+		memcpy(key.src, &pkt_ip4(p)->src, 4);
+		memcpy(key.dst, &pkt_ip4(p)->dst, 4);
+	}
+	index = flow_lookup(dp->st->flows, &key, dp->tick, &dir);
+	if (index != FLOW_NONE)
+		flows_known(dp, p, &key, index, dir, ports, generation);
+	else
+		flows_new(dp, p, &key, ports, generation);
+}
+
+void flows_fragment(struct dp *dp, struct pkt *p, uint16_t zone, uint32_t generation)
+{
+	struct frag_ports ports;
+	struct pkt next;
+
+	if (frag_input(dp->st->frags, dp, p, zone, &ports) != FRAG_KNOWN)
+		return;
+	with_ports(dp, p, zone, &ports, generation);
+	while (ports.first && frag_waiting(dp->st->frags, dp, &ports, &next)) {
+		if (is_iface(dp, next.iface))
+			with_ports(dp, &next, zone, &ports, generation);
+		else
+			pkt_drop(dp, &next, DROP_IFACE_DOWN);
+	}
+}
+
+/* ---- the end */
+
+static void gone(void *arg, struct flow_table *t, uint32_t index)
+{
+	struct dp *dp = arg;
+	const struct flow *f = flow_at(t, index);
+	struct flow_key orig, reply;
+
+	if (dp->events)
+		ct_event_put(dp->events, t, index, CT_EVENT_DESTROY, dp->tick, dp->now);
+	zone_give(dp->st, f->zone);
+	if (f->limit) {
+		flow_key(t, index, FLOW_ORIG, &orig);
+		limit_uncount(dp->st->limits, f->limit, &orig);
+	}
+	if (f->nat_slot) {
+		struct nat_claim c = { .rule = f->nat_rule & (uint16_t)~FLOW_PERMIT,
+				       .slot = f->nat_slot - 1,
+				       .permit = f->nat_rule & FLOW_PERMIT };
+		struct addr remote;
+
+		flow_key(t, index, FLOW_REPLY, &reply);
+		remote = addr_of(&reply, reply.src);
+		nat_give_back(dp->st->ports, &c, f->proto,
+			      ntohs(f->proto == IPPROTO_ICMP || f->proto == IPPROTO_ICMPV6
+					    ? reply.sport
+					    : reply.dport),
+			      &remote);
+	}
+}
+
+void flows_upkeep(struct dp *dp)
+{
+	struct stateful *st = dp->st;
+
+	flow_expire(st->flows, dp->worker, dp->tick, __atomic_load_n(&st->quiet, __ATOMIC_ACQUIRE),
+		    EXPIRE_BUDGET, gone, dp);
+	if (st->frags)
+		frag_expire(st->frags, dp);
+}
+
+bool flows_wait(const struct dp *dp)
+{
+	return flow_owned(dp->st->flows, dp->worker) || frags_held(dp->st->frags);
+}
