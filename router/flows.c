@@ -15,6 +15,7 @@
 #include "router/net/ct_event.h"
 #include "router/net/hooks.h"
 #include "router/net/mss.h"
+#include "router/net/nat_rewrite.h"
 #include "router/net/parse.h"
 #include "router/net/reject.h"
 #include "router/net/route.h"
@@ -291,7 +292,8 @@ void flows_translate(struct dp *dp, struct pkt *p, uint32_t index, enum flow_dir
 	struct flow_key leaves;
 
 	leaving(dp->st->flows, index, dir, &leaves);
-	nat_rewrite(p, &leaves, own->l3_delta, own->l4_delta);
+	if (!nat_rewrite_quick(p, &leaves, own->l3_delta, own->l4_delta))
+		nat_rewrite(p, &leaves, own->l3_delta, own->l4_delta);
 	if (ports)
 		renumber(p, ports);
 	p->flags |= PKT_TRANSLATED;
@@ -556,7 +558,8 @@ void flows_run(struct dp *dp, struct pkt *p, unsigned n)
 		if (likely(classify_quick(dp, &p[i], &key[quick])))
 			at[i] = (uint8_t)quick++;
 	}
-	flow_lookup_burst(t, key, dp->tick, index, dir, quick);
+	if (quick)
+		flow_lookup_burst(t, key, dp->tick, index, dir, quick);
 	for (unsigned i = 0; i < quick; i++)
 		if (index[i] != FLOW_NONE) {
 			__builtin_prefetch(flow_half_at(t, index[i], FLOW_ORIG), 1);

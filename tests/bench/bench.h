@@ -7,5 +7,19 @@
 /* Cycles a packet; see fwd.c. */
 double bench_fwd4(void);
 double bench_fwd6(void);
+/* The same of established flows; see flows.c. */
+double bench_ct_1k(void);
+double bench_ct_64k(void);
+double bench_nat_1k(void);
+double bench_nat_1k_rules(void);
+double bench_nat_64k(void);
+double bench_nat_1m(void);
+/* See churn.c: millions of flows a second, MiB, microseconds, nanoseconds. */
+double bench_new_flows(void);
+double bench_new_flows_live(void);
+double bench_flow_mem(void);
+double bench_expire_loop(void);
+double bench_rules(void);
+double bench_rules_none(void);
 
 #endif

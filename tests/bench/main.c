@@ -8,8 +8,13 @@ static const struct {
 	const char *key;
 	double (*run)(void);
 } keys[] = {
-	{ "fwd4", bench_fwd4 },
-	{ "fwd6", bench_fwd6 },
+	{ "fwd4", bench_fwd4 },		  { "fwd6", bench_fwd6 },
+	{ "ct-1k", bench_ct_1k },	  { "ct-64k", bench_ct_64k },
+	{ "nat-1k", bench_nat_1k },	  { "nat-1k-rules", bench_nat_1k_rules },
+	{ "nat-64k", bench_nat_64k },	  { "nat-1m", bench_nat_1m },
+	{ "new-flows", bench_new_flows }, { "new-flows-live", bench_new_flows_live },
+	{ "flow-mem", bench_flow_mem },	  { "expire-loop", bench_expire_loop },
+	{ "rules", bench_rules },	  { "rules-none", bench_rules_none },
 };
 
 int main(int argc, char **argv)

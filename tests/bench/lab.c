@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tests/bench/lab.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <x86intrin.h>
+
+#include "router/lib/clock.h"
+#include "router/net/csum.h"
+#include "router/net/set.h"
+
+_Noreturn void lab_die(const char *what)
+{
+	fprintf(stderr, "bench: %s\n", what);
+	exit(2);
+}
+
+static void make_config(struct lab *l)
+{
+	struct dp_config *c = calloc(1, sizeof(*c) + 2 * sizeof(c->iface[0]));
+	struct fib *fib = fib_create(l->pool, AF_INET);
+	const uint8_t nets[2][4] = { { 10 }, { 198, 18 } };
+
+	l->neigh = calloc(1, sizeof(*l->neigh) + 2 * sizeof(l->neigh->entry[0]));
+	if (!c || !fib || !l->neigh)
+		lab_die("no memory");
+	l->neigh->mask = 1;
+	memset(c->port_iface, 0xff, sizeof(c->port_iface));
+	l->nht.slot = l->slot;
+	l->nht.generation = 1;
+	c->nht = &l->nht;
+	c->neigh = l->neigh;
+	c->nifaces = 2;
+	for (uint16_t i = 0; i < 2; i++) {
+		c->port_iface[i] = i;
+		c->iface[i] = (struct dp_iface){ .port = i,
+						 .mtu = 1500,
+						 .up = true,
+						 .mac = { 2, 0, 0, 0, 0, (uint8_t)i },
+						 .name_id = names_get(&l->names, i ? "wan" : "lan"),
+						 .fib4 = fib };
+		l->nh[i + 1] = (struct nh){ .type = NH_ADJ,
+					    .state = NH_RESOLVED,
+					    .hlen = 14,
+					    .iface = i,
+					    .port = i,
+					    .mtu = 1500,
+					    .used = 1 };
+		l->slot[i + 1] = &l->nh[i + 1];
+		if (fib_set(fib, nets[i], i ? 15 : 8, i + 1u))
+			lab_die("fib_set");
+	}
+	l->cfg = c;
+}
+
+static void make_policy(struct lab *l, const char *yaml)
+{
+	char why[512] = "";
+	struct stateful_config sc = { .workers = 1, .frames = FRAMES, .now = l->now };
+	struct policy_config pc = { .names = &l->names, .workers = 1 };
+
+	if (conf_load("bench.yaml", yaml, stderr, &l->conf))
+		lab_die("the benchmark's configuration");
+	sc.conntrack = &l->conf->conntrack;
+	if (stateful_create(&sc, &l->names, &l->st))
+		lab_die("tables");
+	pc.conf = l->conf;
+	pc.st = l->st;
+	if (sets_follow(l->st->sets, l->conf, why, sizeof(why)) ||
+	    policy_build(&pc, &l->policy, why, sizeof(why)))
+		lab_die(why);
+	l->w->st = l->st;
+	l->w->policy = l->policy;
+}
+
+void lab_setup(struct lab *l, const char *yaml)
+{
+	memset(l, 0, sizeof(*l));
+	l->now = 1000 * NSEC_PER_SEC;
+	l->pool = fib_pool_create(64 << 20);
+	if (!l->pool || xsk_mem_create(FRAMES, 2048, XSK_HUGEPAGES_PREFER, &l->mem))
+		lab_die("no memory");
+	for (unsigned i = 0; i < 2; i++) {
+		if (xsk_memport_open(l->mem, i ? "wan" : "lan", 1, RING, &l->port[i]))
+			lab_die("memory port");
+		xsk_memwire_init(&l->wire[i], l->port[i], 0);
+		l->wp.tx[i] = l->port[i]->queue[0];
+		l->wp.rx[i].q = l->port[i]->queue[0];
+		l->wp.rx[i].port = (uint16_t)i;
+	}
+	l->wp.nrx = 2;
+	make_config(l);
+	if (worker_create(l->mem, 0, 1, -1, true, -1, &l->w))
+		lab_die("worker");
+	l->w->config = l->cfg;
+	l->w->ports = &l->wp;
+	make_policy(l, yaml);
+}
+
+void lab_teardown(struct lab *l)
+{
+	worker_destroy(l->w);
+	for (unsigned i = 0; i < 2; i++) {
+		xsk_port_close(l->port[i]);
+		xsk_port_free(l->port[i]);
+	}
+	policy_destroy(l->policy);
+	stateful_destroy(l->st, NULL, NULL);
+	conf_destroy(l->conf);
+	names_fini(&l->names);
+	fib_destroy(l->cfg->iface[0].fib4);
+	fib_pool_destroy(l->pool);
+	xsk_mem_destroy(l->mem);
+	free(l->cfg);
+	free(l->neigh);
+}
+
+/* ---- frames */
+
+void lab_frame(uint8_t f[WIRE], unsigned port, const struct tuple *t)
+{
+	struct ip4_header h = { .ver_ihl = 0x45,
+				.len = htons(WIRE - 14),
+				.ttl = 64,
+				.proto = IPPROTO_UDP,
+				.src = t->src,
+				.dst = t->dst };
+	uint16_t udp[4] = { t->sport, t->dport, htons(WIRE - 34), 0 };
+
+	memset(f, 0, WIRE);
+	memcpy(f, (uint8_t[14]){ 2, 0, 0, 0, 0, (uint8_t)port, 2, 9, 9, 9, 9, 9, 8, 0 }, 14);
+	h.csum = (uint16_t)~csum_ip4_20(&h);
+	memcpy(f + 14, &h, sizeof(h));
+	memcpy(f + 34, udp, sizeof(udp));
+	udp[3] = (uint16_t)~csum_fold(
+		csum_add(f + 34, WIRE - 34, csum_pseudo4(t->src, t->dst, IPPROTO_UDP, WIRE - 34)));
+	memcpy(f + 34, udp, sizeof(udp));
+}
+
+struct tuple lab_tuple(unsigned flow)
+{
+	return (struct tuple){ .src = htonl(INSIDE + 2 + flow % 60000),
+			       .dst = htonl(OUTSIDE + 1 + flow % 251),
+			       .sport = htons((uint16_t)(2000 + flow / 60000 + flow % 7)),
+			       .dport = htons(53) };
+}
+
+struct tuple lab_answer(const uint8_t *frame)
+{
+	struct tuple t;
+	struct ip4_header h;
+
+	memcpy(&h, frame + 14, sizeof(h));
+	t.src = h.dst;
+	t.dst = h.src;
+	memcpy(&t.dport, frame + 34, 2);
+	memcpy(&t.sport, frame + 36, 2);
+	return t;
+}
+
+uint64_t lab_turn(struct lab *l, unsigned port, uint8_t (*const frame)[WIRE], unsigned n,
+		  uint8_t (*out)[WIRE], unsigned *nout)
+{
+	struct xsk_memwire *in = &l->wire[port], *other = &l->wire[!port];
+	uint8_t *data[BURST];
+	uint32_t len[BURST];
+	uint64_t before, spent;
+	unsigned sent;
+
+	if (xsk_memwire_take(in, data, n) != n)
+		lab_die("no frames posted");
+	for (unsigned i = 0; i < n; i++) {
+		memcpy(data[i], frame[i], WIRE);
+		len[i] = WIRE;
+	}
+	xsk_memwire_deliver(in, data, len, n);
+	_mm_lfence();
+	before = __rdtsc();
+	worker_turn(l->w, l->now += STEP);
+	_mm_lfence();
+	spent = __rdtsc() - before;
+	sent = xsk_memwire_sent(other, data, len, BURST);
+	for (unsigned i = 0; out && i < sent; i++)
+		memcpy(out[i], data[i], WIRE);
+	xsk_memwire_done(other, sent);
+	*nout = sent;
+	return spent;
+}
+
+uint64_t lab_idle(struct lab *l)
+{
+	uint64_t before;
+
+	_mm_lfence();
+	before = __rdtsc();
+	worker_turn(l->w, l->now += STEP);
+	_mm_lfence();
+	return __rdtsc() - before;
+}
+
+void lab_grace(struct lab *l)
+{
+	__atomic_store_n(&l->st->quiet, flow_grace_begin(l->st->flows), __ATOMIC_RELEASE);
+}
