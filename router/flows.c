@@ -255,8 +255,7 @@ static inline bool must_judge(const struct dp *dp, const struct pkt *p, const st
 {
 	const struct policy *policy = dp->policy;
 
-	return __atomic_load_n(&f->judged[dir], __ATOMIC_RELAXED) !=
-		       __atomic_load_n(&policy->generation, __ATOMIC_RELAXED) ||
+	return __atomic_load_n(&f->judged[dir], __ATOMIC_RELAXED) != dp->generation ||
 	       state & (dir == FLOW_ORIG ? FLOW_EACH : FLOW_EACH_REPLY) ||
 	       (unlikely(policy->clamps) && is_syn(p));
 }
@@ -344,6 +343,43 @@ void flows_known(struct dp *dp, struct pkt *p, const struct flow_key *key, uint3
 	if (state & (FLOW_SNAT | FLOW_DNAT))
 		flows_translate(dp, p, index, dir, ports);
 	flows_send(dp, p, slot);
+}
+
+/*
+ * The same for what nearly every packet is: whole, TCP or UDP, of a flow that the rules of now let
+ * pass unseen, on a route that has not moved. False: nothing was done, flows_known() knows what to
+ * do.
+ */
+static inline bool known_quick(struct dp *dp, struct pkt *p, uint32_t index, enum flow_dir dir,
+			       uint32_t generation)
+{
+	const uint32_t odd =
+		dir == FLOW_ORIG ? FLOW_DROP | FLOW_EACH : FLOW_DROP_REPLY | FLOW_EACH_REPLY;
+	const struct ct_options *o = &dp->policy->ct;
+	struct flow *f = flow_at(dp->st->flows, index);
+	struct flow_half *own = flow_half_of(f, dir), *peer = flow_half_of(f, !dir);
+	uint32_t state = flow_state(f), timeout = o->udp;
+
+	if (p->proto != IPPROTO_UDP || state & odd || own->fib_generation != generation ||
+	    __atomic_load_n(&f->judged[dir], __ATOMIC_RELAXED) != dp->generation || f->dscp[dir])
+		return false;
+	if (state & FLOW_ASSURED)
+		timeout = o->udp_stream;
+	else if (state & FLOW_REPLIED ? dp->tick - f->made > CT_UDP_STREAM_AGE : dir == FLOW_REPLY)
+		return false;
+	if (likely(!o->outbound_refresh || dir == FLOW_ORIG))
+		flow_touch(own, peer, dp->tick, timeout, p->len);
+	else
+		count_only(own, p->len);
+	if (state & (FLOW_SNAT | FLOW_DNAT)) {
+		if (p->flags & PKT_IP6)
+			flows_translate(dp, p, index, dir, NULL);
+		else
+			nat_rewrite_inverse4(p, flow_tuple4(f, !dir), own->l3_delta, own->l4_delta);
+		p->flags |= PKT_TRANSLATED;
+	}
+	flows_send(dp, p, own->nexthop);
+	return true;
 }
 
 /* ---- no flow: invalid, untracked, related */
@@ -574,6 +610,9 @@ void flows_run(struct dp *dp, struct pkt *p, unsigned n)
 			continue;
 		}
 		d = (enum flow_dir)dir[q];
+		if (likely(index[q] != FLOW_NONE) &&
+		    known_quick(dp, &p[i], index[q], d, generation))
+			continue;
 		if (unlikely(index[q] == FLOW_NONE)) /* unless one of this burst has made it */
 			index[q] = flow_lookup(t, &key[q], dp->tick, &d);
 		if (likely(index[q] != FLOW_NONE))

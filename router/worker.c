@@ -176,6 +176,8 @@ static void see_policy(struct worker *w)
 	if (!dp->st)
 		return;
 	dp->policy = __atomic_load_n(&w->policy, __ATOMIC_ACQUIRE);
+	if (dp->policy)
+		dp->generation = __atomic_load_n(&dp->policy->generation, __ATOMIC_RELAXED);
 	dp->events = __atomic_load_n(&w->events, __ATOMIC_ACQUIRE);
 	dp->tick = flow_tick(dp->st->flows, dp->now);
 	flows_upkeep(dp);

@@ -11,8 +11,6 @@
  */
 #include "router/net/ct.h"
 
-#define UDP_STREAM_AGE 8u /* ticks: 2 s */
-
 static bool is_tcp(const struct pkt *p)
 {
 	return p->proto == IPPROTO_TCP;
@@ -123,7 +121,7 @@ enum ct_verdict ct_track(const struct ct_options *o, struct flow *f, enum flow_d
 	if (has_streams(p->proto) && state & FLOW_REPLIED) {
 		bool udp = p->proto == IPPROTO_UDP || p->proto == IPPROTO_UDPLITE;
 
-		stream = !udp || (int32_t)(tick - f->made) > (int32_t)UDP_STREAM_AGE;
+		stream = !udp || (int32_t)(tick - f->made) > (int32_t)CT_UDP_STREAM_AGE;
 		if (stream && !(state & FLOW_ASSURED))
 			flow_set(f, FLOW_ASSURED);
 	}

@@ -19,6 +19,8 @@ struct ct_options {
 	bool outbound_refresh; /* only the originator keeps a flow alive (U6a) */
 };
 
+#define CT_UDP_STREAM_AGE 8u /* ticks: answered for two seconds, UDP is a stream */
+
 enum ct_class {
 	CT_FLOW,      /* *key is its tuple */
 	CT_ERROR,     /* an ICMP error: *key is the tuple of the quoted packet */

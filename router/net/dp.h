@@ -157,8 +157,9 @@ struct dp {
 	struct stateful *st;
 	struct ct_events *events; /* somebody monitors: read once a loop */
 	unsigned worker;
-	uint32_t tick;	 /* of the flow table, now */
-	uint64_t random; /* state of random choices: net/random.h */
+	uint16_t generation; /* of the policy */
+	uint32_t tick;	     /* of the flow table, now */
+	uint64_t random;     /* state of random choices: net/random.h */
 
 	/* Given by the worker, with itself behind `dp`. flush: hand out[port] to its send queue.
 	 * alloc: a frame with HEADROOM before the pointer, or NULL. ask, note: a message to

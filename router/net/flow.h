@@ -117,6 +117,24 @@ struct flow {
 #define FLOW_PERMIT 0x8000u
 static_assert(sizeof(struct flow) == 40, "leaves 24 bytes of a cache line to two IPv4 tuples");
 
+/* Tuples as they stand behind the record, the original's first. */
+struct flow_tuple4 {
+	uint32_t src, dst;
+	uint16_t sport, dport;
+};
+struct flow_tuple6 {
+	uint8_t src[16], dst[16];
+	uint16_t sport, dport;
+};
+static_assert(sizeof(struct flow) + 2 * sizeof(struct flow_tuple4) == 64, "one line");
+static_assert(sizeof(struct flow) + 2 * sizeof(struct flow_tuple6) <= 128, "two lines");
+
+/* [worker] Of an IPv4 record. */
+static inline const struct flow_tuple4 *flow_tuple4(const struct flow *f, enum flow_dir dir)
+{
+	return (const struct flow_tuple4 *)(const void *)(f + 1) + dir;
+}
+
 #define FLOW_UNIT  64u	/* an index counts these */
 #define FLOW_SIZE4 192u /* bytes: 64 and two halves */
 #define FLOW_SIZE6 256u /* bytes: 128 and two halves */

@@ -24,23 +24,11 @@
 #define REACH_SHIFT 56
 #define ONES	    0x0101010101010101ull
 
-/* A packed tuple, as it stands in a record. */
-struct tuple4 {
-	uint32_t src, dst;
-	uint16_t sport, dport;
-};
-struct tuple6 {
-	uint8_t src[16], dst[16];
-	uint16_t sport, dport;
-};
-static_assert(sizeof(struct flow) + 2 * sizeof(struct tuple4) == 64, "one line");
-static_assert(sizeof(struct flow) + 2 * sizeof(struct tuple6) <= 128, "two lines");
-
 /* ---- keys */
 
 static ALWAYS_INLINE uint8_t *tuple_at(struct flow *f, enum flow_dir dir, bool six)
 {
-	size_t size = six ? sizeof(struct tuple6) : sizeof(struct tuple4);
+	size_t size = six ? sizeof(struct flow_tuple6) : sizeof(struct flow_tuple4);
 
 	return (uint8_t *)(f + 1) + size * (dir == FLOW_REPLY);
 }

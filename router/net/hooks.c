@@ -42,7 +42,7 @@ void passage_begin(struct passage *g, struct dp *dp, const struct pkt *p,
 	memset(g, 0, sizeof(*g));
 	g->dp = dp;
 	g->filter = dp->policy->filter;
-	g->generation = __atomic_load_n(&dp->policy->generation, __ATOMIC_RELAXED);
+	g->generation = dp->generation;
 	m->key = *key;
 	m->in = dp->cfg->iface[p->iface].name_id;
 	m->ct = ct;

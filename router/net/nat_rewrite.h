@@ -41,6 +41,24 @@ static inline void nat_rewrite_csum(uint8_t *field, uint16_t delta, bool datagra
 	l4_store16(field, is);
 }
 
+/* IPv4 TCP or UDP with its whole header, to leave as the inverse of this tuple. */
+static inline void nat_rewrite_inverse4(struct pkt *p, const struct flow_tuple4 *t,
+					uint16_t l3_delta, uint16_t l4_delta)
+{
+	bool udp = p->proto == IPPROTO_UDP;
+	struct ip4_header *h = pkt_ip4(p);
+	uint8_t *l4 = p->l3 + p->l4;
+	uint32_t ports = (uint32_t)t->sport << 16 | t->dport;
+
+	if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)
+		ports = (uint32_t)t->dport << 16 | t->sport;
+	h->src = t->dst;
+	h->dst = t->src;
+	h->csum = csum_adjust(h->csum, l3_delta);
+	memcpy(l4, &ports, 4);
+	nat_rewrite_csum(l4 + (udp ? 6 : 16), l4_delta, udp);
+}
+
 /* As nat_rewrite(), of which this is the quick half. False: nothing was done, ask that. */
 static inline bool nat_rewrite_quick(struct pkt *p, const struct flow_key *to, uint16_t l3_delta,
 				     uint16_t l4_delta)
