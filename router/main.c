@@ -23,6 +23,7 @@
 #include "router/apply.h"
 #include "router/lib/clock.h"
 #include "router/lib/log.h"
+#include "router/linux_ports.h"
 #include "router/router.h"
 #include "router/stateful.h"
 #include "systemd/notify.h"
@@ -190,6 +191,7 @@ static void on_second(void *arg, uint64_t now)
 	ports_follow(r); /* not every driver tells when its queues are more or fewer */
 	state_neighbours_upkeep(r->state);
 	state_publish(r->state);
+	linux_ports_follow(r);
 	loop_timer_set(r->second, now + UPKEEP_NS);
 }
 

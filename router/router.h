@@ -4,6 +4,7 @@
 #define ROUTER_ROUTER_H
 
 #include "config/conf.h"
+#include "router/ctl/kernel_ports.h"
 #include "router/ctl/netlink.h"
 #include "router/ctl/server.h"
 #include "router/lib/loop.h"
@@ -42,9 +43,11 @@ struct router {
 	struct stateful *st;
 	struct policy *policy;	/* as published */
 	struct flow_feed *feed; /* ctl/flow_feed.h; NULL: nobody monitors flows */
-	struct policy *policy; /* as published */
 	uint16_t policy_generation;
 	struct loop_timer *flows_timer;
+	struct port_set ports_wanted; /* for NAT */
+	struct kernel_reserved ports_reserved;
+	bool ports_unknown; /* that Linux's sockets cannot be seen was said */
 
 	struct port ports[PORTS_MAX];
 	struct loop_timer *ports_timer;

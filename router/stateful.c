@@ -11,6 +11,7 @@
 #include "router/lib/clock.h"
 #include "router/lib/log.h"
 #include "router/lib/rcu.h"
+#include "router/linux_ports.h"
 #include "router/net/limit.h"
 #include "router/net/set.h"
 #include "router/policy.h"
@@ -173,6 +174,7 @@ void stateful_publish(struct router *r, struct policy *p)
 	for (unsigned w = 0; w < r->nworkers; w++)
 		__atomic_store_n(&r->worker[w]->policy, p, __ATOMIC_RELEASE);
 	rcu_wait();
+	linux_ports_follow(r);
 	steer_follow(r, r->conf, local, locals_read(r, local, LOCALS_MAX));
 	policy_destroy(old);
 	sets_sweep(r->st->sets);
@@ -305,6 +307,7 @@ void stateful_upkeep(struct router *r, uint64_t now)
 
 void stateful_stop(struct router *r)
 {
+	linux_ports_stop(r);
 	policy_destroy(r->policy);
 	r->policy = NULL;
 	stateful_destroy(r->st, NULL, NULL);

@@ -8,6 +8,7 @@
 
 #include "router/ctl/rows.h"
 #include "router/lib/clock.h"
+#include "router/net/frag.h"
 #include "router/router.h"
 
 static uint64_t sum_drop(const struct router *r, enum drop_reason why)
@@ -33,6 +34,7 @@ void totals_get(const struct router *r, struct totals *t)
 		t->generated += counter_read(&x->count.generated);
 		t->held += __atomic_load_n(&x->nheld, __ATOMIC_RELAXED);
 	}
+	t->held += r->st ? frags_held(r->st->frags) : 0;
 	for (unsigned d = 0; d < DROP__COUNT; d++)
 		t->dropped += sum_drop(r, (enum drop_reason)d);
 }
@@ -56,7 +58,8 @@ const struct column show_status_columns[] = {
 	{ "dropped", "dropped", COL_NUMBER, false, "packets dropped, each with a reason" },
 	{ "generated", "generated", COL_NUMBER, false,
 	  "packets made here: ICMP errors, fragments" },
-	{ "held", "held", COL_NUMBER, false, "packets that wait for a neighbour now" },
+	{ "held", "held", COL_NUMBER, false,
+	  "packets that wait for a neighbour or a first fragment" },
 	{ "netlink_overruns", "netlink overruns", COL_NUMBER, false,
 	  "times Linux was faster than we" },
 	{ "netlink_resyncs", "netlink resyncs", COL_NUMBER, false,
@@ -276,6 +279,7 @@ int show_memory(struct router *r, const struct request *q, struct cursor *cur,
 		nfree += __atomic_load_n(&r->worker[w]->nfree, __ATOMIC_RELAXED);
 		held += __atomic_load_n(&r->worker[w]->nheld, __ATOMIC_RELAXED);
 	}
+	held += r->st ? frags_held(r->st->frags) : 0;
 	for (unsigned i = 0; i < PORTS_MAX; i++) {
 		const struct xsk_port *x = r->ports[i].state == PORT_OPEN ? r->ports[i].xsk : NULL;
 
