@@ -53,9 +53,10 @@ static bool choose_destination(struct dp *dp, struct pkt *p, struct making *m)
 	case NAT_REFUSED: pkt_drop(dp, p, DROP_NAT_FILTERED); return false;
 	case NAT_EXHAUSTED: refuse(dp, p, DROP_NAT_EXHAUSTED, ICMP_ERROR_PROHIBIT, 0); return false;
 	case NAT_LOCAL: pkt_drop(dp, p, DROP_LOCAL); return false;
-	case NAT_NONE:
+	case NAT_NONE: return true;
 	case NAT_DONE: break;
 	}
+	m->g.m.status |= CONF_STATUS_DNAT;
 	return true;
 }
 

@@ -151,14 +151,21 @@ enum filter_verdict filter_run(const struct filter *f, enum filter_stage stage,
 {
 	struct run r = { .f = f, .p = p, .out = out, .say = say, .arg = arg };
 
+	bool accepted = false; /* by a rule, not by a policy */
+
 	assert(p->worker < f->nworkers);
 	r.count = f->count[p->worker];
 	out->verdict = FILTER_ACCEPT;
 	for (unsigned i = f->stage[stage]; i < f->stage[stage + 1]; i++) {
-		enum outcome o = run_chain(&r, &f->chain[i]);
+		const struct filter_chain *c = &f->chain[i];
+		enum outcome o;
 
+		if (accepted && c->from_zones) /* rules written by hand win over zones */
+			continue;
+		o = run_chain(&r, c);
+		accepted |= o == ACCEPT;
 		if (o == RETURN)
-			o = policy(&r, &f->chain[i]);
+			o = policy(&r, c);
 		if (o != ACCEPT) {
 			out->verdict = o == REJECT ? FILTER_REJECT : FILTER_DROP;
 			break;

@@ -4,6 +4,7 @@
  *
  * Stages are netfilter's hooks cut where connection tracking and NAT stand. The chains of a stage
  * run by priority, then in the order of the file; accept ends a chain, drop and reject end all.
+ * What a rule written by hand accepts is not asked of the zones' chain again, which stands behind.
  * Built by control, immutable but for counters. Chains at `input` and `output` are Linux's affair
  * (nftables) and not compiled here.
  */
