@@ -257,7 +257,7 @@ static inline bool must_judge(const struct dp *dp, const struct pkt *p, const st
 
 	return __atomic_load_n(&f->judged[dir], __ATOMIC_RELAXED) != dp->generation ||
 	       state & (dir == FLOW_ORIG ? FLOW_EACH : FLOW_EACH_REPLY) ||
-	       (unlikely(policy->clamps) && is_syn(p));
+	       (unlikely(policy->syns) && is_syn(p));
 }
 
 static inline uint32_t next_hop(struct dp *dp, struct pkt *p, uint32_t index, enum flow_dir dir,

@@ -186,7 +186,7 @@ int policy_build(const struct policy_config *pc, struct policy **out, char *why,
 		policy_destroy(p);
 		return err;
 	}
-	p->clamps = p->filter && filter_clamps(p->filter);
+	p->syns = p->filter && filter_wants_syns(p->filter);
 	*out = p;
 	return 0;
 }

@@ -263,7 +263,7 @@ static inline bool has_ports(const struct match_packet *p)
 {
 	uint8_t x = p->key.proto;
 
-	return !p->fragment && (x == 6 || x == 17 || x == 33 || x == 132 || x == 136);
+	return x == 6 || x == 17 || x == 33 || x == 132 || x == 136;
 }
 
 static inline bool in_set(const struct oracle *o, const char *name, const struct set_key *k)
@@ -343,16 +343,10 @@ static inline bool naive_flow(const struct oracle *o, const struct conf_match *r
 			      const struct match_packet *p)
 {
 	struct set_key pair = { 0 };
-	struct conf_addresses from = r->from, to = r->to;
-
-	/* what grows is a matter of the packet */
-	if (!strcmp(from.set, "banned"))
-		from.set[0] = 0;
-	if (!strcmp(to.set, "banned"))
-		to.set[0] = 0;
 	if (r->family && r->family != p->key.family)
 		return false;
-	if (!naive_addresses(o, &from, p, p->key.src) || !naive_addresses(o, &to, p, p->key.dst) ||
+	if (!naive_addresses(o, &r->from, p, p->key.src) ||
+	    !naive_addresses(o, &r->to, p, p->key.dst) ||
 	    !naive_ports(o, &r->sport, p, ntohs(p->key.sport)) ||
 	    !naive_ports(o, &r->dport, p, ntohs(p->key.dport)) || !naive_names(o, &r->in, p->in) ||
 	    !naive_names(o, &r->out, p->out) || !naive_protocols(r, p))
@@ -368,12 +362,10 @@ static inline bool naive_flow(const struct oracle *o, const struct conf_match *r
 
 static inline bool naive_looks_at_packet(const struct conf_match *r)
 {
-	return r->length_max || r->ttl_max || r->dscp || r->flags_mask || r->nicmp || r->fragment ||
-	       !strcmp(r->from.set, "banned") || !strcmp(r->to.set, "banned");
+	return r->length_max || r->ttl_max || r->dscp || r->flags_mask || r->nicmp || r->fragment;
 }
 
-static inline bool naive_packet(const struct oracle *o, const struct conf_match *r,
-				const struct match_packet *p)
+static inline bool naive_packet(const struct conf_match *r, const struct match_packet *p)
 {
 	bool icmp = !r->nicmp;
 
@@ -384,9 +376,7 @@ static inline bool naive_packet(const struct oracle *o, const struct conf_match 
 	       (!r->ttl_max || (p->ttl >= r->ttl_min && p->ttl <= r->ttl_max)) &&
 	       (!r->dscp || r->dscp & 1ull << (p->tos >> 2)) &&
 	       (!r->flags_mask || (!p->fragment && (p->tcp_flags & r->flags_mask) == r->flags)) &&
-	       (!r->fragment || (r->fragment == 1) == p->fragment) &&
-	       (strcmp(r->from.set, "banned") || naive_addresses(o, &r->from, p, p->key.src)) &&
-	       (strcmp(r->to.set, "banned") || naive_addresses(o, &r->to, p, p->key.dst));
+	       (!r->fragment || (r->fragment == 1) == p->fragment);
 }
 
 /* asked[i] grows where rule i's limits were asked. */
@@ -394,14 +384,16 @@ static inline bool naive_rule(const struct oracle *o, unsigned i, struct match_p
 			      unsigned *asked)
 {
 	const struct conf_match *r = &o->rule[i];
+	bool syn;
 
 	if (!naive_flow(o, r, p))
 		return false;
 	p->used_ct |= r->ct || r->status;
 	if ((r->ct && !(r->ct & p->ct)) || (r->status && !(r->status & p->status)))
 		return false;
-	p->varies |= naive_looks_at_packet(r);
-	if (!naive_packet(o, r, p))
+	syn = r->flags_mask & r->flags & 2;
+	p->varies |= naive_looks_at_packet(r) && !syn;
+	if (!naive_packet(r, p))
 		return false;
 	if (r->connections_over) {
 		if (!p->first)
@@ -414,7 +406,7 @@ static inline bool naive_rule(const struct oracle *o, unsigned i, struct match_p
 	}
 	if (!r->rate.used)
 		return true;
-	p->varies = true;
+	p->varies |= !syn;
 	asked[o->rate[i]]++;
 	return o->limits.within[o->rate[i]] != r->rate.over;
 }

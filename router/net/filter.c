@@ -179,7 +179,7 @@ bool filter_has(const struct filter *f, enum filter_stage stage)
 	return f->stage[stage] < f->stage[stage + 1];
 }
 
-bool filter_clamps(const struct filter *f)
+bool filter_wants_syns(const struct filter *f)
 {
-	return f->clamps;
+	return f->syns;
 }

@@ -51,8 +51,8 @@ void filter_destroy(struct filter *f);
 
 /* Does the stage have any chain? [any] */
 bool filter_has(const struct filter *f, enum filter_stage stage);
-/* Does any rule clamp the MSS? Then every SYN is judged. [any] */
-bool filter_clamps(const struct filter *f);
+/* Does any rule clamp the MSS, or match SYNs only? Then every SYN is judged. [any] */
+bool filter_wants_syns(const struct filter *f);
 
 /* [worker] Run a stage; p->mark follows set-mark. A rule's log goes to say(arg, rule, p), at most
  * as often as it may; NULL: nowhere. */

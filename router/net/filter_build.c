@@ -114,8 +114,9 @@ static int build_rule(const struct filter_build *b, const struct conf_chain *cha
 		if (from->act == CONF_ACT_ADD_TO && build_add_to(b, from, a))
 			return filter_refuse(b, "%s: add-to: there is no set \"%s\"",
 					     rule_name(&chain, number), from->name);
-		b->f->clamps |= from->act == CONF_ACT_MSS_CLAMP;
+		b->f->syns |= from->act == CONF_ACT_MSS_CLAMP;
 	}
+	b->f->syns |= match_wants_syn(&c->match);
 	return 0;
 }
 

@@ -69,7 +69,7 @@ struct filter {
 	unsigned nlines;
 	struct filter_count **count; /* by worker, then by number */
 	unsigned nworkers;
-	bool clamps;
+	bool syns;
 };
 
 /* ---- while it is built */

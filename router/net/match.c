@@ -116,15 +116,14 @@ static bool candidates(const struct match_segment *s, const struct numbers *n,
 
 /* ---- the rest of a rule */
 
-static bool sets_hold(const struct match_rest *r, const struct match_packet *p, bool dynamic)
+static bool sets_hold(const struct match_rest *r, const struct match_packet *p)
 {
 	struct set_key k;
 
 	for (unsigned i = 0; i < r->nlookups; i++) {
 		const struct match_lookup *l = &r->lookup[i];
 
-		if (l->dynamic == dynamic && (!match_key(p, l->key, l->nkey, &k) ||
-					      set_has(l->set, &k, p->now) == l->negate))
+		if (!match_key(p, l->key, l->nkey, &k) || set_has(l->set, &k, p->now) == l->negate)
 			return false;
 	}
 	return true;
@@ -134,7 +133,7 @@ static bool flow_holds(const struct match_rest *r, const struct match_packet *p)
 {
 	if (r->what & MATCH_MARK && (p->mark & r->mark_mask) != (r->mark & r->mark_mask))
 		return false;
-	return !(r->what & MATCH_SETS) || sets_hold(r, p, false);
+	return !(r->what & MATCH_SETS) || sets_hold(r, p);
 }
 
 static bool state_holds(const struct match_rest *r, const struct match_packet *p)
@@ -164,9 +163,7 @@ static bool packet_holds(const struct match_rest *r, const struct match_packet *
 		return false;
 	if (r->what & MATCH_ICMP && !icmp_holds(r, p))
 		return false;
-	if (r->what & MATCH_FRAGMENT && p->fragment != r->fragment)
-		return false;
-	return !(r->what & MATCH_DYNAMIC) || sets_hold(r, p, true);
+	return !(r->what & MATCH_FRAGMENT) || p->fragment == r->fragment;
 }
 
 /* Connections are judged when they begin: who lives on is not cut off because others came. A later
@@ -193,14 +190,14 @@ static bool rest_holds(const struct matcher *m, const struct match_rest *r, stru
 			return false;
 	}
 	if (r->what & MATCH_PER_PACKET) {
-		p->varies = true;
+		p->varies |= !r->syn;
 		if (!packet_holds(r, p))
 			return false;
 	}
 	if (r->what & MATCH_CONNECTIONS && !connections_hold(m, r, p))
 		return false;
 	if (r->what & MATCH_RATE) {
-		p->varies = true;
+		p->varies |= !r->syn;
 		return limit_within(m->limits, r->rate, &p->key, p->now) != r->rate_over;
 	}
 	return true;

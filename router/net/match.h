@@ -40,7 +40,8 @@ struct match_packet {
 
 	/* out: may another packet of this flow and direction be judged differently? A rule that
 	 * matched in all that is the same for the whole flow also looked at length, TTL, DSCP, TCP
-	 * flags, ICMP type, fragment, or a rate or set that changes. */
+	 * flags, ICMP type, fragment or a rate. Not so sets: when one changes, the generation of
+	 * the policy moves. Nor rules that demand a SYN: every SYN is judged. */
 	bool varies;
 	bool used_ct;	  /* a rule looked at ct or status */
 	uint16_t counted; /* the limit this flow counts against from now on; 0: none */
@@ -66,6 +67,12 @@ int matcher_build(const struct match_context *c, const struct conf_match *const 
 		  const char *(*name)(void *arg, unsigned i), void *arg, struct matcher **out,
 		  char *why, size_t size);
 void matcher_destroy(struct matcher *m);
+
+/* [control] Can nothing but a TCP segment with SYN match it? */
+static inline bool match_wants_syn(const struct conf_match *m)
+{
+	return m->flags & m->flags_mask & 0x02;
+}
 
 /* [worker] The first rule from number `from` on that matches; or the number of rules. */
 unsigned matcher_next(const struct matcher *m, unsigned from, struct match_packet *p);

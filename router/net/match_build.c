@@ -107,7 +107,7 @@ static int build_segment(struct build *b, unsigned number)
 static int build_sets(const struct build *b, unsigned i, struct match_rest *r)
 {
 	struct match_set s;
-	unsigned n = 0, front = 0;
+	unsigned n = 0;
 
 	while (match_set_of(b->rules[i], n, &s))
 		n++;
@@ -125,14 +125,9 @@ static int build_sets(const struct build *b, unsigned i, struct match_rest *r)
 				      s.name);
 		for (unsigned f = 0; f < s.nkey && f < CONF_FIELDS_MAX; f++)
 			l.key[f] = (uint8_t)s.key[f];
-		l.dynamic = set_is_dynamic(l.set);
-		r->what |= l.dynamic ? MATCH_DYNAMIC : MATCH_SETS;
 		r->lookup[k] = l;
-		if (!l.dynamic) {
-			r->lookup[k] = r->lookup[front];
-			r->lookup[front++] = l;
-		}
 	}
+	r->what |= MATCH_SETS;
 	r->nlookups = (uint8_t)n;
 	return 0;
 }
@@ -184,6 +179,7 @@ static void build_values(const struct conf_match *c, struct match_rest *r)
 	r->dscp = c->dscp;
 	r->flags = c->flags;
 	r->flags_mask = c->flags_mask;
+	r->syn = match_wants_syn(c);
 	r->fragment = c->fragment == 1;
 	r->what =
 		(uint16_t)((c->has_mark ? MATCH_MARK : 0) | (c->ct ? MATCH_CT : 0) |

@@ -72,7 +72,7 @@ struct match_segment {
 enum {
 	/* the same for all packets of a flow and direction */
 	MATCH_MARK = 1 << 0,
-	MATCH_SETS = 1 << 1, /* that do not change */
+	MATCH_SETS = 1 << 1, /* until the policy's generation moves */
 	/* the same until the flow changes */
 	MATCH_CT = 1 << 2,
 	MATCH_STATUS = 1 << 3,
@@ -83,19 +83,18 @@ enum {
 	MATCH_FLAGS = 1 << 7,
 	MATCH_ICMP = 1 << 8,
 	MATCH_FRAGMENT = 1 << 9,
-	MATCH_DYNAMIC = 1 << 10, /* sets that grow */
 	/* to be asked when all else matches */
 	MATCH_CONNECTIONS = 1 << 11,
 	MATCH_RATE = 1 << 12,
 };
 #define MATCH_PER_FLOW	 (MATCH_MARK | MATCH_SETS)
 #define MATCH_PER_STATE	 (MATCH_CT | MATCH_STATUS)
-#define MATCH_PER_PACKET (0x7f * MATCH_LENGTH)
+#define MATCH_PER_PACKET (0x3f * MATCH_LENGTH)
 
 /* A concatenation to be looked up in a set; `from: "@banned"` is one of a single field. */
 struct match_lookup {
 	const struct set *set;
-	bool negate, dynamic;
+	bool negate;
 	uint8_t nkey;
 	uint8_t key[CONF_FIELDS_MAX]; /* enum conf_source */
 };
@@ -108,7 +107,8 @@ struct match_rest {
 	uint8_t ttl_min, ttl_max;
 	uint16_t length_min, length_max;
 	bool fragment, rate_over;
-	uint8_t nlookups; /* those that do not change first */
+	bool syn; /* nothing but a SYN can match */
+	uint8_t nlookups;
 	uint16_t nicmp;
 	uint32_t mark, mark_mask;
 	uint64_t dscp;

@@ -9,7 +9,7 @@
 #include "router/net/match.h"
 #include "router/net/set.h"
 
-/* Protocols whose first four bytes are ports. */
+/* Protocols whose first four bytes are ports; of later fragments they are known, too. */
 static inline bool match_has_ports(const struct match_packet *p)
 {
 	switch (p->key.proto) {
@@ -17,7 +17,7 @@ static inline bool match_has_ports(const struct match_packet *p)
 	case IPPROTO_UDP:
 	case IPPROTO_SCTP:
 	case IPPROTO_DCCP:
-	case IPPROTO_UDPLITE: return !p->fragment;
+	case IPPROTO_UDPLITE: return true;
 	default: return false;
 	}
 }

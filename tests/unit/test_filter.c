@@ -15,7 +15,7 @@ static void test_empty(void **state)
 		assert_false(filter_has(f, s));
 		assert_int_equal(judge(f, s, 80), FILTER_ACCEPT);
 	}
-	assert_false(filter_clamps(f));
+	assert_false(filter_wants_syns(f));
 	assert_false(filter_rule(f, 0, &info) || filter_rule(f, 1, &info));
 	filter_destroy(f);
 	filter_destroy(NULL);
@@ -248,7 +248,7 @@ static void test_actions(void **state)
 	r->match.dscp = 1ull << 46; /* as it is now */
 	add_act(r, CONF_ACT_MSS_CLAMP, 0, NULL);
 	f = build();
-	assert_true(filter_clamps(f));
+	assert_true(filter_wants_syns(f));
 	assert_int_equal(filter_run(f, FILTER_RAW, &p, &out, NULL, NULL), FILTER_ACCEPT);
 	assert_int_equal(p.mark, 0xab10);
 	assert_true(out.save_mark);

@@ -201,7 +201,7 @@ static void test_connections(void **state)
 
 	(void)state;
 	world_load(&w, yaml);
-	assert_true(filter_clamps(w.filter));
+	assert_true(filter_wants_syns(w.filter));
 	p = packet(&w, "wan0", "lan0", IPPROTO_TCP, "10.0.0.10", 443);
 	for (unsigned i = 0; i < 2; i++) {
 		assert_int_equal(run(&w, FILTER_FORWARD, &p), FILTER_DROP); /* the zone's */

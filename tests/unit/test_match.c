@@ -200,10 +200,11 @@ static void test_ports(void **state)
 
 			assert_int_equal(matches(&d, &p), in != negate);
 			assert_int_equal(matches(&s, &q), in != negate);
-			/* what has no ports is never meant */
-			p.fragment = q.fragment = true;
-			assert_false(matches(&d, &p) || matches(&s, &q));
+			p.fragment = q.fragment = true; /* theirs are those of the first */
+			assert_int_equal(matches(&d, &p), in != negate);
+			assert_int_equal(matches(&s, &q), in != negate);
 		}
+		/* what has no ports is never meant */
 		for (unsigned i = 0; i < sizeof(without); i++) {
 			struct match_packet p = packet("1.1.1.1", "2.2.2.2", without[i], 0, 0);
 
@@ -235,12 +236,15 @@ static void test_interfaces(void **state)
 static void test_tcp_flags(void **state)
 {
 	struct conf_match rule = { .flags = 2, .flags_mask = 0x12 };
+	struct conf_match ack = { .flags = 0x10, .flags_mask = 0x12 };
 	struct match_packet p = packet("1.1.1.1", "2.2.2.2", IPPROTO_TCP, 1, 2);
 
 	(void)state;
 	for (unsigned f = 0; f < 256; f++) {
 		p.tcp_flags = (uint8_t)f;
 		assert_int_equal(matches(&rule, &p), (f & 0x12) == 2);
+		assert_false(p.varies); /* it demands a SYN, and those are all judged */
+		assert_int_equal(matches(&ack, &p), (f & 0x12) == 0x10);
 		assert_true(p.varies);
 	}
 	p.tcp_flags = 2;
@@ -371,9 +375,12 @@ static void test_sets(void **state)
 	assert_false(matches(&rule, &p) || matches(&dynamic, &p) || matches(&port, &p));
 	rule.from.negate = dynamic.from.negate = port.dport.negate = false;
 	assert_true(matches(&rule, &p) && !p.varies);
-	assert_true(matches(&dynamic, &p) && p.varies);
+	assert_true(matches(&dynamic, &p) && !p.varies);
 	assert_true(matches(&port, &p) && !p.varies);
-	p.fragment = true; /* no port: neither in a set of ports nor outside it */
+	p.fragment = true; /* its ports are those of the first */
+	assert_true(matches(&port, &p));
+	p.fragment = false;
+	p.key.proto = IPPROTO_GRE; /* no port: neither in a set of ports nor outside it */
 	assert_false(matches(&port, &p));
 	port.dport.negate = true;
 	assert_false(matches(&port, &p));
