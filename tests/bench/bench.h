@@ -21,5 +21,7 @@ double bench_flow_mem(void);
 double bench_expire_loop(void);
 double bench_rules(void);
 double bench_rules_none(void);
+/* See two.c: times one worker. */
+double bench_nat_2w(void);
 
 #endif

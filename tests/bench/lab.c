@@ -58,8 +58,9 @@ static void make_config(struct lab *l)
 static void make_policy(struct lab *l, const char *yaml)
 {
 	char why[512] = "";
-	struct stateful_config sc = { .workers = 1, .frames = FRAMES, .now = l->now };
-	struct policy_config pc = { .names = &l->names, .workers = 1 };
+	unsigned workers = l->second ? 2 : 1;
+	struct stateful_config sc = { .workers = workers, .frames = FRAMES, .now = l->now };
+	struct policy_config pc = { .names = &l->names, .workers = workers };
 
 	if (conf_load("bench.yaml", yaml, stderr, &l->conf))
 		lab_die("the benchmark's configuration");
@@ -73,9 +74,25 @@ static void make_policy(struct lab *l, const char *yaml)
 		lab_die(why);
 	l->w->st = l->st;
 	l->w->policy = l->policy;
+	if (l->second) {
+		l->second->st = l->st;
+		l->second->policy = l->policy;
+	}
 }
 
-void lab_setup(struct lab *l, const char *yaml)
+/* One queue a port: the second worker receives from the second. */
+static void share(struct lab *l)
+{
+	l->wp2 = l->wp;
+	l->wp.nrx = l->wp2.nrx = 1;
+	l->wp2.rx[0] = l->wp.rx[1];
+	l->second->config = l->cfg;
+	l->second->ports = &l->wp2;
+	for (unsigned i = 0; i < 2; i++)
+		l->port[i]->queue[0]->tx_shared = true;
+}
+
+static void setup(struct lab *l, const char *yaml, bool two)
 {
 	memset(l, 0, sizeof(*l));
 	l->now = 1000 * NSEC_PER_SEC;
@@ -92,16 +109,30 @@ void lab_setup(struct lab *l, const char *yaml)
 	}
 	l->wp.nrx = 2;
 	make_config(l);
-	if (worker_create(l->mem, 0, 1, -1, true, -1, &l->w))
+	if (worker_create(l->mem, 0, two ? 2 : 1, -1, true, -1, &l->w) ||
+	    (two && worker_create(l->mem, 1, 2, -1, true, -1, &l->second)))
 		lab_die("worker");
 	l->w->config = l->cfg;
 	l->w->ports = &l->wp;
+	if (two)
+		share(l);
 	make_policy(l, yaml);
+}
+
+void lab_setup(struct lab *l, const char *yaml)
+{
+	setup(l, yaml, false);
+}
+
+void lab_setup_two(struct lab *l, const char *yaml)
+{
+	setup(l, yaml, true);
 }
 
 void lab_teardown(struct lab *l)
 {
 	worker_destroy(l->w);
+	worker_destroy(l->second);
 	for (unsigned i = 0; i < 2; i++) {
 		xsk_port_close(l->port[i]);
 		xsk_port_free(l->port[i]);
@@ -160,8 +191,8 @@ struct tuple lab_answer(const uint8_t *frame)
 	return t;
 }
 
-uint64_t lab_turn(struct lab *l, unsigned port, uint8_t (*const frame)[WIRE], unsigned n,
-		  uint8_t (*out)[WIRE], unsigned *nout)
+uint64_t lab_turn_of(struct lab *l, struct worker *w, uint64_t now, unsigned port,
+		     uint8_t (*const frame)[WIRE], unsigned n, uint8_t (*out)[WIRE], unsigned *nout)
 {
 	struct xsk_memwire *in = &l->wire[port], *other = &l->wire[!port];
 	uint8_t *data[BURST];
@@ -178,7 +209,7 @@ uint64_t lab_turn(struct lab *l, unsigned port, uint8_t (*const frame)[WIRE], un
 	xsk_memwire_deliver(in, data, len, n);
 	_mm_lfence();
 	before = __rdtsc();
-	worker_turn(l->w, l->now += STEP);
+	worker_turn(w, now);
 	_mm_lfence();
 	spent = __rdtsc() - before;
 	sent = xsk_memwire_sent(other, data, len, BURST);
@@ -187,6 +218,12 @@ uint64_t lab_turn(struct lab *l, unsigned port, uint8_t (*const frame)[WIRE], un
 	xsk_memwire_done(other, sent);
 	*nout = sent;
 	return spent;
+}
+
+uint64_t lab_turn(struct lab *l, unsigned port, uint8_t (*const frame)[WIRE], unsigned n,
+		  uint8_t (*out)[WIRE], unsigned *nout)
+{
+	return lab_turn_of(l, l->w, l->now += STEP, port, frame, n, out, nout);
 }
 
 uint64_t lab_idle(struct lab *l)

@@ -21,8 +21,8 @@ struct lab {
 	struct xsk_mem *mem;
 	struct xsk_port *port[2];
 	struct xsk_memwire wire[2];
-	struct worker *w;
-	struct worker_ports wp;
+	struct worker *w, *second; /* second: of lab_setup_two(), else NULL */
+	struct worker_ports wp, wp2;
 	struct dp_config *cfg;
 	struct nh_table nht;
 	struct neigh_table *neigh;
@@ -43,6 +43,8 @@ struct tuple {
 
 _Noreturn void lab_die(const char *what);
 void lab_setup(struct lab *l, const char *yaml);
+/* Two workers, which share the ports' send queues; one receives from each port. */
+void lab_setup_two(struct lab *l, const char *yaml);
 void lab_teardown(struct lab *l);
 
 /* Flow i of 60 million, from inside. */
@@ -50,10 +52,14 @@ struct tuple lab_tuple(unsigned i);
 /* What answers a frame that left. */
 struct tuple lab_answer(const uint8_t *frame);
 void lab_frame(uint8_t f[WIRE], unsigned port, const struct tuple *t);
-/* One turn with n frames into `port`; returns the cycles it took. Frames that leave by the other
- * port go to out (room for BURST), their number to *nout. */
+/* One turn of a worker with n frames into `port`; returns the cycles it took. Frames that leave by
+ * the other port go to out (room for BURST), their number to *nout. */
 uint64_t lab_turn(struct lab *l, unsigned port, uint8_t (*const frame)[WIRE], unsigned n,
 		  uint8_t (*out)[WIRE], unsigned *nout);
+/* The same with a worker and a clock of the caller's. */
+uint64_t lab_turn_of(struct lab *l, struct worker *w, uint64_t now, unsigned port,
+		     uint8_t (*const frame)[WIRE], unsigned n, uint8_t (*out)[WIRE],
+		     unsigned *nout);
 /* A turn without packets. */
 uint64_t lab_idle(struct lab *l);
 /* A grace period: what is gone may be freed. */

@@ -15,13 +15,14 @@ static const struct {
 	{ "new-flows", bench_new_flows }, { "new-flows-live", bench_new_flows_live },
 	{ "flow-mem", bench_flow_mem },	  { "expire-loop", bench_expire_loop },
 	{ "rules", bench_rules },	  { "rules-none", bench_rules_none },
+	{ "nat-2w", bench_nat_2w },
 };
 
 int main(int argc, char **argv)
 {
 	for (unsigned i = 0; argc == 2 && i < sizeof(keys) / sizeof(keys[0]); i++) {
 		if (!strcmp(keys[i].key, argv[1])) {
-			printf("%.1f\n", keys[i].run());
+			printf("%.2f\n", keys[i].run());
 			return 0;
 		}
 	}
