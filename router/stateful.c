@@ -99,33 +99,35 @@ static void steer_follow(struct router *r, const struct conf *c, const struct na
 	}
 }
 
+/* With the sets as they are. */
+static int build(struct router *r, const struct conf *c, struct policy **out, char *why,
+		 size_t size)
+{
+	static struct nat_local local[LOCALS_MAX]; /* [control] only; large */
+	struct policy_config pc = { .conf = c,
+				    .names = &r->names,
+				    .st = r->st,
+				    .local = local,
+				    .nlocal = locals_read(r, local, LOCALS_MAX),
+				    .workers = r->nworkers };
+
+	return policy_build(&pc, out, why, size);
+}
+
 int stateful_build(struct router *r, const struct conf *c, struct policy **out, char *why,
 		   size_t size)
 {
-	static struct nat_local local[LOCALS_MAX]; /* [control] only; large */
-	struct policy_config pc = {
-		.conf = c, .names = &r->names, .local = local, .workers = r->nworkers
-	};
-	struct policy *p;
+	struct policy *p = NULL;
 	int err = 0;
 
-	if (!c->conntrack.enabled && !r->st) {
-		*out = NULL;
-		return 0;
-	}
-	if (!r->st)
+	if (c->conntrack.enabled && !r->st)
 		err = create(r, c, why, size);
-	if (!err)
+	if (!err && r->st)
 		err = sets_follow(r->st->sets, c, why, size);
 	if (err)
 		return err;
-	pc.st = r->st;
-	if (!c->conntrack.enabled) {
-		*out = NULL;
-		return 0;
-	}
-	pc.nlocal = locals_read(r, local, LOCALS_MAX);
-	err = policy_build(&pc, &p, why, size);
+	if (c->conntrack.enabled)
+		err = build(r, c, &p, why, size);
 	if (err)
 		stateful_forget(r, NULL);
 	else
@@ -181,13 +183,14 @@ void stateful_publish(struct router *r, struct policy *p)
 	limits_sweep(r->st->limits);
 }
 
-/* Build again from the running configuration: its surroundings changed. */
+/* Build again from the running configuration: its surroundings changed. What operators did to sets
+ * stays. */
 static void rebuild(struct router *r)
 {
 	struct policy *p;
 	char why[256];
 
-	if (stateful_build(r, r->conf, &p, why, sizeof(why)))
+	if (build(r, r->conf, &p, why, sizeof(why)))
 		log_err("rules: %s; those of before stay", why);
 	else
 		stateful_publish(r, p);
