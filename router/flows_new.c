@@ -26,7 +26,7 @@ struct making {
 	struct flow_key orig, leaves, reply;
 	struct nat_claim claim;
 	uint16_t outside_port; /* network order */
-	bool hairpin;
+	struct nat_hairpin hairpin;
 	uint32_t slot, generation;
 	const struct nh *n;
 };
@@ -61,7 +61,7 @@ static bool choose_destination(struct dp *dp, struct pkt *p, struct making *m)
 }
 
 /* Fills in how it leaves, and the reply tuple. */
-static enum nat_verdict choose_source(struct dp *dp, struct making *m)
+static enum nat_verdict choose_source(struct dp *dp, struct making *m, unsigned attempt)
 {
 	const struct nat *nat = dp->policy->nat;
 	enum nat_verdict v = NAT_NONE;
@@ -71,9 +71,11 @@ static enum nat_verdict choose_source(struct dp *dp, struct making *m)
 	m->leaves = m->orig;
 	memcpy(m->leaves.dst, m->g.m.key.dst, sizeof(m->leaves.dst));
 	m->leaves.dport = m->g.m.key.dport;
-	if (nat && (m->hairpin || nat_has_source(nat)))
-		v = nat_source(nat, &m->g.m, m->hairpin, random_word(dp->st->secret, ++dp->random),
-			       &outside, &m->outside_port, &m->claim);
+	m->leaves.sport = m->g.m.key.sport; /* the id of a query is translated with its target */
+	if (nat && nat_has_source(nat))
+		v = nat_source(nat, &m->g.m, &m->hairpin, attempt,
+			       random_word(dp->st->secret, ++dp->random), &outside,
+			       &m->outside_port, &m->claim);
 	if (v == NAT_DONE) {
 		memcpy(m->leaves.src, outside.bytes, sizeof(m->leaves.src));
 		m->leaves.sport = m->outside_port;
@@ -174,7 +176,7 @@ static uint32_t commit(struct dp *dp, uint32_t index, struct making *m, enum nat
 			break;
 		dp_event(dp, EVENT_NAT_RETRY);
 		give_back(dp, m);
-		v = choose_source(dp, m);
+		v = choose_source(dp, m, tries + 1);
 		if (v != NAT_DONE)
 			break;
 		flow_set_reply(t, index, &m->reply);
@@ -191,7 +193,7 @@ static uint32_t commit(struct dp *dp, uint32_t index, struct making *m, enum nat
 static void make(struct dp *dp, struct pkt *p, struct making *m, const struct frag_ports *ports)
 {
 	struct flow_table *t = dp->st->flows;
-	enum nat_verdict v = choose_source(dp, m);
+	enum nat_verdict v = choose_source(dp, m, 0);
 	uint32_t index, made, timeout;
 	enum flow_refusal why;
 

@@ -24,18 +24,18 @@
 #include "router/lib/clock.h"
 #include "router/lib/log.h"
 #include "router/linux_ports.h"
+#include "router/once.h"
 #include "router/router.h"
+#include "router/rundir.h"
 #include "router/stateful.h"
 #include "systemd/notify.h"
 
-#define CONF_DEFAULT	"/etc/router/router.yaml"
-#define RUN_DIR_DEFAULT "/run/router"
-#define BPF_DIR		"/sys/fs/bpf/router"
-#define UPKEEP_NS	(5 * NSEC_PER_SEC)
-#define LOCALS_MAX	4096
-#define FLOWS_BUSY_NS	(50 * NSEC_PER_MSEC)
-#define FLOWS_IDLE_NS	NSEC_PER_SEC
-#define FRAMES_MIN	16384 /* by default: also for ports that come later */
+#define CONF_DEFAULT  "/etc/router/router.yaml"
+#define UPKEEP_NS     (5 * NSEC_PER_SEC)
+#define LOCALS_MAX    4096
+#define FLOWS_BUSY_NS (50 * NSEC_PER_MSEC)
+#define FLOWS_IDLE_NS NSEC_PER_SEC
+#define FRAMES_MIN    16384 /* by default: also for ports that come later */
 
 enum action { ACTION_RUN, ACTION_CHECK, ACTION_CLEANUP, ACTION_SCHEMA };
 
@@ -49,54 +49,6 @@ static const char usage[] =
 	"  -R DIR   sockets and state (default " RUN_DIR_DEFAULT
 	"): one for each router on a host\n"
 	"  -v       log more\n";
-
-/* Where our pins are: one folder for each run directory, "/run/router" -> ".../run-router". */
-static void pin_dir(const char *run_dir, char *out, size_t size)
-{
-	int n = snprintf(out, size, "%s/", BPF_DIR);
-
-	while (*run_dir == '/')
-		run_dir++;
-	for (; *run_dir && (size_t)n + 1 < size; run_dir++)
-		out[n++] = *run_dir == '/' || *run_dir == '.' ? '-' : *run_dir;
-	out[n] = '\0';
-}
-
-/* ---- --check and --cleanup */
-
-static int check(const char *path)
-{
-	struct conf *c = NULL;
-	int err = conf_load(path, NULL, stderr, &c);
-
-	if (err && err != -EINVAL)
-		fprintf(stderr, "%s: %s\n", path, strerror(-err));
-	if (!err)
-		printf("%s: ok\n", path);
-	conf_destroy(c);
-	return err ? 1 : 0;
-}
-
-static void say(void *arg, const char *text)
-{
-	(void)arg;
-	puts(text);
-}
-
-static int cleanup(const char *run_dir)
-{
-	char dir[160];
-	int n;
-
-	pin_dir(run_dir, dir, sizeof(dir));
-	n = steer_cleanup(dir, say, NULL);
-	if (n < 0 && n != -ENOENT) {
-		fprintf(stderr, "router: %s: %s\n", dir, strerror(-n));
-		return 1;
-	}
-	printf("%d program%s removed\n", n > 0 ? n : 0, n == 1 ? "" : "s");
-	return 0;
-}
 
 /* ---- callbacks of the state */
 
@@ -269,7 +221,7 @@ static int start_steer(struct router *r)
 	char dir[160], why[STEER_WHY];
 	int err;
 
-	pin_dir(r->run_dir, dir, sizeof(dir));
+	rundir_pins(r->run_dir, dir, sizeof(dir));
 	err = steer_create(dir, &r->steer, why);
 	if (err)
 		log_err("XDP: %s", why);
@@ -419,8 +371,10 @@ static int start_policy(struct router *r)
 {
 	struct policy *p;
 	char why[512] = "";
-	int err = stateful_build(r, r->conf, &p, why, sizeof(why));
+	int err = stateful_start(r, rundir_table(r->run_dir));
 
+	if (!err)
+		err = stateful_build(r, r->conf, &p, why, sizeof(why));
 	if (err) {
 		log_err("rules: %s", why);
 		return err;
@@ -573,8 +527,8 @@ int main(int argc, char **argv)
 	if (!run_dir || !run_dir[0])
 		run_dir = RUN_DIR_DEFAULT;
 	switch (action) {
-	case ACTION_CHECK: return check(conf);
-	case ACTION_CLEANUP: return cleanup(run_dir);
+	case ACTION_CHECK: return once_check(conf);
+	case ACTION_CLEANUP: return once_cleanup(run_dir);
 	case ACTION_SCHEMA: return conf_schema_json(stdout) ? 1 : 0;
 	case ACTION_RUN: break;
 	}

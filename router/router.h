@@ -42,6 +42,7 @@ struct router {
 	struct names names; /* of interfaces, as rules know them */
 	struct stateful *st;
 	struct policy *policy;	/* as published */
+	struct nft *nft;	/* chains of Linux's own traffic: ctl/nft.h */
 	struct flow_feed *feed; /* ctl/flow_feed.h; NULL: nobody monitors flows */
 	uint16_t policy_generation;
 	struct loop_timer *flows_timer;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "router/ctl/nft.h"
 #include "router/lib/clock.h"
 #include "router/lib/log.h"
 #include "router/lib/rcu.h"
@@ -27,6 +28,36 @@ static_assert(NATPORT_SLOTS == STEER_NAT_SLOTS && (int)NATPORT_PLANES == STEER_N
 static_assert((int)NATPORT_TCP == STEER_NAT_TCP && (int)NATPORT_UDP == STEER_NAT_UDP &&
 		      (int)NATPORT_ICMP == STEER_NAT_ID,
 	      "one order of planes");
+
+/* ---- Linux's own traffic */
+
+static const char *netdev_of(void *router, const char *iface)
+{
+	const struct router *r = router;
+
+	for (unsigned i = 0; i < r->conf->nifaces; i++) {
+		const struct link *l = strcmp(r->conf->ifaces[i].name, iface)
+					       ? NULL
+					       : ports_find_link(r, &r->conf->ifaces[i]);
+
+		if (l)
+			return l->l.name;
+	}
+	return NULL;
+}
+
+int stateful_start(struct router *r, const char *name)
+{
+	return nft_create(name, netdev_of, r, &r->nft);
+}
+
+static void apply_nft(struct router *r)
+{
+	char why[512];
+
+	if (nft_apply(r->nft, r->conf, why, sizeof(why)))
+		log_err("nftables: %s; Linux's own traffic is filtered as before", why);
+}
 
 /* ---- what stays */
 
@@ -118,9 +149,10 @@ int stateful_build(struct router *r, const struct conf *c, struct policy **out, 
 		   size_t size)
 {
 	struct policy *p = NULL;
-	int err = 0;
+	int err;
 
-	if (c->conntrack.enabled && !r->st)
+	err = nft_check(r->nft, c, why, size);
+	if (!err && c->conntrack.enabled && !r->st)
 		err = create(r, c, why, size);
 	if (!err && r->st)
 		err = sets_follow(r->st->sets, c, why, size);
@@ -163,6 +195,7 @@ void stateful_publish(struct router *r, struct policy *p)
 	static struct nat_local local[LOCALS_MAX];
 	struct policy *old = r->policy;
 
+	apply_nft(r);
 	if (!p && !old)
 		return;
 	if (p) {
@@ -311,6 +344,9 @@ void stateful_upkeep(struct router *r, uint64_t now)
 void stateful_stop(struct router *r)
 {
 	linux_ports_stop(r);
+	if (r->nft)
+		nft_remove(r->nft);
+	nft_destroy(r->nft);
 	policy_destroy(r->policy);
 	r->policy = NULL;
 	stateful_destroy(r->st, NULL, NULL);

@@ -12,6 +12,9 @@
 
 #include "router/router.h"
 
+/* Before the first of these. name: of this daemon among those of its namespace. 0 or -errno. */
+int stateful_start(struct router *r, const char *name);
+
 /* Build what c wants; nothing of the running router changes. 0 with *out (NULL: nothing is
  * stateful); -errno with why. Then one of: */
 int stateful_build(struct router *r, const struct conf *c, struct policy **out, char *why,
