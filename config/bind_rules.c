@@ -10,11 +10,6 @@
 #include "config/text.h"
 #include "config/value_parts.h"
 
-static const char *path_of(const struct yaml_node *n, char buf[YAML_PATH_MAX])
-{
-	return yaml_path(n, buf);
-}
-
 /* ---- names and sets */
 
 /* Chains, sets and zones begin with their names. */
@@ -31,7 +26,7 @@ void bind_named_end(struct bind *b, void *record, const struct yaml_item *item, 
 	bind_place_add(b, record, item->key);
 	if (value_name(item->key->text, record, &e) == 0)
 		return;
-	report_error(b->report, item->key->mark, "%s: %s", path_of(item->value->parent, within),
+	report_error(b->report, item->key->mark, "%s: %s", yaml_path(item->value->parent, within),
 		     e.what);
 	report_help(b->report, "%s", e.help);
 }
@@ -62,7 +57,8 @@ static void rate_end(struct bind *b, struct conf_rate *rate, const struct yaml_n
 	if (rate->burst == 0)
 		rate->burst = rate->count > 5 ? rate->count : 5;
 	if (!over == !under) {
-		report_error(b->report, n->mark, "%s: give either over or under", path_of(n, path));
+		report_error(b->report, n->mark, "%s: give either over or under",
+			     yaml_path(n, path));
 		report_help(b->report, "like {over: 50/s}, which matches what is above it");
 	}
 }
@@ -75,7 +71,7 @@ static void proto_end(struct bind *b, const struct yaml_node *n)
 	for (const struct yaml_item *i = n->kind == YAML_LIST ? n->items : NULL; i; i = i->next)
 		if (i->value->kind == YAML_TEXT && !strcmp(i->value->text, "any"))
 			report_error(b->report, i->value->mark, "%s: any stands alone",
-				     path_of(i->value, path));
+				     yaml_path(i->value, path));
 }
 
 static void match_end(struct bind *b, struct conf_match *m, const struct yaml_node *n)
@@ -131,14 +127,15 @@ void bind_action_end(struct bind *b, void *record, const struct yaml_item *item,
 		found++;
 	}
 	if (clean && found != 1) {
-		report_error(b->report, n->mark, "%s: %s", path_of(n, path),
+		report_error(b->report, n->mark, "%s: %s", yaml_path(n, path),
 			     found ? "more than one action in a mapping" : "the action is missing");
 		if (found)
 			report_help(b->report, "write a list, like [{set-mark: 1}, accept]");
 	}
 	const struct yaml_node *key = yaml_get(n, "key");
 	if (found == 1 && key && a->act != CONF_ACT_ADD_TO)
-		report_error(b->report, key->mark, "%s: only add-to has a key", path_of(key, path));
+		report_error(b->report, key->mark, "%s: only add-to has a key",
+			     yaml_path(key, path));
 }
 
 /* The last of the actions may decide about the packet; what followed would never be done. */
@@ -148,13 +145,13 @@ static void actions_end(struct bind *b, const struct conf_rule *r, const struct 
 	char path[YAML_PATH_MAX];
 
 	if (n->kind == YAML_LIST && !n->items)
-		report_error(b->report, n->mark, "%s: the list is empty", path_of(n, path));
+		report_error(b->report, n->mark, "%s: the list is empty", yaml_path(n, path));
 	for (unsigned i = 0; i + 1 < r->nactions && item; i++, item = item->next) {
 		if (!is_verdict(r->actions[i].act))
 			continue;
 		report_error(b->report, item->next->value->mark,
 			     "%s: never done, the action before it ends the rule",
-			     path_of(item->next->value, path));
+			     yaml_path(item->next->value, path));
 		report_help(b->report, "put what decides about the packet last");
 		return;
 	}
@@ -199,7 +196,7 @@ static void refuse_key(struct bind *b, const struct yaml_node *n, const char *ke
 	char path[YAML_PATH_MAX];
 
 	if (given)
-		report_error(b->report, given->mark, "%s: %s", path_of(given, path), why);
+		report_error(b->report, given->mark, "%s: %s", yaml_path(given, path), why);
 }
 
 void bind_source_end(struct bind *b, void *record, const struct yaml_item *item, bool clean)
@@ -216,11 +213,11 @@ void bind_source_end(struct bind *b, void *record, const struct yaml_item *item,
 	if (!clean)
 		return;
 	if (!yaml_get(n, "action") && !r->npool) {
-		report_error(b->report, n->mark, "%s: needs action or pool", path_of(n, path));
+		report_error(b->report, n->mark, "%s: needs action or pool", yaml_path(n, path));
 		report_help(b->report, "action: masquerade takes the address of the interface it "
 				       "leaves by");
 	} else if (r->kind == CONF_NAT_POOL && !r->npool) {
-		report_error(b->report, n->mark, "%s: snat needs a pool", path_of(n, path));
+		report_error(b->report, n->mark, "%s: snat needs a pool", yaml_path(n, path));
 	} else if (r->kind == CONF_NAT_MASQUERADE) {
 		refuse_key(b, n, "pool", "masquerade has no pool");
 	} else if (r->kind == CONF_NAT_NONE) {
@@ -240,7 +237,7 @@ void bind_destination_end(struct bind *b, void *record, const struct yaml_item *
 	if (!clean)
 		return;
 	if (r->kind == CONF_NAT_DESTINATION && !r->npool) {
-		report_error(b->report, n->mark, "%s: \"to\" is missing", path_of(n, path));
+		report_error(b->report, n->mark, "%s: \"to\" is missing", yaml_path(n, path));
 		report_help(b->report, "or action: redirect, or none");
 	} else if (r->kind == CONF_NAT_REDIRECT) {
 		refuse_key(b, n, "to", "redirect goes to the router itself");
@@ -261,10 +258,10 @@ void bind_static_end(struct bind *b, void *record, const struct yaml_item *item,
 		return;
 	if (r->external.addr.family != r->internal.addr.family)
 		report_error(b->report, internal->mark, "%s: is of another family than external",
-			     path_of(internal, path));
+			     yaml_path(internal, path));
 	else if (r->external.len != r->internal.len)
 		report_error(b->report, internal->mark, "%s: is not as long as external, /%u",
-			     path_of(internal, path), r->external.len);
+			     yaml_path(internal, path), r->external.len);
 }
 
 /* ---- connection tracking */

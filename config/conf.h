@@ -137,7 +137,7 @@ struct conf_rate {
 	bool used, over;
 	uint32_t count;	    /* packets ... */
 	uint32_t period_ms; /* ... in so many milliseconds: 50/s, 3/minute, 1/h, 10/d */
-	uint32_t burst;	    /* 0 in the file: as many as count, at least 5 */
+	uint32_t burst;	    /* without one in the file: as many as count, at least 5 */
 	enum conf_per per;
 };
 
@@ -451,7 +451,8 @@ void conf_destroy(struct conf *c);
  * The chains that the zones mean: for `forward` and `input`, at priority CONF_PRIO_ZONES, rules
  * named "zone:lan->wan" and "zone:wan input". Established and related traffic passes; traffic from
  * a zone to itself passes; from a zone to one in its forward-to passes; all else that comes from or
- * goes to a zone is dropped. (An interface in no zone is not concerned.) An array of *n chains like
+ * goes to a zone is dropped, by "zone:lan->any" and "zone:any->lan". (An interface in no zone is
+ * not concerned.) Into the router, IPv6 neighbour discovery passes, too. An array of *n chains like
  * conf.chains, to be freed with conf_chains_free(). NULL and *n 0 without zones; with zones, that
  * means no memory, and the caller must not go on without them.
  */
