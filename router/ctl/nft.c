@@ -34,6 +34,8 @@ struct nft {
 	char *applied;	     /* commands that made the table, counters at 0; NULL: none of ours */
 	struct nft_rule *rules;
 	unsigned nrules;
+	struct nft_known_set *sets;
+	unsigned nsets;
 	struct nft_counter *counters; /* as last asked for */
 };
 
@@ -58,6 +60,9 @@ int nft_create(const char *name, nft_netdev_fn *netdev, void *arg, struct nft **
 static void forget(struct nft *n)
 {
 	nft_rules_free(n->rules, n->nrules);
+	free(n->sets);
+	n->sets = NULL;
+	n->nsets = 0;
 	free(n->applied);
 	n->rules = NULL;
 	n->nrules = 0;
@@ -182,7 +187,17 @@ static struct nft_text text_of(const struct nft *n, const struct conf *c, char *
 				  .size = size };
 }
 
-/* *text: the commands, to be freed; NULL when there are none. t->rules are the caller's then. */
+static void text_free(struct nft_text *t)
+{
+	nft_rules_free(t->rules, t->nrules);
+	free(t->known);
+	t->rules = NULL;
+	t->nrules = 0;
+	t->known = NULL;
+}
+
+/* *text: the commands, to be freed; NULL when there are none. Whatever comes of it, text_free() is
+ * the caller's. */
 static int render(struct nft_text *t, char **text)
 {
 	char *buf = NULL;
@@ -197,11 +212,11 @@ static int render(struct nft_text *t, char **text)
 	}
 	if (err == -ENOMEM)
 		snprintf(t->why, t->size, "%s", strerror(ENOMEM));
+	if (!err && size)
+		t->known = nft_known_sets(t, &t->nknown);
 	nft_text_fini(t);
 	if (err || !size) {
-		nft_rules_free(t->rules, t->nrules);
-		t->rules = NULL;
-		t->nrules = 0;
+		text_free(t);
 		free(buf);
 		buf = NULL;
 	}
@@ -215,7 +230,7 @@ int nft_render(const struct nft *n, const struct conf *c, char **text, char *why
 	struct nft_text t = text_of(n, c, why, size);
 	int err = render(&t, text);
 
-	nft_rules_free(t.rules, t.nrules);
+	text_free(&t);
 	return err;
 }
 
@@ -250,7 +265,7 @@ int nft_check(struct nft *n, const struct conf *c, char *why, size_t size)
 		no_library(err, why, size);
 	else if (run(n, text, true, false))
 		err = refused(n, &t, why, size);
-	nft_rules_free(t.rules, t.nrules);
+	text_free(&t);
 	free(text);
 	return err;
 }
@@ -275,12 +290,15 @@ static int replace(struct nft *n, const struct conf *c, const char *state, char 
 		err = refused(n, &t, why, size);
 	free(text);
 	if (err) {
-		nft_rules_free(t.rules, t.nrules);
+		text_free(&t);
 		return err;
 	}
 	nft_rules_free(n->rules, n->nrules);
 	n->rules = t.rules;
 	n->nrules = t.nrules;
+	free(n->sets);
+	n->sets = t.known;
+	n->nsets = t.nknown;
 	return 0;
 }
 
@@ -327,6 +345,52 @@ bool nft_remove(struct nft *n)
 	removed = !need_library(n) && !run(n, command, false, false);
 	forget(n);
 	return removed;
+}
+
+/* ---- elements and counters */
+
+/* Adding what is there would leave its timeout: so it goes and comes, in one transaction. */
+static void element_commands(const struct nft *n, const struct nft_known_set *s,
+			     const char *element, const char *name, uint32_t timeout_s, bool add,
+			     char *out, size_t size)
+{
+	char timeout[32] = "";
+	const char *const words[] = { "add", "delete", "add" };
+	int first = !add ? 1 : s->ranges ? 2 : 0, last = add ? 2 : 1;
+	size_t len = 0;
+
+	if (timeout_s && add && !s->ranges)
+		snprintf(timeout, sizeof(timeout), " timeout %us", timeout_s);
+	for (int i = first; i <= last && len < size; i++)
+		len += (size_t)snprintf(out + len, size - len, "%s element inet %s %s { %s%s }\n",
+					words[i], n->table, name, element, i == 2 ? timeout : "");
+}
+
+static int set_element(struct nft *n, const struct nft_known_set *s, const char *text,
+		       uint32_t timeout_s, bool add, char *why, size_t size)
+{
+	char element[512], name[NFT_SET_NAME], commands[3 * 1024];
+	int family;
+
+	if (nft_element_text(s, text, element, sizeof(element), &family)) {
+		snprintf(why, size, "nftables cannot have \"%s\" in set \"%s\"", text, s->set.name);
+		return -EINVAL;
+	}
+	element_commands(n, s, element, nft_set_name(&s->set, family, name), timeout_s, add,
+			 commands, sizeof(commands));
+	if (!run(n, commands, false, false) || !add)
+		return 0;
+	snprintf(why, size, "nftables does not take \"%s\" into set \"%s\"", text, s->set.name);
+	return -EINVAL;
+}
+
+int nft_element(struct nft *n, const char *set, const char *text, uint32_t timeout_s, bool add,
+		char *why, size_t size)
+{
+	for (unsigned i = 0; i < n->nsets; i++)
+		if (!strcmp(n->sets[i].set.name, set))
+			return set_element(n, &n->sets[i], text, timeout_s, add, why, size);
+	return 0;
 }
 
 int nft_counters(struct nft *n, const struct nft_counter **out, unsigned *count)

@@ -10,8 +10,9 @@
  * added to sets. Without chains at input or output, and without zones, there is no table.
  *
  * A set of addresses becomes one set of nftables for each family: "banned" is set-banned-ipv4 and
- * set-banned-ipv6. These are Linux's own: what a rule in the daemon adds to its set of that name
- * does not appear there, nor the other way round.
+ * set-banned-ipv6. These are Linux's own: what a rule adds in the daemon, to its set of that name,
+ * does not appear there, nor the other way round. What an operator adds is to be added to both, by
+ * nft_element().
  *
  * The table belongs to the network namespace in which nft_create() was called. [control]
  */
@@ -47,6 +48,12 @@ int nft_apply(struct nft *n, const struct conf *c, char *why, size_t size);
 /* Removes the table, also one that an earlier process has left: at stop, and for --cleanup. True if
  * there was one. */
 bool nft_remove(struct nft *n);
+
+/* Adds an element to a set, its timeout beginning anew (timeout_s 0: the set's), or takes it away;
+ * by words, as set_add_text(). 0 also when the table has no such set, or had no such element.
+ * -EINVAL with why: it does not fit. */
+int nft_element(struct nft *n, const char *set, const char *text, uint32_t timeout_s, bool add,
+		char *why, size_t size);
 
 /* A rule, or the policy of a chain, in the order of the table. */
 struct nft_counter {

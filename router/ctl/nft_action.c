@@ -98,19 +98,18 @@ static void notrack(struct nft_text *t, FILE *f)
 	fputs("notrack", f);
 }
 
-/* To update an element, its set has to have timeouts. */
+/* An element that has no timeout has none to begin anew. */
 static void add_to(struct nft_text *t, const struct conf_action *a, int family, FILE *f)
 {
 	static const enum conf_source source[] = { CONF_SOURCE_FROM };
 	const struct conf_set *s = nft_set_find(t->conf, a->name);
+	char name[NFT_SET_NAME];
 
 	if (!s) {
 		nft_refuse(t, "there is no set \"%s\"", a->name);
 		return;
 	}
-	fprintf(f, "%s @", s->timeout_s ? "update" : "add");
-	nft_set_name(s, family, f);
-	fputs(" { ", f);
+	fprintf(f, "%s @%s { ", s->timeout_s ? "update" : "add", nft_set_name(s, family, name));
 	if (a->nkey)
 		nft_key(a->key, a->nkey, family, f);
 	else

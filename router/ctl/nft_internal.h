@@ -49,7 +49,9 @@ struct nft_text {
 	unsigned nrules, room;
 	const struct nft_rule *old; /* whose counters go on */
 	unsigned nold, next_old;
-	const char *before, *state; /* commands that made the table, and what it holds; or NULL */
+	const char *before, *state;  /* commands that made the table, and what it holds; or NULL */
+	struct nft_known_set *known; /* sets, once rendered */
+	unsigned nknown;
 	FILE *out;
 	unsigned lines;
 
@@ -124,12 +126,30 @@ void nft_quoted(const char *text, FILE *f);
 
 /* ---- nft_set.c */
 
+#define NFT_SET_NAME (CONF_NAME + 16)
+
 const struct conf_set *nft_set_find(const struct conf *c, const char *name);
 bool nft_set_has_address(const struct conf_set *s);
-/* The name of the set of this family, "@" not included. */
-void nft_set_name(const struct conf_set *s, int family, FILE *f);
-/* All sets that rules of chains refer to, as commands. Of those that rules add to, what the table
- * had in them, if t->before has the same set. */
+bool nft_set_has_ranges(const struct conf_set *s); /* may it have any? */
+/* The name of the set of this family, "@" not included; returns name. */
+char *nft_set_name(const struct conf_set *s, int family, char name[NFT_SET_NAME]);
+/* Does a rule of the table refer to it? */
+bool nft_set_is_used(const struct nft_text *t, const struct conf_set *s);
+/* All sets that are used, as commands, with what was added to them in the table as it is, if
+ * t->before has the same set. */
 void nft_sets(struct nft_text *t);
+
+/* ---- nft_element.c */
+
+/* A set of the table, to add to: without its elements. */
+struct nft_known_set {
+	struct conf_set set;
+	bool ranges;
+};
+/* The sets of the table: an array of *n, NULL without any or without memory. */
+struct nft_known_set *nft_known_sets(const struct nft_text *t, unsigned *n);
+/* "10.0.0.1 . 80", as the file has it, for nft: 0 with its family (0: it has none), or -EINVAL. */
+int nft_element_text(const struct nft_known_set *s, const char *text, char *out, size_t size,
+		     int *family);
 
 #endif

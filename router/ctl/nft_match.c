@@ -42,14 +42,13 @@ static void list_end(unsigned n, FILE *f)
 static void set_reference(struct nft_text *t, const char *name, bool negate, int family, FILE *f)
 {
 	const struct conf_set *s = nft_set_find(t->conf, name);
+	char set[NFT_SET_NAME];
 
 	if (!s) {
 		nft_refuse(t, "there is no set \"%s\"", name);
 		return;
 	}
-	fprintf(f, "%s@", negate ? "!= " : "");
-	nft_set_name(s, family, f);
-	fputc(' ', f);
+	fprintf(f, "%s@%s ", negate ? "!= " : "", nft_set_name(s, family, set));
 }
 
 /* ---- parts */

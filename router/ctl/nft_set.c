@@ -5,7 +5,7 @@
  * nftables gives each part of an element one type, so a set with addresses becomes two, one for
  * each family; an element whose addresses are not all of one family fits no packet and is left out.
  * A set that has ranges is of another kind ("interval") than one that rules add to ("dynamic"), and
- * one set cannot be both.
+ * one set cannot be both. Without ranges, each element may have a timeout of its own.
  */
 #include "router/ctl/nft_internal.h"
 
@@ -33,11 +33,13 @@ bool nft_set_has_address(const struct conf_set *s)
 	return false;
 }
 
-void nft_set_name(const struct conf_set *s, int family, FILE *f)
+char *nft_set_name(const struct conf_set *s, int family, char name[NFT_SET_NAME])
 {
-	fprintf(f, "set-%s", s->name);
-	if (nft_set_has_address(s))
-		fprintf(f, "-%s", nft_family_word(family));
+	bool per_family = nft_set_has_address(s);
+
+	snprintf(name, NFT_SET_NAME, "set-%s%s%s", s->name, per_family ? "-" : "",
+		 per_family ? nft_family_word(family) : "");
+	return name;
 }
 
 /* ---- who refers to it */
@@ -88,7 +90,7 @@ static bool is_range(const struct conf_element_field *e, enum conf_field type)
 	}
 }
 
-static bool has_ranges(const struct conf_set *s)
+bool nft_set_has_ranges(const struct conf_set *s)
 {
 	for (unsigned k = 0; k < s->ntypes; k++)
 		if (s->type[k] == CONF_FIELD_PREFIX)
@@ -187,11 +189,10 @@ static void flags(struct nft_text *t, bool interval, bool dynamic, bool timeout)
 
 static void set_line(struct nft_text *t, const struct conf_set *s, int family, bool dynamic)
 {
-	bool interval = has_ranges(s), timeout = has_timeouts(s);
+	bool interval = nft_set_has_ranges(s), timeout = !interval || has_timeouts(s);
+	char name[NFT_SET_NAME];
 
-	fprintf(t->out, "add set inet %s ", t->table);
-	nft_set_name(s, family, t->out);
-	fputs(" { type ", t->out);
+	fprintf(t->out, "add set inet %s %s { type ", t->table, nft_set_name(s, family, name));
 	for (unsigned k = 0; k < s->ntypes; k++)
 		fprintf(t->out, "%s%s", k ? " . " : "", type_word(s->type[k], family));
 	fputc(';', t->out);
@@ -215,36 +216,36 @@ static bool was_there(const struct nft_text *t, const char *line)
 	return at && (at == t->before || at[-1] == '\n');
 }
 
-/* What rules have added stays, while the set is the same. */
-static void keep_elements(struct nft_text *t, const struct conf_set *s, int family)
+/* What rules and operators have added stays, while the set is the same. */
+static void keep_elements(struct nft_text *t, const struct conf_set *s, int family, bool dynamic)
 {
 	FILE *out = t->out;
-	char *text = NULL, name[CONF_NAME + 16] = "";
+	char *text = NULL, name[NFT_SET_NAME];
 	unsigned lines = t->lines;
-	FILE *f = fmemopen(name, sizeof(name), "w");
 	size_t size;
 
 	t->out = open_memstream(&text, &size);
-	if (f && t->out) {
-		nft_set_name(s, family, f);
-		set_line(t, s, family, true);
-	}
-	if (f)
-		fclose(f);
-	if (t->out)
+	if (t->out) {
+		set_line(t, s, family, dynamic);
 		fclose(t->out);
+	}
 	t->out = out;
 	t->lines = lines;
 	if (text && was_there(t, text))
-		nft_state_elements(t->state, name, s, t);
+		nft_state_elements(t->state, nft_set_name(s, family, name), s, t);
 	free(text);
 }
 
 static void set(struct nft_text *t, const struct conf_set *s, int family, bool dynamic)
 {
 	set_line(t, s, family, dynamic);
-	if (dynamic && t->state)
-		keep_elements(t, s, family);
+	if (t->state)
+		keep_elements(t, s, family, dynamic);
+}
+
+bool nft_set_is_used(const struct nft_text *t, const struct conf_set *s)
+{
+	return any_rule(t, s->name, rule_looks_at) || any_rule(t, s->name, rule_adds_to);
 }
 
 void nft_sets(struct nft_text *t)
@@ -253,9 +254,9 @@ void nft_sets(struct nft_text *t)
 		const struct conf_set *s = &t->conf->sets[i];
 		bool dynamic = any_rule(t, s->name, rule_adds_to);
 
-		if (!dynamic && !any_rule(t, s->name, rule_looks_at))
+		if (!nft_set_is_used(t, s))
 			continue;
-		if (dynamic && has_ranges(s)) {
+		if (dynamic && nft_set_has_ranges(s)) {
 			nft_refuse(t,
 				   "set \"%s\" has prefixes or ranges: nftables cannot let rules "
 				   "add to it",

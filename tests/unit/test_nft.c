@@ -242,15 +242,18 @@ static void test_sets(void **state)
 		" proto: tcp, dport: \"@ports\", action: [{add-to: banned}, drop]}]}\n");
 
 	(void)state;
-	assert_non_null(strstr(text, "add set inet router set-friends-ipv4 { type ipv4_addr;"
-				     " elements = { 10.0.0.1 }; }\n"));
-	assert_non_null(strstr(text, "add set inet router set-friends-ipv6 { type ipv6_addr;"
-				     " elements = { 2001:db8::1 }; }\n"));
+	assert_non_null(
+		strstr(text, "add set inet router set-friends-ipv4 { type ipv4_addr; flags timeout;"
+			     " elements = { 10.0.0.1 }; }\n"));
+	assert_non_null(
+		strstr(text, "add set inet router set-friends-ipv6 { type ipv6_addr; flags timeout;"
+			     " elements = { 2001:db8::1 }; }\n"));
 	assert_non_null(strstr(text, "set-nets-ipv4 { type ipv4_addr; flags interval; auto-merge;"
 				     " elements = { 10.0.0.0-10.255.255.255 }; }\n"));
 	assert_non_null(strstr(text, "set-ports { type inet_service; flags interval; auto-merge;"
 				     " elements = { 80, 8000-8010 }; }\n"));
-	assert_non_null(strstr(text, "set-doors { type ifname; elements = { \"eth5\" }; }\n"));
+	assert_non_null(strstr(
+		text, "set-doors { type ifname; flags timeout; elements = { \"eth5\" }; }\n"));
 	assert_non_null(strstr(text, "set-banned-ipv6 { type ipv6_addr; flags dynamic,timeout;"
 				     " size 1000; timeout 600s; }\n"));
 	assert_null(strstr(text, "set-pairs")); /* nobody asks for it */

@@ -302,6 +302,55 @@ static void test_what_goes_on(void **state)
 	assert_int_equal(packets_of("t", "a"), 0);
 }
 
+static int element(const char *set, const char *text, uint32_t timeout_s, bool add)
+{
+	return nft_element(n, set, text, timeout_s, add, why, sizeof(why));
+}
+
+/* What an operator adds: at once, and still there after a change of something else. */
+static void test_elements_of_operators(void **state)
+{
+	static const char *const wrong[] = {
+		"10.0.0.0/8",	"10.0.0.1-10.0.0.2",	     "x",	 "",
+		"10.0.0.1 . 5", "10.0.0.1 }; flush ruleset", "10.0.0.1;"
+	};
+	static const char rules[] =
+		"  t: {hook: input, rules: [\n"
+		"      {name: a, from: \"@banned\", proto: udp, action: drop},\n"
+		"      {from: \"@nets\", lookup: {key: [from, dport], set: pairs},\n"
+		"       proto: udp, action: drop}%s]}\n";
+	char text[512];
+
+	(void)state;
+	need_nft();
+	snprintf(text, sizeof(text), rules, "");
+	apply(text);
+	assert_int_equal(element("banned", "127.0.0.1", 100, true), 0);
+	assert_int_equal(element("banned", "127.0.0.1/32", 200, true), 0);
+	assert_true(there("127.0.0.1 timeout 3m20s"));
+	assert_int_equal(element("banned", "2001:db8::7", 0, true), 0);
+	send_udp("127.0.0.1", 1000);
+	assert_int_equal(packets_of("t", "a"), 2);
+	assert_int_equal(element("nets", "172.16.0.0/12", 0, true), 0);
+	assert_int_equal(element("nets", "172.40.0.0-172.40.0.9", 0, true), 0);
+	assert_int_equal(element("pairs", "10.0.0.1 . 443", 0, true), 0);
+	assert_true(there("172.16.0.0/12"));
+	assert_true(there("10.0.0.1 . 443"));
+	assert_int_equal(element("pairs", "10.0.0.1", 0, true), -EINVAL);
+	assert_int_equal(element("pairs", "10.0.0.1 . 4-5", 0, true), -EINVAL);
+	assert_int_equal(element("seen", "nobody asks for that one", 0, true), 0);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		if (element("banned", wrong[i], 0, true) != -EINVAL)
+			fail_msg("took %s", wrong[i]);
+	snprintf(text, sizeof(text), rules, ", {name: new, proto: tcp, action: count}");
+	apply(text);
+	assert_true(there("127.0.0.1 timeout 3m20s"));
+	assert_true(there("2001:db8::7"));
+	assert_int_equal(element("banned", "127.0.0.1", 0, false), 0);
+	assert_int_equal(element("banned", "127.0.0.1", 0, false), 0);
+	assert_false(there("127.0.0.1"));
+}
+
 static void test_all_or_nothing(void **state)
 {
 	struct conf *c = conf_with(changed);
@@ -412,6 +461,7 @@ int main(void)
 		TEST(test_rules_do_what_they_say),
 		TEST(test_rates_and_connections),
 		TEST(test_what_goes_on),
+		TEST(test_elements_of_operators),
 		TEST(test_all_or_nothing),
 		TEST(test_errors_of_the_kernel_name_the_rule),
 		TEST(test_nothing_configured_leaves_nothing),
