@@ -18,7 +18,7 @@
 #include "router/net/random.h"
 
 #define NAT_TRIES     4
-#define EXPIRE_BUDGET 128
+#define EXPIRE_BUDGET 64
 
 /* A flow in the making. */
 struct making {

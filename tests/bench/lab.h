@@ -34,6 +34,7 @@ struct lab {
 	struct stateful *st;
 	struct policy *policy;
 	uint64_t now;
+	bool by_time; /* turns are measured in ns of CPU time of this thread, not in cycles */
 };
 
 struct tuple {
@@ -52,8 +53,8 @@ struct tuple lab_tuple(unsigned i);
 /* What answers a frame that left. */
 struct tuple lab_answer(const uint8_t *frame);
 void lab_frame(uint8_t f[WIRE], unsigned port, const struct tuple *t);
-/* One turn of a worker with n frames into `port`; returns the cycles it took. Frames that leave by
- * the other port go to out (room for BURST), their number to *nout. */
+/* One turn of a worker with n frames into `port`; returns the cycles (or ns) it took. Frames that
+ * leave by the other port go to out (room for BURST), their number to *nout. */
 uint64_t lab_turn(struct lab *l, unsigned port, uint8_t (*const frame)[WIRE], unsigned n,
 		  uint8_t (*out)[WIRE], unsigned *nout);
 /* The same with a worker and a clock of the caller's. */
