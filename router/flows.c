@@ -580,13 +580,36 @@ static void odd(struct dp *dp, struct pkt *p, uint32_t generation)
 	flows_invalid(dp, p, &key, false);
 }
 
+/* The packets of a burst that have no flow yet will ask for mappings of their senders. */
+static void expect_mappings(const struct dp *dp, const struct flow_key *key, const uint32_t *index,
+			    unsigned n)
+{
+	struct natport_inside in[BURST];
+	unsigned missing = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct flow_key *k = &key[i];
+		struct natport_inside *x = &in[missing];
+
+		if (index[i] != FLOW_NONE)
+			continue;
+		*x = (struct natport_inside){ .addr.family = k->family,
+					      .port = ntohs(k->sport),
+					      .proto = k->proto,
+					      .zone = k->zone };
+		memcpy(x->addr.bytes, k->src, sizeof(x->addr.bytes));
+		missing++;
+	}
+	natmap_prefetch(dp->st->ports, in, missing);
+}
+
 void flows_run(struct dp *dp, struct pkt *p, unsigned n)
 {
 	struct flow_table *t = dp->st->flows;
 	struct flow_key key[BURST + 1]; /* one more: what is tried last and is odd */
 	uint32_t index[BURST], generation;
 	uint8_t dir[BURST], at[BURST];
-	unsigned quick = 0;
+	unsigned quick = 0, missing = 0;
 
 	generation = __atomic_load_n(&dp->cfg->nht->generation, __ATOMIC_ACQUIRE);
 	for (unsigned i = 0; i < n; i++) {
@@ -596,11 +619,16 @@ void flows_run(struct dp *dp, struct pkt *p, unsigned n)
 	}
 	if (quick)
 		flow_lookup_burst(t, key, dp->tick, index, dir, quick);
-	for (unsigned i = 0; i < quick; i++)
-		if (index[i] != FLOW_NONE) {
-			__builtin_prefetch(flow_half_at(t, index[i], FLOW_ORIG), 1);
-			__builtin_prefetch(flow_half_at(t, index[i], FLOW_REPLY), 1);
+	for (unsigned i = 0; i < quick; i++) {
+		if (index[i] == FLOW_NONE) {
+			missing++;
+			continue;
 		}
+		__builtin_prefetch(flow_half_at(t, index[i], FLOW_ORIG), 1);
+		__builtin_prefetch(flow_half_at(t, index[i], FLOW_REPLY), 1);
+	}
+	if (unlikely(missing > 1) && dp->policy->nat)
+		expect_mappings(dp, key, index, quick);
 	for (unsigned i = 0; i < n; i++) {
 		unsigned q = at[i];
 		enum flow_dir d;

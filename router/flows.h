@@ -22,7 +22,7 @@ void flows_restore(struct dp *dp, struct pkt *p);
 
 /* Each loop: what has expired. */
 void flows_upkeep(struct dp *dp);
-/* Is there anything to expire? Then an idle worker looks every second or so. */
-bool flows_wait(const struct dp *dp);
+/* How long an idle worker may sleep before it looks again; -1: there is nothing to expire. */
+int flows_sleep_ms(const struct dp *dp);
 
 #endif

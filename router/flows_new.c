@@ -19,6 +19,7 @@
 
 #define NAT_TRIES     4
 #define EXPIRE_BUDGET 64
+#define LOOK_MS	      250
 
 /* A flow in the making. */
 struct making {
@@ -201,6 +202,7 @@ static void make(struct dp *dp, struct pkt *p, struct making *m, const struct fr
 		refuse(dp, p, DROP_NAT_EXHAUSTED, ICMP_ERROR_PROHIBIT, 0);
 		return;
 	}
+	flow_prefetch(t, &m->reply);
 	if (!passage_stage(&m->g, FILTER_SRCNAT)) {
 		give_back(dp, m);
 		flows_filtered(dp, p, &m->g.r);
@@ -394,14 +396,19 @@ static void gone(void *arg, struct flow_table *t, uint32_t index)
 void flows_upkeep(struct dp *dp)
 {
 	struct stateful *st = dp->st;
+	uint64_t quiet = __atomic_load_n(&st->quiet, __ATOMIC_ACQUIRE);
+	uint64_t owned = flow_owned(st->flows, dp->worker);
+	unsigned looked =
+		flow_expire(st->flows, dp->worker, dp->tick, quiet, EXPIRE_BUDGET, gone, dp);
 
-	flow_expire(st->flows, dp->worker, dp->tick, __atomic_load_n(&st->quiet, __ATOMIC_ACQUIRE),
-		    EXPIRE_BUDGET, gone, dp);
-	if (st->frags)
-		frag_expire(st->frags, dp);
+	dp->due = looked == EXPIRE_BUDGET ||
+		  owned - flow_owned(st->flows, dp->worker) == EXPIRE_BUDGET;
+	frag_expire(st->frags, dp);
 }
 
-bool flows_wait(const struct dp *dp)
+int flows_sleep_ms(const struct dp *dp)
 {
-	return flow_owned(dp->st->flows, dp->worker) || frags_held(dp->st->frags);
+	if (dp->due)
+		return 0;
+	return flow_owned(dp->st->flows, dp->worker) || frags_held(dp->st->frags) ? LOOK_MS : -1;
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 
 #include "router/net/frag.h"
@@ -13,6 +14,7 @@
 #include "router/net/set.h"
 
 #define TICKS_PER_SEC (NSEC_PER_SEC / FLOW_TICK)
+#define BITMAP_BYTES  (sizeof(uint64_t) * NATPORT_SLOTS * NATPORT_PLANES * NATPORT_WORDS)
 #define HELD_SHARE    16 /* one frame in so many may wait for the rest of its datagram */
 
 /* ---- tables */
@@ -51,6 +53,10 @@ static int make_ports(const struct conf_conntrack *c, uint64_t *bitmap, struct s
 	uint8_t key[16];
 	int err = secret(key, sizeof(key));
 
+	if (bitmap) { /* that of an earlier process, whose flows are gone; not to stay resident */
+		memset(bitmap, 0, BITMAP_BYTES);
+		madvise(bitmap, BITMAP_BYTES, MADV_DONTNEED);
+	}
 	return err ? err : natports_create(bitmap, c->max, key, &st->ports);
 }
 

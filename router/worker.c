@@ -25,15 +25,14 @@
 #include "router/net/policy.h"
 #include "router/pipeline.h"
 
-#define MESSAGES	1024
-#define ICMP_PER_SEC	1000
-#define ICMP_BURST	50
-#define LOOK_SLEEP_MS	10 /* packets wait for a neighbour, or a queue for frames */
-#define NOTES		512
-#define EXPIRE_SLEEP_MS 1000		     /* flows may have expired */
-#define OWED_NAPS	5		     /* doublings of a millisecond */
-#define SPIN_NS		(50 * NSEC_PER_USEC) /* awake this long after the last packet */
-#define SPIN_PROBE	64 /* when spinning was in vain, try it again once in so many sleeps */
+#define MESSAGES      1024
+#define ICMP_PER_SEC  1000
+#define ICMP_BURST    50
+#define LOOK_SLEEP_MS 10 /* packets wait for a neighbour, or a queue for frames */
+#define NOTES	      512
+#define OWED_NAPS     5			   /* doublings of a millisecond */
+#define SPIN_NS	      (50 * NSEC_PER_USEC) /* awake this long after the last packet */
+#define SPIN_PROBE    64 /* when spinning was in vain, try it again once in so many sleeps */
 
 /*
  * Where packets are received by a kernel thread on the worker's own core, the two take turns, and
@@ -261,13 +260,14 @@ static int sleep_time(struct worker *w)
 {
 	const struct worker_ports *ports = __atomic_load_n(&w->ports, __ATOMIC_ACQUIRE);
 	bool look = w->dp.nheld || (ports && is_starved(ports));
-	int owed = ports ? owed_sleep_ms(w, ports) : 0;
+	int owed = ports ? owed_sleep_ms(w, ports) : 0, expire;
 
 	if (look)
 		return owed && owed < LOOK_SLEEP_MS ? owed : LOOK_SLEEP_MS;
-	if (owed)
-		return owed;
-	return w->dp.st && flows_wait(&w->dp) ? EXPIRE_SLEEP_MS : -1;
+	expire = w->dp.st ? flows_sleep_ms(&w->dp) : -1;
+	if (!owed || (expire >= 0 && expire < owed))
+		return expire;
+	return owed;
 }
 
 /* Sleep until a packet, control, or the time a held packet or a completion should be looked at. */

@@ -228,6 +228,8 @@ enum flow_refusal { FLOW_OK, FLOW_FULL, FLOW_SOURCE_LIMIT, FLOW_CLASH };
  * *why. To be touched before it is committed: its timeout is 0. */
 uint32_t flow_new(struct flow_table *t, unsigned worker, const struct flow_key *orig,
 		  const struct flow_key *reply, uint32_t tick, enum flow_refusal *why);
+/* [worker] A tuple that flow_commit() will meet soon: its place comes into the cache. */
+void flow_prefetch(const struct flow_table *t, const struct flow_key *k);
 /* [its worker] Another reply tuple for a private record: after FLOW_CLASH. */
 void flow_set_reply(struct flow_table *t, uint32_t index, const struct flow_key *reply);
 /* [its worker] Give a private one back. */

@@ -376,6 +376,14 @@ static void unlock_both(struct flow_table *t, uint64_t a, uint64_t b)
 		flow_unlock(&two->lock);
 }
 
+void flow_prefetch(const struct flow_table *t, const struct flow_key *k)
+{
+	uint64_t hash = flow_hash(t, k);
+
+	__builtin_prefetch(&t->bucket[hash & t->mask], 1);
+	__builtin_prefetch(group_of(t, hash), 1);
+}
+
 enum flow_refusal flow_hash_insert(struct flow_table *t, uint32_t index, uint32_t tick,
 				   uint32_t *other)
 {

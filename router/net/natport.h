@@ -109,6 +109,9 @@ static inline bool natport_slots_have(const struct natport_slots *s, uint16_t sl
  * none. (An endpoint may have one by each rule whose outside addresses are others.) */
 bool natmap_use(struct natports *n, const struct natport_inside *in,
 		const struct natport_slots *slots, uint16_t *slot, uint16_t *port);
+/* [any worker] These endpoints will be asked for soon: their chains come into the cache, for all of
+ * them at a time. n <= FLOW_BURST. */
+void natmap_prefetch(const struct natports *n, const struct natport_inside *in, unsigned count);
 /* [any worker] A new one on *slot, one of slots, with its first flow; or (two were at it at once)
  * the one there is by now, one more flow using it: *slot and *port say. 0; -ENOSPC: no port is
  * free, or no memory. */

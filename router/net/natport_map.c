@@ -235,6 +235,30 @@ bool natmap_use(struct natports *n, const struct natport_inside *in,
 	return m;
 }
 
+__attribute__((no_sanitize("thread"))) void natmap_prefetch(const struct natports *n,
+							    const struct natport_inside *in,
+							    unsigned count)
+{
+	const uint32_t *head[FLOW_BURST];
+	uint32_t index[FLOW_BURST];
+
+	for (unsigned i = 0; i < count; i++) {
+		struct key k = mapping_key(&in[i], NULL);
+
+		head[i] = &n->in[hash_of(n, &k) & n->mask];
+		__builtin_prefetch(head[i], 1);
+	}
+	for (unsigned i = 0; i < count; i++) {
+		index[i] = __atomic_load_n(head[i], __ATOMIC_RELAXED);
+		__builtin_prefetch(natmap_at(n, index[i]));
+	}
+	/* Others may be at these chains: what is read here is a guess, and only prefetched. */
+	for (unsigned i = 0; i < count; i++) {
+		index[i] = natmap_next_in(natmap_at(n, index[i]));
+		__builtin_prefetch(natmap_at(n, index[i]));
+	}
+}
+
 /* The place is locked, and there is none. */
 static int make(struct natports *n, const struct place *p, const struct key *k, uint16_t slot,
 		const struct natport_want *w, uint64_t random, uint16_t *port)
@@ -245,6 +269,7 @@ static int make(struct natports *n, const struct place *p, const struct key *k, 
 
 	if (!got)
 		return -ENOSPC;
+	__builtin_prefetch(out_head(n, natport_id(slot, plane, got)), 1);
 	outside = natport_id(slot, plane, got) | (k->outside & (NATMAP_IP6 | NATMAP_BIG)) |
 		  (uint32_t)w->filtering << NATMAP_FILTERING_SHIFT;
 	index = record_new(n, p, k, outside);
