@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 
 #include "router/net/frag.h"
@@ -53,10 +52,8 @@ static int make_ports(const struct conf_conntrack *c, uint64_t *bitmap, struct s
 	uint8_t key[16];
 	int err = secret(key, sizeof(key));
 
-	if (bitmap) { /* that of an earlier process, whose flows are gone; not to stay resident */
+	if (bitmap) /* that of an earlier process, whose flows are gone */
 		memset(bitmap, 0, BITMAP_BYTES);
-		madvise(bitmap, BITMAP_BYTES, MADV_DONTNEED);
-	}
 	return err ? err : natports_create(bitmap, c->max, key, &st->ports);
 }
 
