@@ -211,7 +211,10 @@ static void verdict_store(struct flow *f, enum flow_dir dir, const struct passag
 		__atomic_fetch_and(&f->state, ~(drop | each), __ATOMIC_RELAXED);
 		__atomic_fetch_or(&f->state, set, __ATOMIC_RELEASE);
 	}
-	f->dscp[dir] = g->r.has_dscp ? g->r.dscp | FLOW_DSCP : 0;
+	if (set & drop)
+		f->dscp[dir] = g->r.rule ? 0 : FLOW_BY_POLICY;
+	else
+		f->dscp[dir] = g->r.has_dscp ? g->r.dscp | FLOW_DSCP : 0;
 	if (g->r.save_mark)
 		__atomic_store_n(&f->mark, g->r.saved, __ATOMIC_RELAXED);
 	__atomic_store_n(&f->judged[dir], g->generation, __ATOMIC_RELAXED);
@@ -239,8 +242,7 @@ static bool judge(struct dp *dp, struct pkt *p, struct flow *f, uint32_t index, 
 		flows_filtered(dp, p, &g.r);
 		return false;
 	}
-	if (g.r.has_mss)
-		flows_mangle(dp, p, &(struct filter_result){ .has_mss = true, .mss = g.r.mss }, n);
+	flows_mangle(dp, p, &g.r, n);
 	return true;
 }
 
@@ -331,15 +333,16 @@ void flows_known(struct dp *dp, struct pkt *p, const struct flow_key *key, uint3
 		if (!judge(dp, p, f, index, dir, slot))
 			return;
 	} else if (unlikely(state & (dir == FLOW_ORIG ? FLOW_DROP : FLOW_DROP_REPLY))) {
-		pkt_drop(dp, p, DROP_FILTER_RULE);
+		pkt_drop(dp, p,
+			 f->dscp[dir] & FLOW_BY_POLICY ? DROP_FILTER_POLICY : DROP_FILTER_RULE);
 		return;
+	} else if (unlikely(f->dscp[dir] & FLOW_DSCP)) {
+		set_dscp(p, f->dscp[dir] & (uint8_t)~FLOW_DSCP);
 	}
 	if (likely(v == CT_PASS))
 		flow_touch(own, peer, dp->tick, timeout, p->len);
 	else
 		count_only(own, p->len);
-	if (unlikely(f->dscp[dir] & FLOW_DSCP))
-		set_dscp(p, f->dscp[dir] & (uint8_t)~FLOW_DSCP);
 	if (state & (FLOW_SNAT | FLOW_DNAT))
 		flows_translate(dp, p, index, dir, ports);
 	flows_send(dp, p, slot);

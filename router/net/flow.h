@@ -113,8 +113,9 @@ struct flow {
 	uint16_t nat_slot;   /* outside address whose port it claims: slot + 1; 0: none */
 	uint16_t rule;	     /* that accepted it; 0: a policy */
 };
-#define FLOW_DSCP   0x40u
-#define FLOW_PERMIT 0x8000u
+#define FLOW_DSCP      0x40u
+#define FLOW_BY_POLICY 0x80u /* of a direction that is refused: no rule does, a policy */
+#define FLOW_PERMIT    0x8000u
 static_assert(sizeof(struct flow) == 40, "leaves 24 bytes of a cache line to two IPv4 tuples");
 
 /* Tuples as they stand behind the record, the original's first. */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "router/net/csum.h"
-#include "router/net/tcp.h"
+#include "router/net/ct.h"
 
 #define TCP_HLEN 20u
 #define TTL_OWN	 64
@@ -78,7 +78,7 @@ bool reject_reset(struct dp *dp, const struct pkt *p, struct pkt *out)
 	struct tcp_segment s;
 	uint8_t *frame;
 
-	if (p->proto != IPPROTO_TCP || p->flags & PKT_FRAGMENT ||
+	if (p->proto != IPPROTO_TCP || p->flags & PKT_FRAGMENT || !ct_checksum_ok(p) ||
 	    !tcp_parse(p->l3 + p->l4, (uint32_t)p->len - p->l4, &s) || s.flags & TCP_F_RST)
 		return false;
 	frame = dp->alloc(dp);

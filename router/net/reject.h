@@ -7,7 +7,8 @@
 #include "router/net/dp.h"
 
 /* Build the RST to p's sender, as from its destination. False: p is none that an RST may answer (an
- * RST, a fragment, not TCP), or there is no frame. p is still the caller's. */
+ * RST, a fragment, not TCP, its checksum is wrong), or there is no frame. p is still the caller's.
+ */
 bool reject_reset(struct dp *dp, const struct pkt *p, struct pkt *out);
 
 #endif
