@@ -173,14 +173,16 @@ static void event(struct dp *dp, uint32_t index, enum ct_event_kind kind)
 }
 
 /* The state word moved: who set a bit first tells. */
-static void tell_changes(struct dp *dp, struct flow *f, uint32_t index, enum flow_dir dir,
-			 uint32_t before, uint32_t after)
+static void tell_changes(struct dp *dp, struct flow *f, uint32_t index, uint32_t before,
+			 uint32_t after)
 {
 	uint32_t news = after & ~before;
 
-	/* The rules may judge the originator's packets otherwise, now that it is established. */
-	if (news & FLOW_REPLIED && dir == FLOW_REPLY)
+	/* The rules may judge either direction otherwise now. */
+	if (news & (FLOW_REPLIED | FLOW_ASSURED)) {
 		__atomic_store_n(&f->judged[FLOW_ORIG], 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&f->judged[FLOW_REPLY], 0, __ATOMIC_RELAXED);
+	}
 	if (news & FLOW_ASSURED)
 		event(dp, index, CT_EVENT_ASSURED);
 	else if (news & FLOW_REPLIED || (before ^ after) & FLOW_TCP_STATE)
@@ -195,6 +197,12 @@ static void leaving(const struct flow_table *t, uint32_t index, enum flow_dir di
 
 	flow_key(t, index, !dir, &other);
 	ct_reply_key(&other, out);
+}
+
+static void mark_store(struct flow *f, const struct passage *g)
+{
+	if (g->r.save_mark)
+		__atomic_store_n(&f->mark, g->r.saved, __ATOMIC_RELAXED);
 }
 
 static void verdict_store(struct flow *f, enum flow_dir dir, const struct passage *g)
@@ -215,9 +223,24 @@ static void verdict_store(struct flow *f, enum flow_dir dir, const struct passag
 		f->dscp[dir] = g->r.rule ? 0 : FLOW_BY_POLICY;
 	else
 		f->dscp[dir] = g->r.has_dscp ? g->r.dscp | FLOW_DSCP : 0;
-	if (g->r.save_mark)
-		__atomic_store_n(&f->mark, g->r.saved, __ATOMIC_RELAXED);
+	mark_store(f, g);
 	__atomic_store_n(&f->judged[dir], g->generation, __ATOMIC_RELAXED);
+	/* By another worker it was answered or assured meanwhile: rules may say otherwise now. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (passage_status(flow_state(f)) != g->m.status)
+		__atomic_store_n(&f->judged[dir], 0, __ATOMIC_RELAXED);
+}
+
+static bool is_syn(const struct pkt *p)
+{
+	return p->proto == IPPROTO_TCP && !(p->flags & PKT_LATER_FRAG) &&
+	       p->l3[p->l4 + 13] & TCP_F_SYN;
+}
+
+/* Where rules look for SYNs, what they say of one holds for no other packet of its flow. */
+static bool judged_alone(const struct dp *dp, const struct pkt *p)
+{
+	return unlikely(dp->policy->syns) && is_syn(p);
 }
 
 /* The rules have changed, want to see every packet, or see this direction for the first time.
@@ -232,12 +255,17 @@ static bool judge(struct dp *dp, struct pkt *p, struct flow *f, uint32_t index, 
 
 	flow_key(dp->st->flows, index, dir, &arrives);
 	leaving(dp->st->flows, index, dir, &leaves);
+	/* as in Linux, whatever answers is established, also what leaves the flow unanswered */
 	passage_begin(&g, dp, p, &arrives,
-		      state & FLOW_REPLIED ? CONF_CT_ESTABLISHED : CONF_CT_NEW);
+		      state & FLOW_REPLIED || dir == FLOW_REPLY ? CONF_CT_ESTABLISHED
+								: CONF_CT_NEW);
 	g.m.status = passage_status(state);
 	g.r.ct_mark = __atomic_load_n(&f->mark, __ATOMIC_RELAXED);
 	passage_through(&g, &leaves, flows_out(dp, n));
-	verdict_store(f, dir, &g);
+	if (judged_alone(dp, p))
+		mark_store(f, &g);
+	else
+		verdict_store(f, dir, &g);
 	if (g.r.verdict != FILTER_ACCEPT) {
 		flows_filtered(dp, p, &g.r);
 		return false;
@@ -246,20 +274,11 @@ static bool judge(struct dp *dp, struct pkt *p, struct flow *f, uint32_t index, 
 	return true;
 }
 
-static bool is_syn(const struct pkt *p)
-{
-	return p->proto == IPPROTO_TCP && !(p->flags & PKT_LATER_FRAG) &&
-	       p->l3[p->l4 + 13] & TCP_F_SYN;
-}
-
 static inline bool must_judge(const struct dp *dp, const struct pkt *p, const struct flow *f,
 			      enum flow_dir dir, uint32_t state)
 {
-	const struct policy *policy = dp->policy;
-
 	return __atomic_load_n(&f->judged[dir], __ATOMIC_RELAXED) != dp->generation ||
-	       state & (dir == FLOW_ORIG ? FLOW_EACH : FLOW_EACH_REPLY) ||
-	       (unlikely(policy->syns) && is_syn(p));
+	       state & (dir == FLOW_ORIG ? FLOW_EACH : FLOW_EACH_REPLY) || judged_alone(dp, p);
 }
 
 static inline uint32_t next_hop(struct dp *dp, struct pkt *p, uint32_t index, enum flow_dir dir,
@@ -327,7 +346,7 @@ void flows_known(struct dp *dp, struct pkt *p, const struct flow_key *key, uint3
 	}
 	state = flow_state(f);
 	if (unlikely(state != before))
-		tell_changes(dp, f, index, dir, before, state);
+		tell_changes(dp, f, index, before, state);
 	slot = next_hop(dp, p, index, dir, own, generation);
 	if (unlikely(must_judge(dp, p, f, dir, state))) {
 		if (!judge(dp, p, f, index, dir, slot))
@@ -407,25 +426,31 @@ void flows_stateless(struct dp *dp, struct pkt *p, struct passage *g)
 
 /* What belongs to no connection and begins none. As Linux, it goes on if rules let it; but where
  * there is NAT, or the flow it claims is translated, it would leave with an inside address. */
+void flows_invalid_on(struct dp *dp, struct pkt *p, struct passage *g, bool translated)
+{
+	g->m.ct = CONF_CT_INVALID;
+	if (!g->r.notrack && (translated || dp->policy->nat)) {
+		/* rules may count, log or drop it by name first */
+		if (passage_stage(g, FILTER_MANGLE) && passage_stage(g, FILTER_DSTNAT) &&
+		    passage_stage(g, FILTER_FORWARD))
+			pkt_drop(dp, p, DROP_CT_INVALID);
+		else
+			flows_filtered(dp, p, &g->r);
+		return;
+	}
+	flows_stateless(dp, p, g);
+}
+
+/* The same from the beginning. */
 void flows_invalid(struct dp *dp, struct pkt *p, const struct flow_key *key, bool translated)
 {
 	struct passage g;
 
 	passage_begin(&g, dp, p, key, CONF_CT_INVALID);
-	if (!passage_stage(&g, FILTER_RAW)) {
+	if (passage_stage(&g, FILTER_RAW))
+		flows_invalid_on(dp, p, &g, translated);
+	else
 		flows_filtered(dp, p, &g.r);
-		return;
-	}
-	if (!g.r.notrack && (translated || dp->policy->nat)) {
-		/* rules may count, log or drop it by name first */
-		if (passage_stage(&g, FILTER_MANGLE) && passage_stage(&g, FILTER_DSTNAT) &&
-		    passage_stage(&g, FILTER_FORWARD))
-			pkt_drop(dp, p, DROP_CT_INVALID);
-		else
-			flows_filtered(dp, p, &g.r);
-		return;
-	}
-	flows_stateless(dp, p, &g);
 }
 
 static void untracked(struct dp *dp, struct pkt *p, const struct flow_key *key)

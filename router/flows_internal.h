@@ -12,9 +12,10 @@
 void flows_known(struct dp *dp, struct pkt *p, const struct flow_key *key, uint32_t index,
 		 enum flow_dir dir, const struct frag_ports *ports, uint32_t generation);
 void flows_filtered(struct dp *dp, struct pkt *p, const struct filter_result *r);
-/* What remains of the way after FILTER_RAW, remembering nothing. */
-void flows_stateless(struct dp *dp, struct pkt *p, struct passage *g);
 void flows_invalid(struct dp *dp, struct pkt *p, const struct flow_key *key, bool translated);
+/* What remains of the way after FILTER_RAW, remembering nothing. */
+void flows_invalid_on(struct dp *dp, struct pkt *p, struct passage *g, bool translated);
+void flows_stateless(struct dp *dp, struct pkt *p, struct passage *g);
 void flows_send(struct dp *dp, struct pkt *p, uint32_t slot);
 
 uint32_t flows_route(struct dp *dp, struct pkt *p, const struct flow_key *to);

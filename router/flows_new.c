@@ -137,10 +137,11 @@ static void fill(struct flow *f, const struct making *m)
 {
 	const struct filter_result *r = &m->g.r;
 	struct flow_half *own = flow_half_of(f, FLOW_ORIG);
+	bool judged_alone = m->g.dp->policy->syns && m->g.m.tcp_flags & TCP_F_SYN;
 
 	__atomic_fetch_or(&f->state, translated(m) | (m->g.m.varies ? FLOW_EACH : 0),
 			  __ATOMIC_RELAXED);
-	f->judged[FLOW_ORIG] = m->g.generation;
+	f->judged[FLOW_ORIG] = judged_alone ? 0 : m->g.generation;
 	f->mark = r->save_mark ? r->saved : 0;
 	f->dscp[FLOW_ORIG] = r->has_dscp ? r->dscp | FLOW_DSCP : 0;
 	f->rule = r->rule;
@@ -285,6 +286,7 @@ void flows_new(struct dp *dp, struct pkt *p, const struct flow_key *key,
 	}
 	if (g->r.notrack) {
 		g->m.ct = CONF_CT_UNTRACKED;
+		g->m.first = false;
 		flows_stateless(dp, p, g);
 		return;
 	}
@@ -293,7 +295,8 @@ void flows_new(struct dp *dp, struct pkt *p, const struct flow_key *key,
 		return;
 	}
 	if (!ct_may_begin(&dp->policy->ct, p)) {
-		flows_invalid(dp, p, key, false);
+		g->m.first = false;
+		flows_invalid_on(dp, p, g, false);
 		return;
 	}
 	if (!passage_stage(g, FILTER_MANGLE)) {
