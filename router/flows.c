@@ -413,9 +413,16 @@ void flows_stateless(struct dp *dp, struct pkt *p, struct passage *g)
 	uint32_t slot = flows_route(dp, p, &g->m.key);
 	const struct nh *n = slot ? nh_get(dp->cfg->nht, slot) : NULL;
 
+	if (!passage_stage(g, FILTER_MANGLE) || !passage_stage(g, FILTER_DSTNAT)) {
+		flows_filtered(dp, p, &g->r);
+		return;
+	}
+	if (!flows_would_leave(p, n)) {
+		forward(dp, p, slot);
+		return;
+	}
 	g->m.out = flows_out(dp, n);
-	if (!passage_stage(g, FILTER_MANGLE) || !passage_stage(g, FILTER_DSTNAT) ||
-	    !passage_stage(g, FILTER_FORWARD) || !passage_stage(g, FILTER_POST) ||
+	if (!passage_stage(g, FILTER_FORWARD) || !passage_stage(g, FILTER_POST) ||
 	    !passage_stage(g, FILTER_SRCNAT)) {
 		flows_filtered(dp, p, &g->r);
 		return;

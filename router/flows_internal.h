@@ -26,6 +26,9 @@ void flows_translate(struct dp *dp, struct pkt *p, uint32_t index, enum flow_dir
 		     const struct frag_ports *ports);
 
 /* ---- flows_new.c */
+/* Would forward() send it on? If not it drops it, with an error that must be about the packet as it
+ * came, and there shall be no flow. */
+bool flows_would_leave(const struct pkt *p, const struct nh *n);
 void flows_new(struct dp *dp, struct pkt *p, const struct flow_key *key,
 	       const struct frag_ports *ports, uint32_t generation);
 void flows_fragment(struct dp *dp, struct pkt *p, uint16_t zone, uint32_t generation);

@@ -259,13 +259,11 @@ static void make(struct dp *dp, struct pkt *p, struct making *m, const struct fr
 	flows_send(dp, p, m->slot);
 }
 
-/* Would forward() send it on? If not it drops it, with an error that must be about the packet as it
- * came, and there shall be no flow. */
-static bool would_leave(const struct pkt *p, const struct nh *n)
+bool flows_would_leave(const struct pkt *p, const struct nh *n)
 {
 	uint8_t ttl = p->flags & PKT_IP6 ? pkt_ip6(p)->hops : pkt_ip4(p)->ttl;
 
-	if (!n || (n->type != NH_ADJ && n->type != NH_GLEAN) || ttl <= 1)
+	if (!n || (n->type != NH_ADJ && n->type != NH_GLEAN) || ttl <= 1 || beyond_scope(p))
 		return false;
 	if (p->flags & PKT_IP6)
 		return p->len <= n->mtu || p->len <= IP6_MTU_MIN;
@@ -311,7 +309,7 @@ void flows_new(struct dp *dp, struct pkt *p, const struct flow_key *key,
 	}
 	m.slot = flows_route(dp, p, &g->m.key);
 	m.n = m.slot ? nh_get(dp->cfg->nht, m.slot) : NULL;
-	if (!would_leave(p, m.n)) {
+	if (!flows_would_leave(p, m.n)) {
 		forward(dp, p, m.slot);
 		return;
 	}

@@ -97,8 +97,7 @@ static void too_big(struct dp *dp, struct pkt *p, const struct nh *n)
 	}
 }
 
-/* A link-local address means nothing on another link (RFC 4007); Linux forwards none at all. */
-static bool beyond_scope(const struct pkt *p)
+bool beyond_scope(const struct pkt *p)
 {
 	const struct ip6_header *h = pkt_ip6(p);
 

@@ -106,10 +106,11 @@ enum ct_verdict ct_track(const struct ct_options *o, struct flow *f, enum flow_d
 {
 	uint32_t state = flow_state(f);
 	bool stream = false;
+	bool inbound = o->outbound_refresh && dir == FLOW_REPLY;
 
 	if (p->flags & PKT_LATER_FRAG) { /* of a datagram whose first fragment was tracked */
 		*timeout = own->timeout ? own->timeout : timeout_of(o, f->proto, false);
-		return f->proto == IPPROTO_TCP ? CT_PASS_BY : CT_PASS;
+		return inbound || f->proto == IPPROTO_TCP ? CT_PASS_BY : CT_PASS;
 	}
 	if (is_tcp(p))
 		return track_tcp(o, f, dir, own, peer, p, timeout);
@@ -126,5 +127,5 @@ enum ct_verdict ct_track(const struct ct_options *o, struct flow *f, enum flow_d
 			flow_set(f, FLOW_ASSURED);
 	}
 	*timeout = timeout_of(o, p->proto, stream);
-	return o->outbound_refresh && dir == FLOW_REPLY ? CT_PASS_BY : CT_PASS;
+	return inbound ? CT_PASS_BY : CT_PASS;
 }
