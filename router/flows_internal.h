@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Between flows.c (known flows) and flows_new.c (first packets, fragments, ends). [worker]
+/* Between flows.c (known flows), flows_new.c (first packets, fragments, ends) and flows_stateless.c
+ * (packets without a flow). [worker]
  * `generation`: of the next hop table, read at the begin of the burst. `ports`: of a fragment, else
  * NULL. All of these take the packet over. */
 #ifndef ROUTER_FLOWS_INTERNAL_H
@@ -12,10 +13,6 @@
 void flows_known(struct dp *dp, struct pkt *p, const struct flow_key *key, uint32_t index,
 		 enum flow_dir dir, const struct frag_ports *ports, uint32_t generation);
 void flows_filtered(struct dp *dp, struct pkt *p, const struct filter_result *r);
-void flows_invalid(struct dp *dp, struct pkt *p, const struct flow_key *key, bool translated);
-/* What remains of the way after FILTER_RAW, remembering nothing. */
-void flows_invalid_on(struct dp *dp, struct pkt *p, struct passage *g, bool translated);
-void flows_stateless(struct dp *dp, struct pkt *p, struct passage *g);
 void flows_send(struct dp *dp, struct pkt *p, uint32_t slot);
 
 uint32_t flows_route(struct dp *dp, struct pkt *p, const struct flow_key *to);
@@ -32,5 +29,17 @@ bool flows_would_leave(const struct pkt *p, const struct nh *n);
 void flows_new(struct dp *dp, struct pkt *p, const struct flow_key *key,
 	       const struct frag_ports *ports, uint32_t generation);
 void flows_fragment(struct dp *dp, struct pkt *p, uint16_t zone, uint32_t generation);
+
+/* ---- flows_stateless.c */
+/* What belongs to no connection and begins none. translated: the flow it claims is. */
+void flows_invalid(struct dp *dp, struct pkt *p, const struct flow_key *key, bool translated);
+void flows_untracked(struct dp *dp, struct pkt *p, const struct flow_key *key);
+/* quoted: the tuple of the packet that the error p quotes, whose IP header is at `at`. */
+void flows_related(struct dp *dp, struct pkt *p, const struct flow_key *quoted, uint16_t at);
+/* What remains of the way after FILTER_RAW. */
+void flows_invalid_on(struct dp *dp, struct pkt *p, struct passage *g, bool translated);
+void flows_stateless(struct dp *dp, struct pkt *p, struct passage *g);
+/* The tuple of a packet as its header has it, without ports. */
+void flows_outer_key(const struct pkt *p, uint16_t zone, struct flow_key *k);
 
 #endif
