@@ -1,0 +1,86 @@
+# shellcheck shell=bash
+# tests/peers.sh - hosts that talk through the router, for tests of flows. Source it after lib.sh.
+#
+#   serve NS tcp:PORT[-PORT]|udp:PORT[-PORT]...      answers there; $! is its pid
+#   ask NS tcp|udp ADDR PORT [OPTION...]             whom the server saw, or why not; see peer.py
+#   answers WHAT NS tcp|udp ADDR PORT WANT [OPTION...]   checks what ask prints
+#   hold NAME NS tcp|udp ADDR PORT COUNT [OPTION...] conversations that stay, under a name
+#   again NAME                                       each of them says something: "ANSWERED OTHERS"
+#   hold_end NAME
+#   zones_topo                                       a - lan0 [r] wan0 - b, and g - guest0 [r]
+#   reload_with                                      the configuration on stdin becomes the one
+#   rule NAME KEY                                    a number of `show filter --expanded`
+peer=(/usr/bin/python3 "$lib_top/tests/tools/peer.py")
+declare -A hold_in=() hold_out=() hold_pid=()
+
+serve()
+{
+	local n=$1 log
+	shift
+	log=$(mktemp -p "$T" serve.XXXX)
+	ns_bg "$n" "${peer[@]}" serve "$@" > "$log" 2>&1
+	eventually 10 grep -q ready "$log" > /dev/null || not_ok "the server in $n starts" "$(cat "$log")"
+}
+
+ask()
+{
+	ns "$1" "${peer[@]}" "${@:2}" 2>&1
+}
+
+answers()
+{
+	local wait=2
+	[ "$6" != silent ] || wait=0.3
+	is "$1" "$(ask "$2" "$3" "$4" "$5" --wait $wait "${@:7}" | cut -d' ' -f1)" "$6"
+}
+
+hold()
+{
+	local in out name=$1
+	in=$T/hold.$name.in out=$T/hold.$name.out
+	rm -f "$in" "$out"
+	mkfifo "$in" "$out"
+	nsenter --net="/run/netns/$2" -- "${peer[@]}" hold "$3" "$4" "$5" --count "$6" "${@:7}" \
+		< "$in" > "$out" &
+	hold_pid[$name]=$!
+	exec {in}> "$in" {out}< "$out"
+	hold_in[$name]=$in hold_out[$name]=$out
+	read -r -t 60 -u $out hold_ready
+	[ "$hold_ready" = "ready $6" ] || { echo "of $6: $hold_ready"; return 1; }
+}
+
+again()
+{
+	local line
+	echo >&"${hold_in[$1]}"
+	read -r -t 60 -u "${hold_out[$1]}" line
+	echo "$line"
+}
+
+hold_end()
+{
+	local in=${hold_in[$1]} out=${hold_out[$1]}
+	exec {in}>&- {out}<&-
+	kill "${hold_pid[$1]}"
+	wait "${hold_pid[$1]}" 2> "$T/ended"
+}
+
+# zones_topo: topo_three, and a host g at guest0: 10.0.3.2/24 and 2001:db8:3::2/64.
+zones_topo()
+{
+	topo_three && ns_add g && veth g g0 r guest0 || return
+	host_addr g g0 10.0.3.2/24 2001:db8:3::2/64 &&
+		host_addr r guest0 10.0.3.1/24 2001:db8:3::1/64 || return
+	ip -n g route add default via 10.0.3.1 && ip -n g -6 route add default via 2001:db8:3::1
+}
+
+reload_with()
+{
+	cat > "$CONF"
+	ctl reload --wait
+}
+
+rule()
+{
+	ctl_json "sum(r['$2'] for r in d if r['rule'] == '$1')" show filter --expanded
+}
