@@ -248,6 +248,14 @@ void stateful_follow(struct router *r)
 
 /* ---- the log of rules */
 
+/* Between an operator's prefix and what follows: a blank, unless the prefix brings its own. */
+static const char *blank_after(const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	return len && prefix[len - 1] != ' ' ? " " : "";
+}
+
 static void note(const struct router *r, const struct dp_note *n)
 {
 	struct filter_rule_info rule = { .name = "?", .log_prefix = "" };
@@ -260,7 +268,7 @@ static void note(const struct router *r, const struct dp_note *n)
 	inet_ntop(n->family, n->dst, dst, sizeof(dst));
 	log_notice("%s%srule \"%s\": in=%s out=%s src=%s dst=%s len=%u ttl=%u proto=%u sport=%u "
 		   "dport=%u",
-		   rule.log_prefix, rule.log_prefix[0] ? " " : "", rule.name, in, out, src, dst,
+		   rule.log_prefix, blank_after(rule.log_prefix), rule.name, in, out, src, dst,
 		   n->len, n->ttl, n->proto, ntohs(n->sport), ntohs(n->dport));
 }
 
