@@ -127,6 +127,7 @@ enum conf_ct_status {
 	CONF_STATUS_ASSURED = 2,
 	CONF_STATUS_SNAT = 4,
 	CONF_STATUS_DNAT = 8,
+	CONF_STATUS_FORWARDED = 16, /* a rule of nat.destination chose its destination */
 };
 
 enum conf_per { CONF_PER_RULE, CONF_PER_SOURCE, CONF_PER_DESTINATION };
@@ -449,12 +450,13 @@ void conf_destroy(struct conf *c);
 
 /*
  * The chains that the zones mean: for `forward` and `input`, at priority CONF_PRIO_ZONES, rules
- * named "zone:lan->wan" and "zone:wan input". Established and related traffic passes; traffic from
- * a zone to itself passes; from a zone to one in its forward-to passes; all else that comes from or
- * goes to a zone is dropped, by "zone:lan->any" and "zone:any->lan". (An interface in no zone is
- * not concerned.) Into the router, IPv6 neighbour discovery passes, too. An array of *n chains like
- * conf.chains, to be freed with conf_chains_free(). NULL and *n 0 without zones; with zones, that
- * means no memory, and the caller must not go on without them.
+ * named "zone:lan->wan" and "zone:wan input". Established and related traffic passes, and what a
+ * rule of nat.destination forwards; traffic from a zone to itself passes; from a zone to one in its
+ * forward-to passes; all else that comes from or goes to a zone is dropped, by "zone:lan->any" and
+ * "zone:any->lan". (An interface in no zone is not concerned.) Into the router, IPv6 neighbour
+ * discovery passes, too. An array of *n chains like conf.chains, to be freed with
+ * conf_chains_free(). NULL and *n 0 without zones; with zones, that means no memory, and the caller
+ * must not go on without them.
  */
 struct conf_chain *conf_zones_expand(const struct conf *c, unsigned *n);
 void conf_chains_free(struct conf_chain *chains, unsigned n);

@@ -65,13 +65,14 @@ static const struct schema_word dscp_words[] = {
 
 /* Numbers of bits: of enum conf_ct_state and enum conf_ct_status. */
 static_assert(CONF_CT_NEW == 1 << 0 && CONF_CT_UNTRACKED == 1 << 4, "ct_words");
-static_assert(CONF_STATUS_REPLIED == 1 << 0 && CONF_STATUS_DNAT == 1 << 3, "status_words");
+static_assert(CONF_STATUS_REPLIED == 1 << 0 && CONF_STATUS_FORWARDED == 1 << 4, "status_words");
 static const struct schema_word ct_words[] = {
 	{ "new", 0 },	  { "established", 1 }, { "related", 2 },
 	{ "invalid", 3 }, { "untracked", 4 },	{ NULL, 0 },
 };
 static const struct schema_word status_words[] = {
-	{ "replied", 0 }, { "assured", 1 }, { "snat", 2 }, { "dnat", 3 }, { NULL, 0 },
+	{ "replied", 0 }, { "assured", 1 },   { "snat", 2 },
+	{ "dnat", 3 },	  { "forwarded", 4 }, { NULL, 0 },
 };
 static const struct schema_word fragment_words[] = { { "true", 1 }, { "false", 2 }, { NULL, 0 } };
 static const struct schema_word per_words[] = {

@@ -67,6 +67,16 @@ static void established_add(struct expansion *x, unsigned line)
 	r->match.ct = CONF_CT_ESTABLISHED | CONF_CT_RELATED;
 }
 
+/* A rule of nat.destination says that it may come in. (A static pair does not: it concerns every
+ * port of a host.) */
+static void forwarded_add(struct expansion *x, unsigned line)
+{
+	struct conf_rule *r = rule_add(x, line, CONF_ACT_ACCEPT);
+
+	strcpy(r->name, "zone:port-forwards");
+	r->match.status = CONF_STATUS_FORWARDED;
+}
+
 static void neighbours_add(struct expansion *x, unsigned line)
 {
 	struct conf_rule *r = rule_add(x, line, CONF_ACT_ACCEPT);
@@ -97,7 +107,7 @@ static void chain_begin(struct expansion *x, const char *name, enum conf_hook ho
 
 static void expand_forward(struct expansion *x, const struct conf *c)
 {
-	size_t rules = 1 + 3 * (size_t)c->nzones;
+	size_t rules = 2 + 3 * (size_t)c->nzones;
 
 	for (unsigned i = 0; i < c->nzones; i++)
 		rules += c->zones[i].nforward_to;
@@ -105,6 +115,7 @@ static void expand_forward(struct expansion *x, const struct conf *c)
 	if (x->no_memory)
 		return;
 	established_add(x, c->zones[0].line);
+	forwarded_add(x, c->zones[0].line);
 	for (unsigned i = 0; i < c->nzones; i++) {
 		const struct conf_zone *z = &c->zones[i];
 		pair_add(x, z->line, z->name, z->name, CONF_ACT_ACCEPT);

@@ -58,6 +58,8 @@ static bool choose_destination(struct dp *dp, struct pkt *p, struct making *m)
 	case NAT_DONE: break;
 	}
 	m->g.m.status |= CONF_STATUS_DNAT;
+	if (nat_is_forward(nat, rule))
+		m->g.m.status |= CONF_STATUS_FORWARDED;
 	return true;
 }
 
@@ -139,7 +141,9 @@ static void fill(struct flow *f, const struct making *m)
 	struct flow_half *own = flow_half_of(f, FLOW_ORIG);
 	bool judged_alone = m->g.dp->policy->syns && m->g.m.tcp_flags & TCP_F_SYN;
 
-	__atomic_fetch_or(&f->state, translated(m) | (m->g.m.varies ? FLOW_EACH : 0),
+	__atomic_fetch_or(&f->state,
+			  translated(m) | (m->g.m.varies ? FLOW_EACH : 0) |
+				  (m->g.m.status & CONF_STATUS_FORWARDED ? FLOW_FORWARDED : 0),
 			  __ATOMIC_RELAXED);
 	f->judged[FLOW_ORIG] = judged_alone ? 0 : m->g.generation;
 	f->mark = r->save_mark ? r->saved : 0;

@@ -420,6 +420,8 @@ void nft_match(struct nft_text *t, const struct nft_variant *v, FILE *f)
 	dscp(m, v->family, f);
 	if (m->has_mark)
 		fprintf(f, "meta mark & 0x%08x == 0x%08x ", m->mark_mask, m->mark & m->mark_mask);
+	if (m->status & CONF_STATUS_FORWARDED)
+		nft_refuse(t, "status forwarded: nothing at input or output is");
 	connection(m, f);
 	span("meta length", m->length_min, m->length_max, f);
 	span(v->family == AF_INET ? "ip ttl" : "ip6 hoplimit", m->ttl_min, m->ttl_max, f);

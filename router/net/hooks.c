@@ -15,6 +15,8 @@ uint8_t passage_status(uint32_t state)
 		status |= CONF_STATUS_SNAT;
 	if (state & FLOW_DNAT)
 		status |= CONF_STATUS_DNAT;
+	if (state & FLOW_FORWARDED)
+		status |= CONF_STATUS_FORWARDED;
 	return status;
 }
 

@@ -277,6 +277,11 @@ static enum nat_verdict forward_target(const struct nat *n, const struct nat_rul
 	return NAT_DONE;
 }
 
+bool nat_is_forward(const struct nat *n, uint16_t rule)
+{
+	return rule && rule - 1u >= n->nsource && rule - 1u < n->nsource + n->ndestination;
+}
+
 enum nat_verdict nat_destination(const struct nat *n, struct match_packet *p, uint16_t *rule,
 				 struct nat_hairpin *hairpin)
 {

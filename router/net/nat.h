@@ -34,6 +34,9 @@ void nat_carry_over(struct nat *n, const struct nat *old);
 bool nat_has_source(const struct nat *n);      /* is nat_source() of any use? */
 bool nat_has_destination(const struct nat *n); /* nat_destination(): also for mappings alone */
 
+/* Is this number, of nat_destination(), that of a rule of nat.destination? */
+bool nat_is_forward(const struct nat *n, uint16_t rule);
+
 enum nat_verdict {
 	NAT_NONE,      /* no rule: unchanged */
 	NAT_DONE,      /* *reply says what answers look like */

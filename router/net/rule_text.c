@@ -260,7 +260,8 @@ static void ct(FILE *out, unsigned bit)
 static void status(FILE *out, unsigned bit)
 {
 	static const struct word words[] = {
-		{ "replied", 0 }, { "assured", 1 }, { "snat", 2 }, { "dnat", 3 }, { NULL, 0 },
+		{ "replied", 0 }, { "assured", 1 },   { "snat", 2 },
+		{ "dnat", 3 },	  { "forwarded", 4 }, { NULL, 0 },
 	};
 
 	word_or_number(out, words, bit);

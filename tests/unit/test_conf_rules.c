@@ -438,8 +438,10 @@ static void test_zones_expand(void **state)
 	assert_int_equal(chains[1].hook, CONF_HOOK_INPUT);
 	assert_int_equal(chains[0].priority, CONF_PRIO_ZONES);
 	assert_true(chains[0].from_zones && chains[1].from_zones);
-	assert_int_equal(chains[0].nrules, 8);
+	assert_int_equal(chains[0].nrules, 9);
 	assert_int_equal(chains[0].rules[0].match.ct, CONF_CT_ESTABLISHED | CONF_CT_RELATED);
+	assert_int_equal(find_rule(&chains[0], "zone:port-forwards")->match.status,
+			 CONF_STATUS_FORWARDED);
 	const struct conf_rule *out = find_rule(&chains[0], "zone:lan->wan");
 	assert_int_equal(out->actions[0].act, CONF_ACT_ACCEPT);
 	assert_string_equal(out->match.in.names[0], "lan");
