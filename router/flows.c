@@ -335,6 +335,8 @@ void flows_known(struct dp *dp, struct pkt *p, const struct flow_key *key, uint3
 	uint32_t before = flow_state(f), state, timeout = 0, slot;
 	enum ct_verdict v;
 
+	if (unlikely(ports != NULL))
+		ct_fragment(own, p, ports->tcp_base);
 	v = ct_track(&dp->policy->ct, f, dir, own, peer, p, dp->tick, &timeout);
 	if (unlikely(v >= CT_REOPEN)) {
 		if (v == CT_REOPEN) {

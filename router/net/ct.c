@@ -11,6 +11,9 @@
  */
 #include "router/net/ct.h"
 
+#include "router/net/frag.h"
+#include "router/net/tcp_window.h"
+
 static bool is_tcp(const struct pkt *p)
 {
 	return p->proto == IPPROTO_TCP;
@@ -128,4 +131,17 @@ enum ct_verdict ct_track(const struct ct_options *o, struct flow *f, enum flow_d
 	}
 	*timeout = timeout_of(o, p->proto, stream);
 	return inbound ? CT_PASS_BY : CT_PASS;
+}
+
+/* At most what a datagram holds: the base may be of one that was refused. */
+void ct_fragment(struct flow_half *own, const struct pkt *p, uint32_t base)
+{
+	uint32_t end, ahead;
+
+	if (p->proto != IPPROTO_TCP || !(p->flags & PKT_LATER_FRAG) || !own->maxwin)
+		return;
+	end = base + frag_start(p) + p->len - p->l4;
+	ahead = end - tcp_get(&own->end);
+	if (ahead && ahead <= UINT16_MAX)
+		tcp_put(&own->end, end);
 }

@@ -54,6 +54,10 @@ enum ct_verdict ct_track(const struct ct_options *o, struct flow *f, enum flow_d
 			 struct flow_half *own, struct flow_half *peer, const struct pkt *p,
 			 uint32_t tick, uint32_t *timeout);
 
+/* A later fragment of direction `own`: of TCP the first has told how much it holds, not how much
+ * its datagram does. base: of its datagram (frag.h). */
+void ct_fragment(struct flow_half *own, const struct pkt *p, uint32_t base);
+
 /* Are the transport checksums right? Of a whole packet. */
 bool ct_checksum_ok(const struct pkt *p);
 

@@ -95,6 +95,7 @@ static void begin(struct frags *f, struct datagram *d, const struct frag_part *p
 	d->ports = (struct frag_ports){ .sport = part->sport,
 					.dport = part->dport,
 					.proto = part->proto,
+					.tcp_base = part->tcp_base,
 					.new_id = new_id(f),
 					.datagram = (uint32_t)(d - f->datagram),
 					.serial = d->serial };

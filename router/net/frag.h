@@ -43,9 +43,10 @@ void frags_destroy(struct frags *f, void (*drop)(void *arg, struct pkt *p), void
 struct frag_ports {
 	uint16_t sport, dport; /* network order; ICMP: id, and type and code, as struct flow_key */
 	uint8_t proto;
-	uint16_t new_id; /* IPv4: unlike that of any other datagram that NAT gives this address
-			    (RFC 6864 5.3.1); of one datagram always the same */
-	bool first;	 /* this is the first fragment: its fate is to be told */
+	uint32_t tcp_base; /* of TCP: where its fragments' data begin, as a sequence number */
+	uint16_t new_id;   /* IPv4: unlike that of any other datagram that NAT gives this address
+			      (RFC 6864 5.3.1); of one datagram always the same */
+	bool first;	   /* this is the first fragment: its fate is to be told */
 	uint32_t datagram, serial; /* for frag_waiting() and frag_refuse() */
 };
 
@@ -69,6 +70,9 @@ void frag_refuse(struct frags *f, struct dp *dp, const struct frag_ports *first)
  * called. Cheap when nothing is under way or nothing is due. */
 #define FRAG_SWEEP (10 * NSEC_PER_MSEC)
 void frag_expire(struct frags *f, struct dp *dp);
+
+/* [any] Where a fragment's data begin in the datagram's. */
+uint32_t frag_start(const struct pkt *p);
 
 struct frag_stats {
 	uint32_t datagrams;	/* under way */

@@ -34,6 +34,7 @@ struct frag_part {
 	int bad; /* what condemns its datagram, an enum drop_reason; 0: nothing */
 	uint8_t proto;
 	uint16_t sport, dport; /* of the first fragment: start == 0 */
+	uint32_t tcp_base;
 };
 
 /* What p says. False: its header chain has no single fragment header. */

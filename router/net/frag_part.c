@@ -12,6 +12,26 @@
 #include "router/net/ct.h"
 #include "router/net/parse.h"
 
+uint32_t frag_start(const struct pkt *p)
+{
+	uint32_t at;
+
+	if (!(p->flags & PKT_IP6))
+		return (ntohs(pkt_ip4(p)->frag) & IP4_OFFSET) * 8u;
+	at = parse_fragment6(p);
+	return at ? ntohs(((const struct ip6_fragment *)(p->l3 + at))->offset) & 0xfff8 : 0;
+}
+
+/* A SYN and a FIN have a number each, headers have none. before: bytes of headers before TCP's. */
+static uint32_t tcp_base(const uint8_t *l4, uint32_t before)
+{
+	uint32_t seq;
+
+	memcpy(&seq, l4 + 4, sizeof(seq));
+	seq = ntohl(seq) + !!(l4[13] & TCP_F_SYN) + !!(l4[13] & TCP_F_FIN);
+	return seq - before - (l4[12] >> 4) * 4u;
+}
+
 /* Ports of a first fragment, as struct flow_key has them. False: its transport header is not all
  * there, or it is of no flow: an ICMP error in fragments is none that anybody sends (RFC 1812
  * 4.3.2.3, RFC 4443 2.4), neighbour discovery must not come so (RFC 6980). */
@@ -24,22 +44,23 @@ static bool read_ports(struct pkt *p, struct frag_part *out)
 		return false;
 	out->sport = key.sport;
 	out->dport = key.dport;
+	if (p->proto == IPPROTO_TCP)
+		out->tcp_base = tcp_base(p->l3 + p->l4, out->end - (p->len - p->l4));
 	return true;
 }
 
 static void read4(const struct pkt *p, struct frag_part *out)
 {
 	const struct ip4_header *h = pkt_ip4(p);
-	uint16_t frag = ntohs(h->frag);
 
 	memcpy(out->key.src, &h->src, 4);
 	memcpy(out->key.dst, &h->dst, 4);
 	out->key.id = h->id;
 	out->key.proto = h->proto;
 	out->key.family = AF_INET;
-	out->start = (frag & IP4_OFFSET) * 8u;
+	out->start = frag_start(p);
 	out->end = out->start + p->len - p->l4;
-	out->last = !(frag & IP4_MF);
+	out->last = !(h->frag & htons(IP4_MF));
 	if (p->l4 + out->end > UINT16_MAX)
 		out->bad = DROP_IP4_LENGTH;
 	else if (h->proto == IPPROTO_TCP && out->start == 8)

@@ -19,6 +19,8 @@
 
 #include "router/lib/clock.h"
 #include "router/net/csum.h"
+#include "router/net/frag.h"
+#include "router/net/policy.h"
 #include "router/worker.h"
 
 #define PIPE_PORTS  3
@@ -353,8 +355,10 @@ static inline uint64_t pipe_drops_all(const struct pipe *p)
  * packet that came or was made has gone, was dropped, or waits. */
 static inline void pipe_check(const struct pipe *p)
 {
-	uint64_t rx = 0, tx = 0, posted = 0, sent = 0, by[4] = { 0 };
+	uint64_t rx = 0, tx = 0, posted = 0, sent = 0, held = p->w->dp.nheld, by[4] = { 0 };
 
+	if (p->w->st)
+		held += frags_held(p->w->st->frags);
 	for (unsigned i = 0; i < PIPE_PORTS; i++) {
 		const struct xsk_queue *q = p->port[i]->queue[0];
 
@@ -369,10 +373,10 @@ static inline void pipe_check(const struct pipe *p)
 		by[owner < 2 ? owner : 2 + owner % 2]++;
 	}
 	assert(by[FRAME_FREE] == p->mem->ndepot + p->w->cache.n);
-	assert(by[FRAME_HELD] == p->w->dp.nheld);
+	assert(by[FRAME_HELD] == held);
 	assert(by[2] == posted);
 	assert(by[3] == sent);
-	assert(rx + p->w->count.generated == tx + pipe_drops_all(p) + p->w->dp.nheld);
+	assert(rx + p->w->count.generated == tx + pipe_drops_all(p) + held);
 }
 
 #endif

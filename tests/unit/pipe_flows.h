@@ -129,15 +129,10 @@ static inline unsigned flows_ports_taken(const struct pipe_flows *f)
 	return n;
 }
 
-/* The books. (Frames that wait as fragments are held, too.) */
+/* The books. */
 static inline void flows_check(struct pipe_flows *f)
 {
-	struct frag_stats fr;
-
-	frags_stats(f->st->frags, &fr);
-	f->p.w->dp.nheld += fr.held;
 	pipe_check(&f->p);
-	f->p.w->dp.nheld -= fr.held;
 }
 
 /* Everything must end: no flow, no port, no frame stays. */
