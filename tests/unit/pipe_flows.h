@@ -75,12 +75,14 @@ static inline bool flows_load(struct pipe_flows *f, const char *yaml)
 	return true;
 }
 
-static inline void flows_open(struct pipe_flows *f, const char *yaml)
+/* now: what the clock says at first. */
+static inline void flows_open_at(struct pipe_flows *f, const char *yaml, uint64_t now)
 {
 	static const char *const name[PIPE_IFACES] = { "p0", "p1", "p2", "vlan100", "qinq" };
 
 	memset(f, 0, sizeof(*f));
 	pipe_open(&f->p);
+	f->p.now = f->p.w->rate_at = now;
 	f->p.nht.generation = 1;
 	for (unsigned i = 0; i < PIPE_IFACES; i++) {
 		uint16_t id = names_get(&f->names, name[i]);
@@ -91,6 +93,11 @@ static inline void flows_open(struct pipe_flows *f, const char *yaml)
 				(struct nat_local){ .iface = id, .addr = on_link(six, i, 1) };
 	}
 	assert(flows_load(f, yaml));
+}
+
+static inline void flows_open(struct pipe_flows *f, const char *yaml)
+{
+	flows_open_at(f, yaml, 1000 * NSEC_PER_SEC);
 }
 
 /* One grace period: what is gone may be freed. */
