@@ -12,6 +12,8 @@
  * periods. Others may condemn too (a flush, a full table): they push the record on the owner's list
  * of the dead and leave the rest to it.
  */
+#include <netinet/in.h>
+
 #include "router/net/flow_internal.h"
 
 /* ---- lists of the wheel, doubly linked: the dead leave from the middle */
@@ -180,6 +182,17 @@ static bool turn(struct flow_table *t, struct flow_worker *w, uint32_t tick)
 	return true;
 }
 
+/* Above 95 % of what there may be, connections that have ended do not wait for their timer
+ * (requirement C14). */
+static bool makes_room(const struct flow_table *t, const struct flow *f)
+{
+	uint32_t live = __atomic_load_n(&t->head->live, __ATOMIC_RELAXED);
+	uint32_t tcp = flow_state(f) & FLOW_TCP_STATE;
+
+	return f->proto == IPPROTO_TCP && tcp >= TCP_FIN_WAIT && tcp <= TCP_CLOSE &&
+	       live > t->max - t->max / 20;
+}
+
 /* One that is due: dead, or to be looked at later. Who was condemned by another stays on the list
  * of a later tick until it is buried. */
 static void look(struct flow_table *t, struct flow_worker *w, uint32_t index, uint32_t tick,
@@ -187,7 +200,7 @@ static void look(struct flow_table *t, struct flow_worker *w, uint32_t index, ui
 {
 	struct flow *f = flow_at(t, index);
 
-	if (flow_over(f, tick) && flow_condemn(t, index)) {
+	if ((flow_over(f, tick) || makes_room(t, f)) && flow_condemn(t, index)) {
 		__atomic_fetch_sub(&t->head->live, 1, __ATOMIC_RELAXED);
 		bury(t, w, index, gone, arg);
 		return;

@@ -309,13 +309,35 @@ static void test_memory(void **state)
 	table_close(t);
 }
 
+/* Requirement C14: in a table that is nearly full, what has ended does not wait for its timer. */
+static void test_crowded(void **state)
+{
+	struct flow_table *t = table_of(100, 1);
+	unsigned closing = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 100; i++) {
+		struct flow_key k = key_of(i, AF_INET, TCP);
+		uint32_t index = must_add(t, &k, 1000, 10000);
+
+		flow_set(flow_at(t, index), i % 2 ? TCP_ESTABLISHED : TCP_TIME_WAIT);
+	}
+	expire(t, 1000 + FLOW_WHEEL);
+	assert_int_equal(stats_of(t).live, 95);
+	for (uint32_t cursor = 0, index; (index = flow_walk(t, &cursor)) != FLOW_NONE;)
+		closing += (flow_state(flow_at(t, index)) & FLOW_TCP_STATE) == TCP_TIME_WAIT;
+	assert_int_equal(closing, 45);
+	table_close(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_clock_edges),  cmocka_unit_test(test_latest),
 		cmocka_unit_test(test_latest_again), cmocka_unit_test(test_latest_of_two),
 		cmocka_unit_test(test_cut_short),    cmocka_unit_test(test_budget),
-		cmocka_unit_test(test_grace),	     cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_grace),	     cmocka_unit_test(test_crowded),
+		cmocka_unit_test(test_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
