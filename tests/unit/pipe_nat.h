@@ -23,6 +23,11 @@ enum { FIN = 1, SYN = 2, RST = 4, ACK = 16 }; /* as in the TCP header */
 #define POOL(pool, options)                                                                        \
 	"nat: {source: [{name: home, from: " NET_INSIDE ", out: p1, pool: " pool options "}]}\n"
 
+/* Or the check of a file says that nothing leads to the targets of its rules. */
+#define ROUTES                                                                                     \
+	"routing: {routes: [{to: default, via: 10.0.1.2, dev: p1}, {to: default, via: "            \
+	"'2001:db8:1::2', dev: p1}]}\n"
+
 struct packet {
 	struct addr src, dst;
 	uint16_t sport, dport; /* host order; of a query the id is sport */
@@ -354,15 +359,15 @@ static inline void dies(struct pipe_flows *f, unsigned from, const struct packet
 	assert_int_equal(f->p.w->count.generated, made);
 }
 
-/* Out by `to` from whatever address and port, which are read from the packet; all else of it must
- * be what went in. Returns it as it left. */
+/* In as `in`, out by `to` as `want` but from whatever address and port (of a query: with whatever
+ * id), which are read from the packet. Returns it as it left. */
 static inline struct packet leaves(struct pipe_flows *f, unsigned from, const struct packet *in,
-				   unsigned to)
+				   unsigned to, const struct packet *want)
 {
 	uint64_t drops = pipe_drops_all(&f->p);
-	bool six = in->dst.family == AF_INET6;
-	struct packet out = *in;
-	struct frame got, want;
+	bool six = want->dst.family == AF_INET6;
+	struct packet out = *want;
+	struct frame got, frame;
 	uint8_t b[FRAME_ROOM];
 	const uint8_t *l3 = got.b + 14, *l4 = l3 + (six ? 40 : 20);
 
@@ -374,18 +379,19 @@ static inline struct packet leaves(struct pipe_flows *f, unsigned from, const st
 		out.sport = (uint16_t)get16(l4 + 4);
 	else if (in->proto == IPPROTO_UDP || in->proto == IPPROTO_TCP)
 		out.sport = (uint16_t)get16(l4);
-	out.ttl = (uint8_t)((in->ttl ? in->ttl : 64) - 1);
-	frame_envelope(&want, to, neighbour_of(&in->dst), b, make_packet(b, &out), ether_type(l3));
-	assert_int_equal(got.len, want.len);
-	assert_memory_equal(got.b, want.b, want.len);
+	out.ttl = (uint8_t)((want->ttl ? want->ttl : 64) - 1);
+	frame_envelope(&frame, to, neighbour_of(&want->dst), b, make_packet(b, &out),
+		       ether_type(l3));
+	assert_int_equal(got.len, frame.len);
+	assert_memory_equal(got.b, frame.b, frame.len);
 	pipe_quiet(&f->p);
-	out.ttl = in->ttl;
+	out.ttl = want->ttl;
 	return out;
 }
 
 static inline struct packet goes_out(struct pipe_flows *f, const struct packet *in)
 {
-	return leaves(f, INSIDE, in, OUTSIDE);
+	return leaves(f, INSIDE, in, OUTSIDE, in);
 }
 
 /* The answer to what went in as `in` and left as `out`. */
@@ -482,6 +488,18 @@ static inline void complaint_dies(struct pipe_flows *f, unsigned from, const str
 	send_complaint(f, from, in);
 	expect_one_drop(&f->p, before, why);
 	pipe_quiet(&f->p);
+}
+
+/* An unreachable about what `sent` was to its receiver, by `from`, to its sender. */
+static inline struct complaint complain(const struct packet *sent, struct addr from)
+{
+	bool six = sent->dst.family == AF_INET6;
+
+	return (struct complaint){ .src = from,
+				   .dst = sent->src,
+				   .type = six ? 1 : 3,
+				   .code = six ? 4 : 3,
+				   .about = *sent };
 }
 
 /* ---- what is remembered */

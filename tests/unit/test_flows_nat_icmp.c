@@ -62,18 +62,6 @@ static void other_queries(void **state)
 
 /* ---- errors through NAT */
 
-/* An unreachable about what `sent` is to its receiver, by `from`, to its sender. */
-static struct complaint about(const struct packet *sent, struct addr from)
-{
-	bool six = sent->dst.family == AF_INET6;
-
-	return (struct complaint){ .src = from,
-				   .dst = sent->src,
-				   .type = six ? 1 : 3,
-				   .code = six ? 4 : 3,
-				   .about = *sent };
-}
-
 static struct packet one_of(bool six, unsigned kind)
 {
 	switch (kind) {
@@ -111,8 +99,8 @@ static void errors_from_outside_i4(void **state)
 		nat_open(&f, MASQUERADE(""));
 		k.ttl = 60;
 		out = clashed(&f, &k);
-		in = about(&out, server_says ? out.dst : server(six, 99));
-		want = about(&k, in.src);
+		in = complain(&out, server_says ? out.dst : server(six, 99));
+		want = complain(&k, in.src);
 		for (unsigned quoted = header + 8; quoted <= header + 8 + 100; quoted++) {
 			if (k.proto == IPPROTO_TCP && quoted == header + 17)
 				continue; /* half a checksum stays as it is */
@@ -146,8 +134,8 @@ static void errors_from_inside_i5(void **state)
 		}
 		back.ttl = came.ttl = 60;
 		passes(&f, OUTSIDE, &came, INSIDE, &back);
-		in = about(&back, host_says ? back.dst : inside(six, 99));
-		want = about(&came, out.src);
+		in = complain(&back, host_says ? back.dst : inside(six, 99));
+		want = complain(&came, out.src);
 		for (unsigned quoted = header + 8; quoted <= header + 8 + 100; quoted++) {
 			if (k.proto == IPPROTO_TCP && quoted == header + 17)
 				continue; /* half a checksum stays as it is */
@@ -179,7 +167,7 @@ static void types_i9_x6(void **state)
 		struct packet k = one_of(six, 0), out = clashed(&f, &k);
 
 		for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
-			struct complaint in = about(&out, server(six, 99)), want;
+			struct complaint in = complain(&out, server(six, 99)), want;
 
 			if (row[i].six != six)
 				continue;
@@ -211,7 +199,7 @@ static void redirect6_x6(void **state)
 	(void)state;
 	nat_open(&f, MASQUERADE(""));
 	out = clashed(&f, &k);
-	in = about(&out, server(true, 99));
+	in = complain(&out, server(true, 99));
 	in.type = 137;
 	in.code = 0;
 	complaint_dies(&f, OUTSIDE, &in, DROP_CT_INVALID);
@@ -233,7 +221,7 @@ static void forged_i3_c11(void **state)
 
 		nat_open(&f, MASQUERADE(""));
 		out = clashed(&f, &k);
-		in = about(&out, server(six, 99));
+		in = complain(&out, server(six, 99));
 		in.quoted = header + 7; /* too little to be sure */
 		complaint_dies(&f, OUTSIDE, &in, DROP_CT_INVALID);
 		in.quoted = 0;
@@ -277,8 +265,8 @@ static void errors_change_nothing_u12_t10(void **state)
 		nat_open(&f, MASQUERADE("") "conntrack: {timeouts: {tcp-syn-sent: 60s, "
 					    "udp: 60s, udp-stream: 60s}}");
 		out = clashed(&f, &k);
-		in = about(&out, server(six, 99));
-		want = about(&k, server(six, 99));
+		in = complain(&out, server(six, 99));
+		want = complain(&k, server(six, 99));
 		for (unsigned n = 0; n < 11; n++) {
 			f.p.now += 5 * NSEC_PER_SEC;
 			complaint_passes(&f, OUTSIDE, &in, INSIDE, &want);
@@ -311,7 +299,7 @@ static void error_about_error(void **state)
 	(void)state;
 	nat_open(&f, MASQUERADE(""));
 	out = clashed(&f, &k);
-	in = about(&out, server(false, 99));
+	in = complain(&out, server(false, 99));
 	in.about = echo(out.src, server(false, 99), 5000);
 	in.about.icmp = 3;
 	complaint_dies(&f, OUTSIDE, &in, DROP_CT_INVALID);
