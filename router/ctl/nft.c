@@ -25,6 +25,7 @@
 #include <nftables/libnftables.h>
 
 #include "router/ctl/nft_internal.h"
+#include "router/net/set.h"
 
 struct nft {
 	char table[NFT_TABLE];
@@ -347,51 +348,147 @@ bool nft_remove(struct nft *n)
 	return removed;
 }
 
-/* ---- elements and counters */
+/* ---- elements */
 
-/* Adding what is there would leave its timeout: so it goes and comes, in one transaction. */
-static void element_commands(const struct nft *n, const struct nft_known_set *s,
-			     const char *element, const char *name, uint32_t timeout_s, bool add,
-			     char *out, size_t size)
+static const struct nft_known_set *known_set(const struct nft *n, const char *set)
 {
-	char timeout[32] = "";
-	const char *const words[] = { "add", "delete", "add" };
-	int first = !add ? 1 : s->ranges ? 2 : 0, last = add ? 2 : 1;
-	size_t len = 0;
-
-	if (timeout_s && add && !s->ranges)
-		snprintf(timeout, sizeof(timeout), " timeout %us", timeout_s);
-	for (int i = first; i <= last && len < size; i++)
-		len += (size_t)snprintf(out + len, size - len, "%s element inet %s %s { %s%s }\n",
-					words[i], n->table, name, element, i == 2 ? timeout : "");
+	for (unsigned i = 0; i < n->nsets; i++)
+		if (!strcmp(n->sets[i].set.name, set))
+			return &n->sets[i];
+	return NULL;
 }
 
-static int set_element(struct nft *n, const struct nft_known_set *s, const char *text,
-		       uint32_t timeout_s, bool add, char *why, size_t size)
+/* Elements of sets that have ranges do not have timeouts of their own, unless all have one. */
+static bool takes_timeouts(const struct nft_known_set *s)
 {
-	char element[512], name[NFT_SET_NAME], commands[3 * 1024];
-	int family;
+	return !s->ranges || s->set.timeout_s;
+}
 
-	if (nft_element_text(s, text, element, sizeof(element), &family)) {
-		snprintf(why, size, "nftables cannot have \"%s\" in set \"%s\"", text, s->set.name);
-		return -EINVAL;
+static void put_element(const struct nft *n, const struct nft_known_set *s, const char *word,
+			const char *element, int family, uint32_t timeout_s, FILE *f)
+{
+	char name[NFT_SET_NAME];
+
+	fprintf(f, "%s element inet %s %s { %s", word, n->table,
+		nft_set_name(&s->set, family, name), element);
+	if (timeout_s)
+		fprintf(f, " timeout %us", timeout_s);
+	fputs(" }\n", f);
+}
+
+/* To be freed. NULL: no memory. */
+static char *element_commands(const struct nft *n, const struct nft_known_set *s,
+			      const char *element, int family, uint32_t timeout_s, bool add)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	if (!f)
+		return NULL;
+	/* adding what is there would leave its timeout: so it goes and comes, in one transaction */
+	if (add && !s->ranges)
+		put_element(n, s, "add", element, family, 0, f);
+	if (!add || !s->ranges)
+		put_element(n, s, "delete", element, family, 0, f);
+	if (add)
+		put_element(n, s, "add", element, family, timeout_s, f);
+	fclose(f);
+	return text;
+}
+
+/* 0, or what came of it, in words. */
+static int run_elements(struct nft *n, const struct nft_known_set *s, const char *commands,
+			char *why, size_t size)
+{
+	const char *said, *words;
+	unsigned line;
+
+	if (!commands) {
+		snprintf(why, size, "%s", strerror(ENOMEM));
+		return -ENOMEM;
 	}
-	element_commands(n, s, element, nft_set_name(&s->set, family, name), timeout_s, add,
-			 commands, sizeof(commands));
-	if (!run(n, commands, false, false) || !add)
+	if (!run(n, commands, false, false))
 		return 0;
-	snprintf(why, size, "nftables does not take \"%s\" into set \"%s\"", text, s->set.name);
-	return -EINVAL;
+	said = nft_ctx_get_error_buffer(n->ctx);
+	words = error_words(said ? said : "", &line);
+	if (strstr(words, strerror(ENFILE)))
+		words = "it is full";
+	snprintf(why, size, "set \"%s\" of nftables: %.*s", s->set.name, (int)strcspn(words, "\n"),
+		 words);
+	return strstr(words, strerror(ENOENT)) ? -ENOENT : -EINVAL;
 }
 
 int nft_element(struct nft *n, const char *set, const char *text, uint32_t timeout_s, bool add,
 		char *why, size_t size)
 {
-	for (unsigned i = 0; i < n->nsets; i++)
-		if (!strcmp(n->sets[i].set.name, set))
-			return set_element(n, &n->sets[i], text, timeout_s, add, why, size);
-	return 0;
+	const struct nft_known_set *s = known_set(n, set);
+	char element[512], *commands;
+	int family, err;
+
+	if (!s)
+		return 0;
+	if (nft_element_text(s, text, element, sizeof(element), &family)) {
+		snprintf(why, size, "set \"%s\" of nftables cannot have \"%s\"", set, text);
+		return -EINVAL;
+	}
+	if (timeout_s && !takes_timeouts(s)) {
+		snprintf(why, size,
+			 "set \"%s\" of nftables has ranges: no element has a timeout of its own",
+			 set);
+		return -EINVAL;
+	}
+	commands = element_commands(n, s, element, family, timeout_s, add);
+	err = run_elements(n, s, commands, why, size);
+	free(commands);
+	if (err == -ENOENT && !add)
+		return 0;
+	return err ? err : 1;
 }
+
+bool nft_set_merges(const struct nft *n, const char *set)
+{
+	const struct nft_known_set *s = known_set(n, set);
+
+	return s && s->ranges;
+}
+
+/* To be freed. NULL: no memory. */
+static char *refill_commands(const struct nft *n, const struct nft_known_set *s,
+			     nft_elements_fn *next, void *arg)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+	char word[SET_ELEMENT_STRLEN], element[512], name[NFT_SET_NAME], *text = NULL;
+	uint32_t left_s;
+	int family;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	if (!f)
+		return NULL;
+	for (unsigned i = 0; i < (nft_set_has_address(&s->set) ? 2 : 1); i++)
+		fprintf(f, "flush set inet %s %s\n", n->table,
+			nft_set_name(&s->set, families[i], name));
+	while (next(arg, word, sizeof(word), &left_s))
+		if (!nft_element_text(s, word, element, sizeof(element), &family))
+			put_element(n, s, "add", element, family, takes_timeouts(s) ? left_s : 0,
+				    f);
+	fclose(f);
+	return text;
+}
+
+int nft_set_refill(struct nft *n, const char *set, nft_elements_fn *next, void *arg, char *why,
+		   size_t size)
+{
+	const struct nft_known_set *s = known_set(n, set);
+	char *commands = s ? refill_commands(n, s, next, arg) : NULL;
+	int err = s ? run_elements(n, s, commands, why, size) : 0;
+
+	free(commands);
+	return err;
+}
+
+/* ---- counters */
 
 int nft_counters(struct nft *n, const struct nft_counter **out, unsigned *count)
 {

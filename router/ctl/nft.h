@@ -50,10 +50,17 @@ int nft_apply(struct nft *n, const struct conf *c, char *why, size_t size);
 bool nft_remove(struct nft *n);
 
 /* Adds an element to a set, its timeout beginning anew (timeout_s 0: the set's), or takes it away;
- * by words, as set_add_text(). 0 also when the table has no such set, or had no such element.
- * -EINVAL with why: it does not fit. */
+ * by words, as set_add_text(). 1: done. 0: the table has no such set, or had no such element. Else
+ * nothing has changed: -EINVAL with why. */
 int nft_element(struct nft *n, const char *set, const char *text, uint32_t timeout_s, bool add,
 		char *why, size_t size);
+/* Where a set has ranges, elements that overlap are one in nftables: to take one away may take part
+ * of another. So such a set is to be filled again, with what is left; by words, each with the
+ * seconds it stays (0: for good). False: no more. 0; -EINVAL with why: nothing has changed. */
+bool nft_set_merges(const struct nft *n, const char *set);
+typedef bool nft_elements_fn(void *arg, char *text, size_t size, uint32_t *left_s);
+int nft_set_refill(struct nft *n, const char *set, nft_elements_fn *next, void *arg, char *why,
+		   size_t size);
 
 /* A rule, or the policy of a chain, in the order of the table. */
 struct nft_counter {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "router/ctl/nft.h"
 #include "router/ctl/rows.h"
 #include "router/lib/clock.h"
 #include "router/net/set.h"
@@ -131,13 +132,73 @@ static int parse_time(const char *text, uint32_t *seconds)
 	return total ? 0 : -EINVAL;
 }
 
+/* A set that rules of Linux's own traffic look at is one of nftables, too (ctl/nft.h). What Linux
+ * does not take is in neither. */
+static int add(struct router *r, struct set *s, const struct request *q, uint32_t timeout_s,
+	       char *why, size_t size)
+{
+	uint64_t now = clock_now();
+	int found = set_find_text(s, q->arg[1], now, why, size), err;
+	char ignored[160];
+
+	if (found == -EINVAL)
+		return found;
+	err = set_add_text(s, q->arg[1], timeout_s, now, why, size);
+	if (err || !r->nft)
+		return err;
+	err = nft_element(r->nft, q->arg[0], q->arg[1], timeout_s, true, why, size);
+	if (err < 0 && found == -ENOENT)
+		set_del_text(s, q->arg[1], ignored, sizeof(ignored));
+	return err < 0 ? err : 0;
+}
+
+struct left {
+	const struct set *set;
+	uint64_t cursor, now;
+};
+
+static bool next_left(void *arg, char *text, size_t size, uint32_t *left_s)
+{
+	struct left *l = arg;
+	bool dynamic;
+
+	return set_walk(l->set, &l->cursor, l->now, text, size, left_s, &dynamic);
+}
+
+static int del_merged(struct router *r, struct set *s, const struct request *q, char *why,
+		      size_t size)
+{
+	struct left l = { .set = s, .now = clock_now() };
+	int err = set_del_text(s, q->arg[1], why, size);
+
+	return err ? err : nft_set_refill(r->nft, q->arg[0], next_left, &l, why, size);
+}
+
+/* Rules add to either set, so an element may be in one of them only. */
+static int del(struct router *r, struct set *s, const struct request *q, char *why, size_t size)
+{
+	int found = set_find_text(s, q->arg[1], clock_now(), why, size), err = 0;
+
+	if (found == -EINVAL)
+		return found;
+	if (r->nft && nft_set_merges(r->nft, q->arg[0]))
+		return found ? found : del_merged(r, s, q, why, size);
+	if (r->nft)
+		err = nft_element(r->nft, q->arg[0], q->arg[1], 0, false, why, size);
+	if (err < 0)
+		return err;
+	if (!found)
+		return set_del_text(s, q->arg[1], why, size);
+	return err ? 0 : -ENOENT;
+}
+
 /* arg[0]: set, arg[1]: element, arg[2]: timeout */
 int cmd_set_add(struct router *r, const struct request *q, struct cursor *cur,
 		struct command_ctx *c)
 {
 	uint32_t timeout_s = 0;
 	struct set *s;
-	char why[160];
+	char why[512];
 	int err;
 
 	(void)cur;
@@ -147,7 +208,7 @@ int cmd_set_add(struct router *r, const struct request *q, struct cursor *cur,
 	if (q->arg[2] && parse_time(q->arg[2], &timeout_s))
 		return command_fail(c, -EINVAL, "\"%s\" is no time like 90s, 10m or 2h30m",
 				    q->arg[2]);
-	err = set_add_text(s, q->arg[1], timeout_s, clock_now(), why, sizeof(why));
+	err = add(r, s, q, timeout_s, why, sizeof(why));
 	if (err)
 		return command_fail(c, err, "%s", why);
 	command_message(c, "%s is in %s", q->arg[1], q->arg[0]);
@@ -158,14 +219,14 @@ int cmd_set_del(struct router *r, const struct request *q, struct cursor *cur,
 		struct command_ctx *c)
 {
 	struct set *s;
-	char why[160];
+	char why[512];
 	int err;
 
 	(void)cur;
 	s = find(r, q->arg[0], c, &err);
 	if (!s)
 		return err;
-	err = set_del_text(s, q->arg[1], why, sizeof(why));
+	err = del(r, s, q, why, sizeof(why));
 	if (err == -ENOENT)
 		return command_fail(c, err, "%s has no element %s", q->arg[0], q->arg[1]);
 	if (err)

@@ -464,6 +464,16 @@ int set_del_text(struct set *s, const char *text, char *why, size_t size)
 	return 0;
 }
 
+int set_find_text(struct set *s, const char *text, uint64_t now, char *why, size_t size)
+{
+	struct conf_element e;
+	int err = set_parse(s, text, &e, why, size);
+
+	if (err)
+		return err;
+	return set_has_element(s, &e, now) ? 0 : -ENOENT;
+}
+
 struct set *sets_walk(struct sets *s, uint64_t *cursor, struct set_info *out)
 {
 	struct set *at;

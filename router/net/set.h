@@ -61,6 +61,8 @@ bool set_is_dynamic(const struct set *s);
 int set_add_text(struct set *s, const char *text, uint32_t timeout_s, uint64_t now, char *why,
 		 size_t size);
 int set_del_text(struct set *s, const char *text, char *why, size_t size);
+/* [control] Is exactly this element in it? 0; -ENOENT; -EINVAL with why: it is none. */
+int set_find_text(struct set *s, const char *text, uint64_t now, char *why, size_t size);
 
 struct set_info {
 	const char *name;

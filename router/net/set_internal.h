@@ -269,6 +269,7 @@ enum set_putting set_put_element(struct set *s, const struct conf_element *e,
 				 const struct set_put *how, int *err);
 /* False: there is none. */
 bool set_drop_element(struct set *s, const struct conf_element *e);
+bool set_has_element(struct set *s, const struct conf_element *e, uint64_t now);
 /* True: some did. */
 bool set_expire_ranges(struct set *s, uint64_t now);
 

@@ -252,13 +252,36 @@ enum set_putting set_put_element(struct set *s, const struct conf_element *e,
 	return came;
 }
 
-bool set_drop_element(struct set *s, const struct conf_element *e)
+/* The number of the part of an element that has only one, or 0. */
+static uint32_t find_only_part(struct set *s, const struct set_split *sp)
 {
 	uint64_t word[SET_WORDS];
+	int shape = only_part(s, sp, word);
+
+	return shape < 0 ? 0 : set_table_find(s, (unsigned)shape, word, 0);
+}
+
+bool set_has_element(struct set *s, const struct conf_element *e, uint64_t now)
+{
+	const struct set_range *r;
+	struct set_split sp;
+	uint32_t part;
+
+	if (set_split(s, e, &sp))
+		return false;
+	if (sp.total > 1) {
+		r = range_find(s, e);
+		return r && set_until_alive(r->until, now);
+	}
+	part = find_only_part(s, &sp);
+	return part && set_until_alive(set_load64(&set_part(s, part)->until), now);
+}
+
+bool set_drop_element(struct set *s, const struct conf_element *e)
+{
 	struct set_range *r;
 	struct set_split sp;
 	uint32_t part;
-	int shape;
 
 	if (set_split(s, e, &sp))
 		return false;
@@ -268,8 +291,7 @@ bool set_drop_element(struct set *s, const struct conf_element *e)
 			range_drop(s, r, &sp);
 		return r != NULL;
 	}
-	shape = only_part(s, &sp, word);
-	part = shape < 0 ? 0 : set_table_find(s, (unsigned)shape, word, 0);
+	part = find_only_part(s, &sp);
 	if (!part)
 		return false;
 	if (!(set_part(s, part)->info & SET_DYNAMIC))

@@ -66,9 +66,11 @@ static void one(struct set *s, const char *line)
 	if (line[0] == '-') {
 		err = set_del_text(s, line + 1, why, sizeof(why));
 		assert(err || !holds(s, line + 1));
+		assert(set_find_text(s, line + 1, NOW, why, sizeof(why)) == (err ? err : -ENOENT));
 	} else {
 		err = set_add_text(s, line, 0, NOW, why, sizeof(why));
 		assert(err || holds(s, line));
+		assert(err || !set_find_text(s, line, NOW, why, sizeof(why)));
 	}
 	assert(!err || why[0]);
 }

@@ -361,6 +361,11 @@ static void test_words(void **state)
 		    strcmp(text, rows[i].out ? rows[i].out : "") != 0)
 			fail_msg("%s: %d \"%s\" %s", rows[i].in, err, text, l.why);
 		assert_true(!err || l.why[0]);
+		assert_int_equal(set_find_text(s, rows[i].in, NOW, l.why, sizeof(l.why)), err);
+		if (!err)
+			set_del_text(s, rows[i].in, l.why, sizeof(l.why));
+		assert_int_equal(set_find_text(s, rows[i].in, NOW, l.why, sizeof(l.why)),
+				 err ? err : -ENOENT);
 		lab_fini(&l);
 	}
 	(void)state;
