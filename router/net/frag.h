@@ -36,7 +36,7 @@ struct frags_config {
 };
 /* [control] 0 or -errno. */
 int frags_create(const struct frags_config *c, struct frags **out);
-/* [control, no worker runs] Frames that wait go to drop(arg, p). */
+/* [control, no worker runs] Frames that wait go to drop(arg, p), unless it is NULL. */
 void frags_destroy(struct frags *f, void (*drop)(void *arg, struct pkt *p), void *arg);
 
 /* What the first fragment says for all of its datagram. */

@@ -345,7 +345,7 @@ void frags_destroy(struct frags *f, void (*drop)(void *arg, struct pkt *p), void
 
 		if (!(f->bucket[i / f->ways].used >> i % f->ways & 1))
 			continue;
-		while (d->nwaiting)
+		while (drop && d->nwaiting)
 			drop(arg, &d->waiter[--d->nwaiting].p);
 	}
 	munmap(f, f->bytes);

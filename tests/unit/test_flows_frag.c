@@ -413,6 +413,27 @@ static void test_zones(void **state)
 	flows_close(&f);
 }
 
+/* The router stops while a fragment waits: its frame goes with the packet memory. */
+static void test_stop(void **state)
+{
+	static struct pipe_flows f;
+	struct frame whole, part[PARTS];
+	struct talk t = TALK4;
+
+	(void)state;
+	flows_open(&f, "conntrack: {}\n");
+	datagram(&t, &whole, false, 0);
+	cut_in_three(part, &whole, 1);
+	part_waits(&f, &part[1]);
+	f.p.w->policy = NULL;
+	f.p.w->st = NULL;
+	f.p.w->dp.st = NULL;
+	policy_destroy(f.policy);
+	stateful_destroy(f.st, NULL, NULL);
+	conf_destroy(f.conf);
+	names_fini(&f.names);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -420,7 +441,7 @@ int main(void)
 		cmocka_unit_test(test_refused), cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_notrack), cmocka_unit_test(test_malformed),
 		cmocka_unit_test(test_timeout), cmocka_unit_test(test_flood),
-		cmocka_unit_test(test_zones),
+		cmocka_unit_test(test_zones),	cmocka_unit_test(test_stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
