@@ -153,6 +153,8 @@ void flows_restore(struct dp *dp, struct pkt *p)
 	uint32_t index;
 
 	p->flags &= (uint8_t)~PKT_TRANSLATED;
+	if (!is_iface(dp, p->iface)) /* it waited, and who could be told has gone */
+		return;
 	if (p->flags & PKT_LATER_FRAG ||
 	    ct_classify(p, dp->cfg->iface[p->iface].zone, &left, &quoted) != CT_FLOW)
 		return;
