@@ -120,6 +120,13 @@ bool limit_within(struct limits *l, uint16_t number, const struct flow_key *k, u
 	return l->within[number];
 }
 
+bool limit_would(const struct limits *l, uint16_t number, const struct flow_key *k, uint64_t now)
+{
+	(void)k;
+	(void)now;
+	return l->within[number];
+}
+
 bool limit_connections_over(struct limits *l, uint16_t number, const struct flow_key *k)
 {
 	(void)k;

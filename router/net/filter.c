@@ -27,6 +27,11 @@ static void count(const struct run *r, unsigned number)
 {
 	struct filter_count *c = &r->count[number];
 
+	if (r->p->dry) {
+		if (r->say)
+			r->say(r->arg, (uint16_t)number, r->p);
+		return;
+	}
 	__atomic_store_n(&c->packets, c->packets + 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&c->bytes, c->bytes + r->p->len, __ATOMIC_RELAXED);
 }
@@ -35,7 +40,7 @@ static void log_of(const struct run *r, const struct filter_rule *rule, unsigned
 {
 	struct filter_count *c = &r->count[number];
 
-	if (!r->say)
+	if (!r->say || r->p->dry)
 		return;
 	if (!c->said || r->p->now - c->log_since >= rule->log_period) {
 		c->log_since = r->p->now;
@@ -51,7 +56,7 @@ static void add_to(const struct run *r, const struct filter_action *a)
 {
 	struct set_key k;
 
-	if (match_key(r->p, a->key, a->nkey, &k))
+	if (!r->p->dry && match_key(r->p, a->key, a->nkey, &k))
 		set_add(a->set, &k, r->p->now); /* a full set counts what it refuses */
 }
 

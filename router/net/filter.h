@@ -55,7 +55,10 @@ bool filter_has(const struct filter *f, enum filter_stage stage);
 bool filter_wants_syns(const struct filter *f);
 
 /* [worker] Run a stage; p->mark follows set-mark. A rule's log goes to say(arg, rule, p), at most
- * as often as it may; NULL: nowhere. */
+ * as often as it may; NULL: nowhere.
+ *
+ * [any] With p->dry nothing is counted, logged or added to a set; say() hears of every rule that
+ * matches and of every policy that is asked, in their order, before what they do is done. */
 typedef void filter_say_fn(void *arg, uint16_t rule, const struct match_packet *p);
 enum filter_verdict filter_run(const struct filter *f, enum filter_stage stage,
 			       struct match_packet *p, struct filter_result *out,

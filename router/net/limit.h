@@ -32,6 +32,8 @@ void limits_sweep(struct limits *l);
 
 /* [worker] Takes a token for this packet. True: within the rate. */
 bool limit_within(struct limits *l, uint16_t number, const struct flow_key *k, uint64_t now);
+/* [any] What limit_within() would say now, taking none and remembering nobody. */
+bool limit_would(const struct limits *l, uint16_t number, const struct flow_key *k, uint64_t now);
 /* [worker] Does the source have more than so many connections that count, this one included? */
 bool limit_connections_over(struct limits *l, uint16_t number, const struct flow_key *k);
 /* [worker] A flow that was committed with match_packet.counted; and its end. */

@@ -85,16 +85,33 @@ static void earn(const struct limit *l, struct limit_bucket *b, uint64_t elapsed
 }
 
 /* A worker's time may lie a little behind another's: then it brings nothing. */
-static bool take(const struct limit *l, struct limit_bucket *b, uint64_t now)
+static void catch_up(const struct limit *l, struct limit_bucket *b, uint64_t now)
 {
 	if (now > b->last) {
 		earn(l, b, now - b->last);
 		b->last = now;
 	}
+}
+
+static bool take(const struct limit *l, struct limit_bucket *b, uint64_t now)
+{
+	catch_up(l, b, now);
 	if (!b->tokens)
 		return false;
 	b->tokens--;
 	return true;
+}
+
+static bool is_of(const struct limit_bucket *b, const struct limit_who *who)
+{
+	return b->who.tag == who->tag && b->who.addr[0] == who->addr[0] &&
+	       b->who.addr[1] == who->addr[1];
+}
+
+static struct limit_bucket full_bucket(const struct limit *l, const struct limit_who *who,
+				       uint64_t now)
+{
+	return (struct limit_bucket){ .who = *who, .tokens = l->burst, .last = now };
 }
 
 /* The bucket of `who`, which may be new, and another's before. */
@@ -106,8 +123,7 @@ static struct limit_bucket *bucket_of(const struct limit *l, struct limit_group 
 	for (unsigned i = 0; i < LIMIT_WAYS; i++) {
 		struct limit_bucket *b = &g->bucket[i];
 
-		if (b->who.tag == who->tag && b->who.addr[0] == who->addr[0] &&
-		    b->who.addr[1] == who->addr[1])
+		if (is_of(b, who))
 			return b;
 		if (!b->who.tag) {
 			idle = b;
@@ -116,7 +132,7 @@ static struct limit_bucket *bucket_of(const struct limit *l, struct limit_group 
 		if (b->last < idle->last)
 			idle = b;
 	}
-	*idle = (struct limit_bucket){ .who = *who, .tokens = l->burst, .last = now };
+	*idle = full_bucket(l, who, now);
 	return idle;
 }
 
@@ -129,6 +145,36 @@ static struct limit_who who_counts(const struct limit *l, const struct flow_key 
 	return (struct limit_who){ .tag = 1 };
 }
 
+static struct limit_group *group_of(const struct limits *l, const struct limit *at,
+				    const struct limit_who *who)
+{
+	uint64_t word[3] = { who->addr[0], who->addr[1], who->tag };
+
+	return at->ngroups > 1 ? at->group + siphash_words(l->key, word, 3) % at->ngroups
+			       : at->group;
+}
+
+bool limit_would(const struct limits *l, uint16_t number, const struct flow_key *k, uint64_t now)
+{
+	const struct limit *at = limit_at(l, number, LIMIT_RATE);
+	struct limit_bucket b;
+	struct limit_group *g;
+	struct limit_who who;
+
+	if (!at)
+		return true;
+	who = who_counts(at, k);
+	g = group_of(l, at, &who);
+	b = full_bucket(at, &who, now);
+	limit_lock(&g->lock);
+	for (unsigned i = 0; i < LIMIT_WAYS; i++)
+		if (is_of(&g->bucket[i], &who))
+			b = g->bucket[i];
+	limit_unlock(&g->lock);
+	catch_up(at, &b, now);
+	return b.tokens;
+}
+
 bool limit_within(struct limits *l, uint16_t number, const struct flow_key *k, uint64_t now)
 {
 	const struct limit *at = limit_at(l, number, LIMIT_RATE);
@@ -139,12 +185,7 @@ bool limit_within(struct limits *l, uint16_t number, const struct flow_key *k, u
 	if (!at)
 		return true;
 	who = who_counts(at, k);
-	g = at->group;
-	if (at->ngroups > 1) {
-		uint64_t word[3] = { who.addr[0], who.addr[1], who.tag };
-
-		g += siphash_words(l->key, word, 3) % at->ngroups;
-	}
+	g = group_of(l, at, &who);
 	limit_lock(&g->lock);
 	within = take(at, bucket_of(at, g, &who, now), now);
 	limit_unlock(&g->lock);

@@ -180,6 +180,13 @@ static bool connections_hold(const struct matcher *m, const struct match_rest *r
 	return true;
 }
 
+static bool rate_holds(const struct matcher *m, const struct match_rest *r, struct match_packet *p)
+{
+	p->varies |= !r->syn;
+	return (p->dry ? limit_would(m->limits, r->rate, &p->key, p->now)
+		       : limit_within(m->limits, r->rate, &p->key, p->now)) != r->rate_over;
+}
+
 static bool rest_holds(const struct matcher *m, const struct match_rest *r, struct match_packet *p)
 {
 	if (r->what & MATCH_PER_FLOW && !flow_holds(r, p))
@@ -196,11 +203,7 @@ static bool rest_holds(const struct matcher *m, const struct match_rest *r, stru
 	}
 	if (r->what & MATCH_CONNECTIONS && !connections_hold(m, r, p))
 		return false;
-	if (r->what & MATCH_RATE) {
-		p->varies |= !r->syn;
-		return limit_within(m->limits, r->rate, &p->key, p->now) != r->rate_over;
-	}
-	return true;
+	return !(r->what & MATCH_RATE) || rate_holds(m, r, p);
 }
 
 /* The first of the candidates whose rest holds, or MATCH_SEGMENT. */

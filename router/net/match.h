@@ -37,6 +37,7 @@ struct match_packet {
 	uint32_t mark;
 	uint64_t now; /* CLOCK_MONOTONIC, ns */
 	unsigned worker;
+	bool dry; /* an imaginary packet: whoever judges it changes nothing by that */
 
 	/* out: may another packet of this flow and direction be judged differently? A rule that
 	 * matched in all that is the same for the whole flow also looked at length, TTL, DSCP, TCP

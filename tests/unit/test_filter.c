@@ -352,13 +352,70 @@ static void test_zones(void **state)
 	filter_destroy(f);
 }
 
+/* ---- imaginary packets */
+struct heard {
+	unsigned n;
+	uint16_t rule[8];
+};
+
+static void hear(void *arg, uint16_t number, const struct match_packet *p)
+{
+	struct heard *h = arg;
+
+	(void)p;
+	assert_true(h->n < 8);
+	h->rule[h->n++] = number;
+}
+
+/* They take the way of real ones, tell of every rule and policy on it, and leave nothing behind. */
+static void test_dry(void **state)
+{
+	unsigned first = add_chain("first", CONF_HOOK_FORWARD, 0, false),
+		 second = add_chain("second", CONF_HOOK_FORWARD, 1, true);
+	struct set *banned = fake_set(&sets, "banned", true);
+	struct match_packet p = packet(80);
+	struct filter_rule_info info;
+	struct heard heard = { 0 };
+	struct conf_rule *r;
+	struct filter *f;
+
+	(void)state;
+	r = add_rule(first, "over", 0);
+	r->match.rate.used = r->match.rate.over = true;
+	r->log.used = true;
+	add_act(r, CONF_ACT_ADD_TO, 0, "banned");
+	say(first, 443, CONF_ACT_DROP, 0, NULL);
+	say(second, 80, CONF_ACT_SET_MARK, 7, NULL);
+	f = build();
+	p.dry = true;
+	memset(&result, 0, sizeof(result));
+	assert_int_equal(filter_run(f, FILTER_FORWARD, &p, &result, hear, &heard), FILTER_DROP);
+	/* over, policy of first, set-mark, policy of second */
+	assert_int_equal(heard.n, 4);
+	assert_int_equal(heard.rule[0], 1);
+	assert_int_equal(heard.rule[1], 3);
+	assert_int_equal(heard.rule[2], 4);
+	assert_int_equal(heard.rule[3], 5);
+	assert_int_equal(result.chain, 5);
+	assert_int_equal(p.mark, 7);
+	assert_int_equal(banned->n, 0);
+	assert_int_equal(limits.asked[1], 0);
+	for (unsigned i = 1; filter_rule(f, i, &info); i++)
+		assert_int_equal(info.packets + info.bytes, 0);
+	p.dry = false; /* and a real one */
+	assert_int_equal(filter_run(f, FILTER_FORWARD, &p, &result, NULL, NULL), FILTER_DROP);
+	assert_int_equal(banned->n, 1);
+	assert_int_equal(limits.asked[1], 1);
+	filter_destroy(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_empty),	TEST(test_stages),  TEST(test_priorities),
 		TEST(test_verdicts),	TEST(test_jumps),   TEST(test_loops),
 		TEST(test_depth),	TEST(test_actions), TEST(test_add_to),
-		TEST(test_limit_names), TEST(test_zones),
+		TEST(test_limit_names), TEST(test_zones),   TEST(test_dry),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -144,6 +144,27 @@ static void test_rate_is_exact(void **state)
 	}
 }
 
+/* What is asked before each packet is what it then gets, and asking costs no token. */
+static void test_would(void **state)
+{
+	struct limits *l = limits_of();
+	uint16_t n = rate_of(l, "r", 3, 1000, 4, CONF_PER_SOURCE);
+	uint64_t now = 1ull << 40;
+
+	(void)state;
+	for (unsigned i = 0; i < 100000; i++) {
+		struct flow_key k = from4((uint32_t)(random64() % 3));
+		bool would = limit_would(l, n, &k, now);
+
+		for (unsigned again = 0; again < 5; again++)
+			assert_int_equal(limit_would(l, n, &k, now), would);
+		assert_int_equal(limit_within(l, n, &k, now), would);
+		now += random64() % (SECONDS / 4);
+	}
+	assert_true(limit_would(l, n + 1, &(struct flow_key){ 0 }, now)); /* there is none */
+	limits_destroy(l);
+}
+
 /* Nothing overflows after a pause of any length, and no more than the burst was saved. */
 static void test_long_pause(void **state)
 {
@@ -473,12 +494,19 @@ static void test_numbers_run_out(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rate_is_exact),	   cmocka_unit_test(test_long_pause),
-		cmocka_unit_test(test_time_goes_back),	   cmocka_unit_test(test_burst_by_default),
-		cmocka_unit_test(test_per_source),	   cmocka_unit_test(test_many_sources),
-		cmocka_unit_test(test_collisions),	   cmocka_unit_test(test_connections),
-		cmocka_unit_test(test_connections_vanish), cmocka_unit_test(test_threads),
-		cmocka_unit_test(test_carry_over),	   cmocka_unit_test(test_numbers_run_out),
+		cmocka_unit_test(test_rate_is_exact),
+		cmocka_unit_test(test_long_pause),
+		cmocka_unit_test(test_time_goes_back),
+		cmocka_unit_test(test_burst_by_default),
+		cmocka_unit_test(test_per_source),
+		cmocka_unit_test(test_many_sources),
+		cmocka_unit_test(test_collisions),
+		cmocka_unit_test(test_connections),
+		cmocka_unit_test(test_connections_vanish),
+		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_carry_over),
+		cmocka_unit_test(test_numbers_run_out),
+		cmocka_unit_test(test_would),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
