@@ -37,6 +37,8 @@ static void count(const struct nat *n, const struct match_packet *p, const struc
 	struct nat_count *c = &n->count[p->worker][r - n->rule];
 	uint64_t *which = refused ? &c->refused : &c->flows;
 
+	if (p->dry)
+		return;
 	__atomic_store_n(which, *which + 1, __ATOMIC_RELAXED);
 }
 
@@ -436,6 +438,33 @@ static bool claim_port(const struct choice *c, bool keep, uint64_t random, uint1
 	return false;
 }
 
+/* Of an imaginary packet: 0 where it would be chosen by chance. */
+static bool foresee_port(const struct choice *c, bool keep, bool shared, uint16_t *slot,
+			 uint16_t *port)
+{
+	enum natport_plane plane = (enum natport_plane)natport_plane_of(c->p->key.proto);
+	struct natport_inside in = endpoint(c);
+	struct natport_want w = want(c, keep);
+
+	if (shared && natmap_find(c->n->ports, &in, &c->allowed, slot, port))
+		return true;
+	for (unsigned i = 0; i < c->tries; i++) {
+		*slot = slot_at(c, i);
+		if (!natport_foresee(c->n->ports, *slot, plane, &w, port))
+			return true;
+	}
+	return false;
+}
+
+static bool get_port(const struct choice *c, unsigned attempt, bool shared, uint64_t random,
+		     uint16_t *slot, uint16_t *port)
+{
+	if (c->p->dry)
+		return foresee_port(c, !attempt, shared, slot, port);
+	return shared ? share_port(c, random, slot, port)
+		      : claim_port(c, !attempt, random, slot, port);
+}
+
 static void permit(const struct choice *c, uint16_t port, struct nat_claim *claim)
 {
 	const struct flow_key *k = &c->p->key;
@@ -459,11 +488,12 @@ static enum nat_verdict translate(const struct choice *c, unsigned attempt, uint
 		*port = c->p->key.sport;
 		return NAT_DONE;
 	}
-	if (!(shared ? share_port(c, random, &slot, &got)
-		     : claim_port(c, !attempt, random, &slot, &got)))
+	if (!get_port(c, attempt, shared, random, &slot, &got))
 		return NAT_EXHAUSTED;
 	*outside = natports_addr(c->n->ports, slot);
 	*port = htons(got);
+	if (c->p->dry)
+		return NAT_DONE;
 	claim->slot = slot;
 	if (shared && c->rule && c->rule->filtering == CONF_FILTERING_ADF)
 		permit(c, got, claim);
@@ -495,8 +525,10 @@ enum nat_verdict nat_source(const struct nat *n, struct match_packet *p,
 	enum nat_verdict v;
 
 	*claim = (struct nat_claim){ .slot = NATPORT_NO_SLOT };
-	if (r && r->kind == CONF_NAT_NONE)
+	if (r && r->kind == CONF_NAT_NONE) {
+		claim->rule = p->dry ? (uint16_t)(i + 1) : 0;
 		return NAT_NONE;
+	}
 	fixed = static_of_sender(n, p, hairpin->outside.family);
 	if (fixed) {
 		struct addr from = addr_of(p->key.family, p->key.src);

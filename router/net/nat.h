@@ -72,7 +72,10 @@ enum nat_verdict nat_destination(const struct nat *n, struct match_packet *p, ui
  * not translated, or the like: give the claim back and ask again with 1, 2, ... and another
  * `random`: the flow gets a port of its own, neither the inside one nor that of a mapping (of
  * protocols without ports: the next address). A flow that matched no rule is never asked about
- * again: it must not be rewritten (requirement X7). */
+ * again: it must not be rewritten (requirement X7).
+ *
+ * [any] With p->dry these choose and claim nothing, and no rule counts it: *port is 0 where it
+ * would be chosen by chance; the claim names the rule, also one that exempts from NAT. */
 enum nat_verdict nat_source(const struct nat *n, struct match_packet *p,
 			    const struct nat_hairpin *hairpin, unsigned attempt, uint64_t random,
 			    struct addr *outside, uint16_t *port, struct nat_claim *claim);

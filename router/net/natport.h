@@ -76,6 +76,10 @@ struct natport_want {
  * 64 unpredictable bits. */
 uint16_t natport_claim(struct natports *n, uint16_t slot, enum natport_plane plane,
 		       const struct natport_want *w, uint64_t random);
+/* [any] What natport_claim() would do now: 0 with *port, or *port 0 where it would be chosen by
+ * chance; -ENOSPC: none is free. Nothing changes. */
+int natport_foresee(const struct natports *n, uint16_t slot, enum natport_plane plane,
+		    const struct natport_want *w, uint16_t *port);
 /* [any worker] Just this one. False: taken. */
 bool natport_claim_one(struct natports *n, uint16_t slot, enum natport_plane plane, uint16_t port);
 void natport_release(struct natports *n, uint16_t slot, enum natport_plane plane, uint16_t port);
@@ -109,6 +113,9 @@ static inline bool natport_slots_have(const struct natport_slots *s, uint16_t sl
  * none. (An endpoint may have one by each rule whose outside addresses are others.) */
 bool natmap_use(struct natports *n, const struct natport_inside *in,
 		const struct natport_slots *slots, uint16_t *slot, uint16_t *port);
+/* [any] The same, used by no further flow. */
+bool natmap_find(const struct natports *n, const struct natport_inside *in,
+		 const struct natport_slots *slots, uint16_t *slot, uint16_t *port);
 /* [any worker] These endpoints will be asked for soon: their chains come into the cache, for all of
  * them at a time. n <= FLOW_BURST. */
 void natmap_prefetch(const struct natports *n, const struct natport_inside *in, unsigned count);

@@ -73,12 +73,18 @@ static bool may_keep(const struct natport_want *w)
 
 /* ---- taking */
 
+/* Those of a word's ports that may be chosen. */
+static uint64_t free_bits(const struct natports *n, size_t word)
+{
+	return ~(word_read(n->taken, word) | word_read(n->blocked, word));
+}
+
 static bool take(struct natports *n, uint32_t id)
 {
 	size_t word = port_word(id);
 	uint64_t bit = port_bit(id);
 
-	if ((word_read(n->taken, word) | word_read(n->blocked, word)) & bit)
+	if (!(free_bits(n, word) & bit))
 		return false;
 	return !(__atomic_fetch_or(&n->taken[word], bit, __ATOMIC_ACQ_REL) & bit);
 }
@@ -121,7 +127,7 @@ static uint16_t scan(struct natports *n, uint32_t base, struct span s, uint16_t 
 		uint64_t bits = span_bits(s, word) & which & from_start, free;
 		size_t at = port_word(base) + word;
 
-		while ((free = bits & ~word_read(n->taken, at) & ~word_read(n->blocked, at))) {
+		while ((free = bits & free_bits(n, at))) {
 			uint32_t port = word * 64 + (unsigned)__builtin_ctzll(free);
 
 			if (take(n, base | port))
@@ -172,6 +178,23 @@ uint16_t natport_claim(struct natports *n, uint16_t slot, enum natport_plane pla
 	}
 	__atomic_fetch_add(&state->exhausted, 1, __ATOMIC_RELAXED);
 	return 0;
+}
+
+int natport_foresee(const struct natports *n, uint16_t slot, enum natport_plane plane,
+		    const struct natport_want *w, uint16_t *port)
+{
+	uint32_t base = natport_id(slot, plane, 0), kept = base | w->port;
+	struct span s = span_of(plane, w);
+
+	*port = 0;
+	if (may_keep(w) && free_bits(n, port_word(kept)) & port_bit(kept)) {
+		*port = w->port;
+		return 0;
+	}
+	for (unsigned word = s.first / 64u; word <= s.last / 64u; word++)
+		if (span_bits(s, word) & free_bits(n, port_word(base) + word))
+			return 0;
+	return -ENOSPC;
 }
 
 bool natport_claim_one(struct natports *n, uint16_t slot, enum natport_plane plane, uint16_t port)

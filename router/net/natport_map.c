@@ -259,6 +259,21 @@ __attribute__((no_sanitize("thread"))) void natmap_prefetch(const struct natport
 	}
 }
 
+bool natmap_find(const struct natports *n, const struct natport_inside *in,
+		 const struct natport_slots *slots, uint16_t *slot, uint16_t *port)
+{
+	struct key k = mapping_key(in, slots);
+	struct place p = place_lock(n, &k);
+	const struct natmap *m = find_in(n, &p, &k);
+
+	if (m) {
+		*slot = id_slot(m->outside);
+		*port = id_port(m->outside);
+	}
+	place_unlock(&p);
+	return m;
+}
+
 /* The place is locked, and there is none. */
 static int make(struct natports *n, const struct place *p, const struct key *k, uint16_t slot,
 		const struct natport_want *w, uint64_t random, uint16_t *port)

@@ -107,7 +107,8 @@ static inline void lab_close(struct lab *l)
 	free(l);
 }
 
-/* The first packet of a flow: before, behind destination NAT, and how it leaves. */
+/* The first packet of a flow: before, behind destination NAT, and how it leaves. Each is foreseen
+ * by a dry run, which must change nothing: the tests count flows and ports. */
 struct way {
 	struct flow_key came, to, leaves;
 	enum nat_verdict destination, source;
@@ -149,15 +150,33 @@ static inline void tell(const uint8_t bytes[16], uint8_t family, char text[ADDR_
 	addr_format(&a, text);
 }
 
+/* What a dry run says becomes of a packet, before it is asked for in earnest. */
+static inline void foresee(struct lab *l, const struct match_packet *p, unsigned attempt,
+			   struct way *w, struct addr *outside, uint16_t *port)
+{
+	struct match_packet dry = *p;
+
+	dry.dry = true;
+	w->source = nat_source(l->nat, &dry, &w->hairpin, attempt, 0, outside, port, &w->claim);
+	assert_int_equal(w->claim.slot, NATPORT_NO_SLOT);
+	assert_false(w->claim.permit);
+}
+
 static inline void source(struct lab *l, struct match_packet *p, unsigned attempt, struct way *w)
 {
-	struct addr outside;
-	uint16_t port;
+	struct addr outside, foreseen;
+	uint16_t port, foreseen_port;
+	enum nat_verdict verdict;
 
+	foresee(l, p, attempt, w, &foreseen, &foreseen_port);
+	verdict = w->source;
 	w->leaves = p->key;
 	w->source =
 		nat_source(l->nat, p, &w->hairpin, attempt, random64(), &outside, &port, &w->claim);
+	assert_int_equal(verdict, w->source);
 	if (w->source == NAT_DONE) {
+		assert_true(addr_equal(&outside, &foreseen));
+		assert_true(!foreseen_port || foreseen_port == port);
 		memcpy(w->leaves.src, outside.bytes, 16);
 		w->leaves.sport = port;
 	}
@@ -177,9 +196,15 @@ static inline struct way send_key(struct lab *l, const char *in, struct flow_key
 				  .len = 100,
 				  .ttl = 64 };
 	struct way w = { .came = k, .claim.slot = NATPORT_NO_SLOT };
+	struct match_packet dry = p;
+	enum nat_verdict verdict;
 
+	dry.dry = true;
+	verdict = nat_destination(l->nat, &dry, &w.rule, &w.hairpin);
 	w.destination = nat_destination(l->nat, &p, &w.rule, &w.hairpin);
 	w.to = p.key;
+	assert_int_equal(verdict, w.destination);
+	assert_memory_equal(&dry.key, &w.to, sizeof(w.to));
 	if (w.destination != NAT_NONE && w.destination != NAT_DONE)
 		return w;
 	p.out = names_get(&l->names, route(&p.key));

@@ -417,6 +417,31 @@ static void lent_bitmap(void **state)
 	free(bitmap);
 }
 
+/* What is foreseen is what a claim then gets, down to the last port, and takes none. */
+static void foreseen(void **state)
+{
+	struct natports *n = ports_of(1000);
+	uint16_t slot = hold(n, "203.0.113.1"), port;
+	struct natport_want w = want(20);
+
+	(void)state;
+	w.first = 10;
+	w.last = 29;
+	for (unsigned i = 0; i < 20; i++) {
+		for (unsigned again = 0; again < 3; again++) {
+			assert_int_equal(natport_foresee(n, slot, NATPORT_UDP, &w, &port), 0);
+			assert_int_equal(port, i ? 0 : 20);
+		}
+		assert_int_equal(taken(n, slot, NATPORT_UDP), i);
+		assert_true(i ? claim(n, slot, NATPORT_UDP, &w) != 0
+			      : claim(n, slot, NATPORT_UDP, &w) == 20);
+	}
+	assert_int_equal(natport_foresee(n, slot, NATPORT_UDP, &w, &port), -ENOSPC);
+	assert_int_equal(claim(n, slot, NATPORT_UDP, &w), 0);
+	release_all(n, slot, NATPORT_UDP);
+	ports_close(n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -427,6 +452,7 @@ int main(void)
 		cmocka_unit_test(unpredictable_v3),   cmocka_unit_test(blocked_ports),
 		cmocka_unit_test(reserved_ports),     cmocka_unit_test(slots),
 		cmocka_unit_test(slot_of_another),    cmocka_unit_test(lent_bitmap),
+		cmocka_unit_test(foreseen),
 	};
 
 	return cmocka_run_group_tests_name("natport", tests, NULL, NULL);
