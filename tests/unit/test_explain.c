@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * explain: what it says of a packet is what then becomes of that packet, byte for byte the same
+ * frame, in a worker with the same tables; and asking has changed nothing of them.
+ */
+#include "tests/unit/pipe_flows.h"
+/* after cmocka.h */
+#include "router/ctl/explain_parse.h"
+#include "router/router.h"
+#include "tests/unit/ask.h"
+
+static const char rules[] =
+	"sets:\n"
+	"  seen: {type: address, size: 64, timeout: 1h}\n"
+	"  banned: {type: address, size: 64, timeout: 1h}\n"
+	"zones:\n"
+	"  wan: {interfaces: [p1, p2], input: drop, forward-to: []}\n"
+	"  lan: {interfaces: [p0, vlan100, qinq], input: accept, forward-to: [wan, lan]}\n"
+	"filter:\n"
+	"  early: {hook: prerouting, priority: raw, policy: accept, rules: [\n"
+	"    {name: bans, from: \"@banned\", action: drop},\n"
+	"    {name: no-track, proto: udp, dport: 5000, action: notrack}]}\n"
+	"  marks: {hook: prerouting, priority: mangle, rules: [\n"
+	"    {name: voip, dscp: ef, action: {set-mark: 0x20}},\n"
+	"    {name: note, proto: udp, dport: 7, log: {limit: 1/s}, action: {add-to: seen}},\n"
+	"    {name: slow, proto: udp, dport: 9, rate: {over: 2/h, burst: 3}, action: drop}]}\n"
+	"  mine: {hook: forward, priority: filter, rules: [\n"
+	"    {name: marked, mark: 0x20, proto: udp, dport: 99, action: drop},\n"
+	"    {name: telnet, proto: tcp, dport: 23, action: reject},\n"
+	"    {name: no-host, proto: udp, dport: 24, action: {reject: host-unreachable}},\n"
+	"    {name: answers, ct: [established, related], action: accept},\n"
+	"    {name: web, in: p1, to: 10.0.0.2, proto: tcp, dport: 80, action: accept}]}\n"
+	"  last: {hook: postrouting, priority: 0, policy: accept, rules: [\n"
+	"    {name: long, length: 1400-65535, proto: gre, action: drop}]}\n"
+	"nat:\n"
+	"  source:\n"
+	"    - {name: exempt, to: 172.17.0.0/16, action: none}\n"
+	"    - {name: few, from: 10.0.0.3, out: wan, action: masquerade, ports: 4000-4001}\n"
+	"    - {name: home, from: 10.0.0.0/24, out: wan, action: masquerade, ports: 10000-32767}\n"
+	"  destination:\n"
+	"    - {name: www, in: wan, proto: tcp, dport: 8080, to: 10.0.0.2, to-port: 80}\n";
+
+static struct pipe_flows f;
+static struct router router;
+static struct state state;
+static struct ask asked;
+
+/* The daemon's clock is the pipe's. */
+int clock_gettime(clockid_t id, struct timespec *t)
+{
+	(void)id;
+	t->tv_sec = (time_t)(f.p.now / NSEC_PER_SEC);
+	t->tv_nsec = (long)(f.p.now % NSEC_PER_SEC);
+	return 0;
+}
+
+static void open_with(const char *yaml)
+{
+	flows_open(&f, yaml);
+	memset(&router, 0, sizeof(router));
+	memset(&state, 0, sizeof(state));
+	assert_int_equal(table_init(&state.routes), 0);
+	state.config = f.p.cfg;
+	router.state = &state;
+	router.names = f.names;
+	router.conf = f.conf;
+	router.policy = f.policy;
+	router.st = f.st;
+}
+
+static int set_up(void **s)
+{
+	(void)s;
+	open_with(rules);
+	return 0;
+}
+
+static int tear_down(void **s)
+{
+	(void)s;
+	table_fini(&state.routes);
+	flows_close(&f);
+	return 0;
+}
+
+/* ---- asking */
+
+/* The packet is one word: blanks in it are tabs. */
+static void ask_about(const char *iface, const char *packet)
+{
+	char words[300];
+	size_t len;
+
+	len = (size_t)snprintf(words, sizeof(words), "explain in %s ", iface);
+	snprintf(words + len, sizeof(words) - len, "%s", packet);
+	for (char *c = words + len; *c; c++)
+		*c = *c == ' ' ? '\t' : *c;
+	ask_all(&asked, &router, words);
+}
+
+static const char *text_at(size_t i, const char *key)
+{
+	const char *s = json_string_value(json_object_get(json_array_get(asked.rows, i), key));
+
+	return s ? s : "";
+}
+
+static const char *last(const char *key)
+{
+	return text_at(json_array_size(asked.rows) - 1, key);
+}
+
+/* Is there a line of this step whose text begins so? */
+static bool told(const char *step, const char *begin)
+{
+	for (size_t i = 0; i < json_array_size(asked.rows); i++)
+		if (!strcmp(text_at(i, "step"), step) &&
+		    !strncmp(text_at(i, "text"), begin, strlen(begin)))
+			return true;
+	for (size_t i = 0; i < json_array_size(asked.rows); i++)
+		print_message("%s: %s\n", text_at(i, "step"), text_at(i, "text"));
+	return false;
+}
+
+/* ---- all that a packet could change */
+struct footprint {
+	uint64_t rules, nat, elements, counters;
+	unsigned ports;
+	struct flow_stats flows;
+};
+
+static uint64_t count_elements(void)
+{
+	uint64_t cursor = 0, n = 0;
+	struct set_info info;
+
+	while (sets_walk(f.st->sets, &cursor, &info))
+		n += info.elements;
+	return n;
+}
+
+/* Padding too: they are compared as bytes. */
+static void footprint(struct footprint *out)
+{
+	const uint64_t *counters = (const uint64_t *)(const void *)&f.p.w->count;
+	const struct filter *filter = f.policy ? f.policy->filter : NULL;
+	const struct nat *nat = f.policy ? f.policy->nat : NULL;
+	struct filter_rule_info rule;
+	struct nat_rule_info chosen;
+
+	memset(out, 0, sizeof(*out));
+	out->ports = flows_ports_taken(&f);
+	out->elements = count_elements();
+	flow_table_stats(f.st->flows, &out->flows);
+	for (unsigned i = 1; filter && filter_rule(filter, i, &rule); i++)
+		out->rules += rule.packets + rule.bytes;
+	for (unsigned i = 1; nat && nat_rule(nat, i, &chosen); i++)
+		out->nat += chosen.flows + chosen.packets_refused;
+	for (size_t i = 0; i < sizeof(f.p.w->count) / sizeof(*counters); i++)
+		out->counters += counters[i];
+}
+
+/* ---- and the packet itself */
+
+static unsigned iface_number(const char *name)
+{
+	for (unsigned i = 0; i < PIPE_IFACES; i++)
+		if (!strcmp(names_text(&f.names, f.p.cfg->iface[i].name_id), name))
+			return i;
+	fail_msg("no interface %s", name);
+	return 0;
+}
+
+static void make_frame(const char *iface, const char *packet, uint32_t seq, uint32_t ack,
+		       struct frame *out)
+{
+	static uint8_t bytes[EXPLAIN_FRAME_MAX];
+	const struct dp_iface *in = &f.p.cfg->iface[iface_number(iface)];
+	struct explain_link l = { .vid = in->vid, .vlan_proto = in->vlan_proto };
+	struct explain_packet p;
+	char why[256];
+
+	memcpy(l.mac, in->mac, 6);
+	if (explain_parse(packet, &p, why, sizeof(why)))
+		fail_msg("%s: %s", packet, why);
+	p.seq = seq;
+	p.ack = ack;
+	*out = (struct frame){ .port = in->port, .len = explain_frame(&p, &l, bytes) };
+	assert_true(out->len <= FRAME_ROOM);
+	memcpy(out->b, bytes, out->len);
+}
+
+/* By how many ports frames left; the last one. */
+static unsigned sent(unsigned *port)
+{
+	struct frame out;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < PIPE_PORTS; i++)
+		for (; pipe_sent(&f.p, i, &out); n++)
+			*port = i;
+	return n;
+}
+
+static void send_and_compare(const char *iface, const char *packet, uint32_t seq, uint32_t ack)
+{
+	uint64_t drops = pipe_drops_all(&f.p), held = f.p.w->count.event[EVENT_HELD], why = 0;
+	uint64_t before[DROP__COUNT];
+	const char *verdict = last("verdict");
+	unsigned port = UINT32_MAX, n;
+	struct frame in;
+
+	if (!strcmp(verdict, "linux")) /* XDP would not have given it to us */
+		return;
+	memcpy(before, f.p.w->count.drop, sizeof(before));
+	make_frame(iface, packet, seq, ack, &in);
+	pipe_receive(&f.p, &in);
+	worker_turn(f.p.w, f.p.now);
+	n = sent(&port);
+	drops = pipe_drops_all(&f.p) - drops;
+	held = f.p.w->count.event[EVENT_HELD] - held;
+	while (why < DROP__COUNT && f.p.w->count.drop[why] == before[why])
+		why++;
+	if (!strcmp(verdict, "forwarded")) {
+		if (drops || held || !n)
+			fail_msg("%s %s: not forwarded: %s", iface, packet,
+				 drops ? drop_info[why].name : "held");
+		assert_int_equal(port, f.p.cfg->iface[iface_number(last("iface"))].port);
+	} else if (!strcmp(verdict, "waits")) {
+		if (drops || !held)
+			fail_msg("%s %s: does not wait: %s", iface, packet,
+				 drops ? drop_info[why].name : "sent");
+	} else {
+		if (drops != 1)
+			fail_msg("%s %s: explained as %s, and not dropped", iface, packet,
+				 last("text"));
+		assert_string_equal(last("reason"), drop_info[why].name);
+	}
+}
+
+/* Explained, without a trace; then sent, and it was as explained. */
+static void agree(const char *iface, const char *packet)
+{
+	struct footprint before, after;
+
+	footprint(&before);
+	ask_about(iface, packet);
+	if (asked.end)
+		fail_msg("%s: %s", packet, asked.error);
+	footprint(&after);
+	assert_memory_equal(&before, &after, sizeof(before));
+	send_and_compare(iface, packet, 1, 1);
+}
+
+static void expect(const char *iface, const char *packet, const char *verdict, const char *reason)
+{
+	agree(iface, packet);
+	if (strcmp(last("verdict"), verdict) != 0 || strcmp(last("reason"), reason) != 0)
+		fail_msg("%s %s: %s", iface, packet, last("text"));
+	assert_string_equal(last("step"), "verdict");
+	ask_end(&asked);
+}
+
+/* ---- tests */
+
+static void test_verdicts(void **s)
+{
+	(void)s;
+	expect("p0", "udp 10.0.0.2:1000 > 10.0.1.2:53", "forwarded", "");
+	expect("p0", "icmp 10.0.0.2 > 10.0.1.2", "forwarded", "");
+	expect("p0", "icmpv6 2001:db8::2 > 2001:db8:1::2", "forwarded", "");
+	expect("p0", "gre 10.0.0.2 > 10.0.1.2", "forwarded", "");
+	expect("p0", "sctp 10.0.0.2:5 > 10.0.1.2:6", "forwarded", "");
+	expect("p0", "tcp 10.0.0.2:1000 > 10.0.1.2:80", "forwarded", "");
+	expect("p0", "tcp 10.0.0.2:1001 > 10.0.1.2:80 flags ack", "forwarded", "");
+	expect("vlan100", "udp 10.0.3.2:1 > 10.0.4.2:2", "forwarded", "");
+	expect("p0", "tcp 10.0.0.2:1000 > 10.0.1.2:23", "rejected", "filter-reject");
+	expect("p0", "udp 10.0.0.2:1000 > 10.0.1.2:24", "rejected", "filter-reject");
+	expect("p1", "udp 10.0.1.2:1000 > 10.0.0.2:53", "dropped", "filter-rule");
+	expect("p0", "udp 10.0.0.2:1000 > 172.22.0.1:53", "dropped", "blackhole");
+	expect("p0", "udp 10.0.0.2:1000 > 172.23.0.1:53", "dropped", "unreachable");
+	expect("p0", "udp 10.0.0.2:1000 > 172.24.0.1:53", "dropped", "prohibit");
+	expect("p0", "udp 10.0.0.2:1000 > 172.25.0.1:53", "dropped", "no-route");
+	expect("p0", "udp 10.0.0.2:1000 > 172.26.0.1:53", "dropped", "egress-not-ours");
+	expect("p0", "udp 10.0.0.2:1000 > 172.27.0.1:53", "dropped", "egress-down");
+	expect("p0", "udp 10.0.0.2:1000 > 172.28.0.1:53", "dropped", "no-route");
+	expect("p0", "udp 10.0.0.2:1000 > 172.19.0.1:53", "waits", "");
+	expect("p0", "udp 10.0.0.2:1000 > 10.0.1.77:53", "waits", "");
+	expect("p0", "udp 10.0.0.2:1000 > 10.0.1.2:53 ttl 1", "dropped", "ttl");
+	expect("p0", "udp 10.0.0.2:1000 > 10.0.1.2:54 length 1501", "forwarded", "");
+	expect("p0", "udp 10.0.0.2:1000 > 10.0.1.2:55 length 1501 df", "dropped", "too-big");
+	expect("p0", "udp 127.0.0.1:1000 > 10.0.1.2:53", "dropped", "martian-source");
+	expect("p0", "udp 10.0.1.1:1000 > 10.0.1.2:53", "dropped", "source-ours");
+	expect("p0", "udp 10.0.0.2:1000 > 10.0.1.255:53", "dropped", "broadcast");
+	expect("p0", "icmp 10.0.0.2 > 10.0.1.2 icmp 0/0", "dropped", "filter-rule");
+	expect("p0", "tcp 10.0.0.2:2 > 10.0.1.2:80 flags syn,fin", "dropped", "filter-rule");
+	expect("p0", "gre 10.0.0.2 > 10.0.2.2 length 1450", "dropped", "filter-rule");
+	expect("p0", "udp 10.0.0.2:1000 > 10.0.1.2:99 dscp ef", "dropped", "filter-rule");
+	expect("p0", "udp 10.0.0.2:1000 > 10.0.1.2:99", "forwarded", "");
+	expect("p0", "udp 10.0.0.2:1000 > 10.0.1.2:5000", "forwarded", "");
+	expect("p0", "udp 10.0.0.2:1000 > 10.0.0.1:53", "linux", "");
+	expect("p0", "udp 10.0.0.2:1000 > 224.0.0.5:53", "linux", "");
+	expect("p0", "udp 0.0.0.0:67 > 10.0.0.9:68", "linux", "");
+	expect("p0", "udp [fe80::5]:1 > [2001:db8:1::2]:53", "dropped", "beyond-scope");
+}
+
+/* What XDP gives to NAT of a local address, and what it leaves to Linux. */
+static void test_translation(void **s)
+{
+	(void)s;
+	agree("p1", "tcp 10.0.1.2:1000 > 10.0.1.1:8080");
+	assert_true(told("xdp", "a local address, but"));
+	assert_true(told("nat", "destination: rule \"www\" (line "));
+	assert_true(told("filter", "forward filter \"mine\": rule \"web\" (line "));
+	assert_string_equal(last("verdict"), "forwarded");
+	ask_end(&asked);
+	expect("p1", "tcp 10.0.1.2:1000 > 10.0.1.1:8081", "linux", "");
+	agree("p0", "udp 10.0.0.2:12345 > 10.0.1.2:53");
+	assert_true(told("nat", "source: rule \"home\" (line "));
+	assert_non_null(strstr(text_at(json_array_size(asked.rows) - 3, "text"),
+			       "10.0.0.2:12345 -> 10.0.1.1:12345"));
+	ask_end(&asked);
+	/* its mapping, by now */
+	agree("p0", "udp 10.0.0.2:12345 > 10.0.1.2:54");
+	assert_true(told("nat", "source: rule \"home\""));
+	ask_end(&asked);
+	agree("p0", "udp 10.0.0.2:999 > 10.0.1.2:53");
+	assert_non_null(strstr(text_at(json_array_size(asked.rows) - 3, "text"),
+			       "10.0.0.2:999 -> 10.0.1.1, some free port"));
+	ask_end(&asked);
+	agree("p0", "udp 10.0.0.2:1000 > 172.17.0.1:53");
+	assert_false(json_object_get(json_array_get(asked.rows, 1), "nat"));
+	ask_end(&asked);
+	/* of two ports */
+	expect("p0", "udp 10.0.0.3:1 > 10.0.1.2:53", "forwarded", "");
+	expect("p0", "udp 10.0.0.3:2 > 10.0.1.2:53", "forwarded", "");
+	expect("p0", "udp 10.0.0.3:3 > 10.0.1.2:53", "dropped", "nat-exhausted");
+	expect("p0", "udp 10.0.0.3:1 > 10.0.1.2:54", "forwarded", "");
+}
+
+/* Asking takes no token and adds to no set. */
+static void test_leaves_no_trace(void **s)
+{
+	uint64_t elements = count_elements();
+
+	(void)s;
+	for (unsigned i = 0; i < 10; i++) {
+		ask_about("p0", "udp 10.0.0.2:1000 > 10.0.1.2:9");
+		assert_string_equal(last("verdict"), "forwarded");
+		ask_end(&asked);
+		ask_about("p0", "udp 10.0.0.2:1000 > 10.0.1.2:7");
+		assert_true(told("filter", "prerouting mangle \"marks\": rule \"note\""));
+		ask_end(&asked);
+	}
+	for (unsigned i = 0; i < 3; i++) { /* each of another flow */
+		char packet[64];
+
+		snprintf(packet, sizeof(packet), "udp 10.0.0.2:%u > 10.0.1.2:9", 2000 + i);
+		expect("p0", packet, "forwarded", "");
+	}
+	expect("p0", "udp 10.0.0.2:2003 > 10.0.1.2:9", "dropped", "filter-rule");
+	assert_int_equal(count_elements(), elements);
+	expect("p0", "udp 10.0.0.2:1000 > 10.0.1.2:7", "forwarded", "");
+	assert_int_equal(count_elements(), elements + 1);
+}
+
+static void exchange(const char *iface, const char *packet, uint32_t seq, uint32_t ack)
+{
+	ask_about(iface, packet);
+	assert_int_equal(asked.end, 0);
+	send_and_compare(iface, packet, seq, ack);
+}
+
+/* A connection from its SYN to its end, without NAT. */
+static void test_known_flow(void **s)
+{
+	static const char syn[] = "tcp 10.0.0.2:1000 > 172.17.0.5:80",
+			  data[] = "tcp 10.0.0.2:1000 > 172.17.0.5:80 flags ack,psh",
+			  synack[] = "tcp 172.17.0.5:80 > 10.0.0.2:1000 flags syn,ack",
+			  ack[] = "tcp 172.17.0.5:80 > 10.0.0.2:1000 flags ack",
+			  rst[] = "tcp 172.17.0.5:80 > 10.0.0.2:1000 flags rst";
+	struct footprint before, after;
+
+	(void)s;
+	assert_true(flows_load(
+		&f, "nat: {source: [{from: 10.9.0.0/16, out: p1, action: masquerade}]}\n"));
+	router.policy = f.policy;
+	router.conf = f.conf;
+	exchange("p0", syn, 100, 0);
+	assert_true(told("conntrack", "new"));
+	ask_end(&asked);
+	exchange("p0", syn, 100, 0);
+	assert_true(told("conntrack", "known flow, SYN_SENT: "));
+	ask_end(&asked);
+	exchange("vlan100", synack, 500, 101);
+	ask_end(&asked);
+	exchange("p0", data, 101, 501);
+	assert_true(told("conntrack", "known flow, SYN_RECV: "));
+	ask_end(&asked);
+	exchange("vlan100", ack, 501, 101);
+	assert_true(told("conntrack", "known flow, ESTABLISHED: "));
+	ask_end(&asked);
+	footprint(&before);
+	ask_about("vlan100", rst);
+	footprint(&after);
+	assert_memory_equal(&before, &after, sizeof(before));
+	assert_string_equal(last("verdict"), "forwarded");
+	ask_end(&asked);
+	ask_about("p0", data);
+	assert_true(told("conntrack", "known flow, ESTABLISHED: ")); /* still */
+	assert_true(told("filter", "not asked again"));
+	assert_true(told("route", "via 10.0.3.2 dev vlan100 (resolved), which the flow remembers"));
+	ask_end(&asked);
+	/* the rules move */
+	assert_true(flows_load(&f, "filter: {no: {hook: forward, priority: filter, rules: [\n"
+				   "  {name: nothing, proto: tcp, action: drop}]}}\n"));
+	router.policy = f.policy;
+	router.conf = f.conf;
+	exchange("p0", data, 101, 501);
+	assert_true(told("filter", "asked again: "));
+	assert_string_equal(last("reason"), "filter-rule");
+	ask_end(&asked);
+	exchange("p0", data, 101, 501);
+	assert_true(told("filter", "not asked again"));
+	assert_string_equal(last("reason"), "filter-rule");
+	ask_end(&asked);
+}
+
+static void test_known_translated(void **s)
+{
+	(void)s;
+	agree("p0", "udp 10.0.0.2:12000 > 10.0.1.2:53");
+	ask_end(&asked);
+	agree("p1", "udp 10.0.1.2:53 > 10.0.1.1:12000"); /* the answer */
+	assert_true(told("nat", "as the flow is translated: 10.0.1.2:53 > 10.0.1.1:12000 becomes "
+				"10.0.1.2:53 > 10.0.0.2:12000"));
+	assert_string_equal(last("verdict"), "forwarded");
+	ask_end(&asked);
+	agree("p0", "udp 10.0.0.2:12000 > 10.0.1.2:53");
+	assert_true(told("filter", "asked again: "));
+	ask_end(&asked);
+}
+
+static unsigned chance(unsigned n)
+{
+	static uint64_t x = 88172645463325252ull;
+
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	return (unsigned)(x >> 20) % n;
+}
+
+/* Packets of all kinds, flows that come and go. TCP's are all new: what is in sequence is not a
+ * matter of chance. */
+static void test_random(void **s)
+{
+	static const char *const from[] = { "10.0.0.2", "10.0.0.3", "10.0.0.2",	 "10.0.1.2",
+					    "10.0.2.2", "10.0.1.1", "172.16.0.7" },
+				 *const to[] = { "10.0.0.2",   "10.0.1.2",   "10.0.2.2",
+						 "10.0.1.1",   "10.0.0.1",   "172.16.0.7",
+						 "172.17.0.7", "172.21.0.9", "172.22.0.1",
+						 "172.19.0.1", "10.0.3.2" },
+				 *const in[] = { "p0", "p0", "p1", "p2", "vlan100", "qinq" },
+				 *const more[] = { "",
+						   "",
+						   "",
+						   "",
+						   " ttl 1",
+						   " dscp ef",
+						   " length 1450",
+						   " length 1600",
+						   " length 1600 df" };
+	static const unsigned ports[] = { 7, 9, 23, 24, 53, 80, 99, 5000, 8080, 12000, 12001 };
+	char packet[200];
+	unsigned fresh = 20000;
+
+	(void)s;
+	for (unsigned i = 0; i < 20000; i++) {
+		const char *a = from[chance(7)], *b = to[chance(11)], *m = more[chance(9)];
+		unsigned x = ports[chance(11)], y = ports[chance(11)];
+
+		switch (chance(8)) {
+		case 0:
+			if (++fresh == 60000)
+				fresh = 20000;
+			snprintf(packet, sizeof(packet), "tcp %s:%u > %s:%u%s", a, fresh, b, y, m);
+			break;
+		case 1: snprintf(packet, sizeof(packet), "icmp %s:%u > %s%s", a, x, b, m); break;
+		case 2:
+			snprintf(packet, sizeof(packet), "icmp %s:%u > %s%s icmp 0", a, x, b, m);
+			break;
+		case 3: snprintf(packet, sizeof(packet), "gre %s > %s%s", a, b, m); break;
+		default: snprintf(packet, sizeof(packet), "udp %s:%u > %s:%u%s", a, x, b, y, m);
+		}
+		agree(in[chance(6)], packet);
+		ask_end(&asked);
+		hold_drop(&f.p.w->dp); /* it has room for few */
+		if (!chance(200))
+			flows_wait_s(&f, chance(400));
+	}
+}
+
+/* Without a policy packets are forwarded by FIB alone. */
+static void test_stateless(void **s)
+{
+	(void)s;
+	router.policy = NULL;
+	ask_about("p0", "udp 10.0.0.2:1 > 172.16.0.1:2");
+	assert_string_equal(last("verdict"), "forwarded");
+	assert_string_equal(last("iface"), "p1");
+	assert_int_equal(json_array_size(asked.rows), 4);
+	ask_end(&asked);
+}
+
+static void test_refusals(void **s)
+{
+	(void)s;
+	ask_about("p9", "udp 1.1.1.1:1 > 2.2.2.2:2");
+	assert_int_equal(asked.end, 1);
+	assert_string_equal(asked.error, "no interface of the router is called \"p9\"");
+	ask_end(&asked);
+	ask_about("p0", "udp 1.1.1.1:1 > 2.2.2.2:2 please");
+	assert_int_equal(asked.end, 1);
+	assert_memory_equal(asked.error, "\"please\" after the destination: ", 32);
+	ask_end(&asked);
+}
+
+#define TEST(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_refusals),	    TEST(test_verdicts),   TEST(test_translation),
+		TEST(test_leaves_no_trace), TEST(test_known_flow), TEST(test_known_translated),
+		TEST(test_random),	    TEST(test_stateless),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
