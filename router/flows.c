@@ -228,9 +228,9 @@ static void verdict_store(struct flow *f, enum flow_dir dir, const struct passag
 		f->dscp[dir] = g->r.has_dscp ? g->r.dscp | FLOW_DSCP : 0;
 	mark_store(f, g);
 	__atomic_store_n(&f->judged[dir], g->generation, __ATOMIC_RELAXED);
-	/* By another worker it was answered or assured meanwhile: rules may say otherwise now. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (passage_status(flow_state(f)) != g->m.status)
+	/* By another worker it was answered or assured meanwhile: rules may say otherwise now. Read
+	 * by a write of nothing, so that a change we do not see finds what we have stored. */
+	if (passage_status(flow_set(f, 0)) != g->m.status)
 		__atomic_store_n(&f->judged[dir], 0, __ATOMIC_RELAXED);
 }
 

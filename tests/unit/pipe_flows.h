@@ -22,6 +22,7 @@ struct pipe_flows {
 	struct policy *policy;
 	struct conf *conf;
 	uint16_t generation;
+	unsigned workers; /* the tables and policies are for so many; this one is the first */
 	struct nat_local local[2 * PIPE_IFACES];
 	unsigned nlocal;
 };
@@ -32,7 +33,7 @@ static inline bool flows_load(struct pipe_flows *f, const char *yaml)
 	static const char head[] = "version: 1\ninterfaces: {p0: {}, p1: {}, p2: {}, vlan100: {}, "
 				   "qinq: {}}\n";
 	struct policy_config pc = {
-		.names = &f->names, .local = f->local, .nlocal = f->nlocal, .workers = 1
+		.names = &f->names, .local = f->local, .nlocal = f->nlocal, .workers = f->workers
 	};
 	struct policy *policy = NULL;
 	char text[16384], why[512] = "";
@@ -43,8 +44,8 @@ static inline bool flows_load(struct pipe_flows *f, const char *yaml)
 		return false;
 	if (!f->st) {
 		struct stateful_config sc = { .conntrack = &conf->conntrack,
-					      .workers = 1,
-					      .frames = PIPE_FRAMES,
+					      .workers = f->workers,
+					      .frames = f->p.mem->frames,
 					      .now = f->p.now - 10 * NSEC_PER_SEC };
 
 		must(stateful_create(&sc, &f->names, &f->st));
@@ -76,12 +77,14 @@ static inline bool flows_load(struct pipe_flows *f, const char *yaml)
 }
 
 /* now: what the clock says at first. */
-static inline void flows_open_at(struct pipe_flows *f, const char *yaml, uint64_t now)
+static inline void flows_open_for(struct pipe_flows *f, const char *yaml, uint64_t now,
+				  unsigned workers)
 {
 	static const char *const name[PIPE_IFACES] = { "p0", "p1", "p2", "vlan100", "qinq" };
 
 	memset(f, 0, sizeof(*f));
-	pipe_open(&f->p);
+	f->workers = workers;
+	pipe_open_sized(&f->p, (workers * workers) * PIPE_FRAMES, PIPE_RING); /* caches hoard */
 	f->p.now = f->p.w->rate_at = now;
 	f->p.nht.generation = 1;
 	for (unsigned i = 0; i < PIPE_IFACES; i++) {
@@ -93,6 +96,11 @@ static inline void flows_open_at(struct pipe_flows *f, const char *yaml, uint64_
 				(struct nat_local){ .iface = id, .addr = on_link(six, i, 1) };
 	}
 	assert(flows_load(f, yaml));
+}
+
+static inline void flows_open_at(struct pipe_flows *f, const char *yaml, uint64_t now)
+{
+	flows_open_for(f, yaml, now, 1);
 }
 
 static inline void flows_open(struct pipe_flows *f, const char *yaml)
