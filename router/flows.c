@@ -394,7 +394,7 @@ static inline bool known_quick(struct dp *dp, struct pkt *p, uint32_t index, enu
 		timeout = o->udp_stream;
 	else if (state & FLOW_REPLIED ? dp->tick - f->made > CT_UDP_STREAM_AGE : dir == FLOW_REPLY)
 		return false;
-	if (likely(!o->outbound_refresh || dir == FLOW_ORIG))
+	if (likely(!o->outbound_refresh || dir == ct_outbound(state)))
 		flow_touch(own, peer, dp->tick, timeout, p->len);
 	else
 		count_only(own, p->len);

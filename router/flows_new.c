@@ -28,6 +28,7 @@ struct making {
 	struct nat_claim claim;
 	uint16_t outside_port; /* network order */
 	struct nat_hairpin hairpin;
+	bool mapped; /* sent to a mapping, which counts it */
 	uint32_t slot, generation;
 	const struct nh *n;
 };
@@ -58,6 +59,7 @@ static bool choose_destination(struct dp *dp, struct pkt *p, struct making *m)
 	case NAT_DONE: break;
 	}
 	m->g.m.status |= CONF_STATUS_DNAT;
+	m->mapped = !rule;
 	if (nat_is_forward(nat, rule))
 		m->g.m.status |= CONF_STATUS_FORWARDED;
 	return true;
@@ -94,6 +96,14 @@ static void give_back(struct dp *dp, const struct making *m)
 	if (m->claim.slot != NATPORT_NO_SLOT)
 		nat_give_back(dp->st->ports, &m->claim, m->orig.proto, ntohs(m->outside_port),
 			      &remote);
+}
+
+/* It came to nothing. */
+static void abandon(struct dp *dp, const struct making *m)
+{
+	give_back(dp, m);
+	if (m->mapped)
+		nat_mapping_done(dp->st->ports, &m->orig);
 }
 
 /* ---- the record */
@@ -143,6 +153,7 @@ static void fill(struct flow *f, const struct making *m)
 
 	__atomic_fetch_or(&f->state,
 			  translated(m) | (m->g.m.varies ? FLOW_EACH : 0) |
+				  (m->mapped ? FLOW_MAPPED : 0) |
 				  (m->g.m.status & CONF_STATUS_FORWARDED ? FLOW_FORWARDED : 0),
 			  __ATOMIC_RELAXED);
 	f->judged[FLOW_ORIG] = judged_alone ? 0 : m->g.generation;
@@ -191,7 +202,7 @@ static uint32_t commit(struct dp *dp, uint32_t index, struct making *m, enum nat
 	if (made == FLOW_NONE)
 		flow_discard(t, index);
 	if (made != index) /* dropped, or adopted: what we claimed is not its */
-		give_back(dp, m);
+		abandon(dp, m);
 	return made;
 }
 
@@ -199,36 +210,42 @@ static uint32_t commit(struct dp *dp, uint32_t index, struct making *m, enum nat
 static void make(struct dp *dp, struct pkt *p, struct making *m, const struct frag_ports *ports)
 {
 	struct flow_table *t = dp->st->flows;
-	enum nat_verdict v = choose_source(dp, m, 0);
 	uint32_t index, made, timeout;
 	enum flow_refusal why;
+	enum nat_verdict v;
 
+	if (m->mapped && !nat_mapping_hold(dp->st->ports, &m->orig)) {
+		pkt_drop(dp, p, DROP_NAT_FILTERED);
+		return;
+	}
+	v = choose_source(dp, m, 0);
 	if (v == NAT_EXHAUSTED) {
+		abandon(dp, m);
 		refuse(dp, p, DROP_NAT_EXHAUSTED, ICMP_ERROR_PROHIBIT, 0);
 		return;
 	}
 	flow_prefetch(t, &m->reply);
 	if (!passage_stage(&m->g, FILTER_SRCNAT)) {
-		give_back(dp, m);
+		abandon(dp, m);
 		flows_filtered(dp, p, &m->g.r);
 		return;
 	}
 	if (!zone_take(dp, m->orig.zone)) {
-		give_back(dp, m);
+		abandon(dp, m);
 		pkt_drop(dp, p, DROP_CT_ZONE_LIMIT);
 		return;
 	}
 	index = flow_new(t, dp->worker, &m->orig, &m->reply, dp->tick, &why);
 	if (index == FLOW_NONE) {
 		zone_give(dp->st, m->orig.zone);
-		give_back(dp, m);
+		abandon(dp, m);
 		pkt_drop(dp, p, why_not(why));
 		return;
 	}
 	if (!ct_first(&dp->policy->ct, t, index, p, &timeout)) {
 		flow_discard(t, index);
 		zone_give(dp->st, m->orig.zone);
-		give_back(dp, m);
+		abandon(dp, m);
 		pkt_drop(dp, p, DROP_CT_INVALID);
 		return;
 	}
@@ -378,10 +395,11 @@ static void gone(void *arg, struct flow_table *t, uint32_t index)
 	if (dp->events)
 		ct_event_put(dp->events, t, index, CT_EVENT_DESTROY, dp->tick, dp->now);
 	zone_give(dp->st, f->zone);
-	if (f->limit) {
-		flow_key(t, index, FLOW_ORIG, &orig);
+	flow_key(t, index, FLOW_ORIG, &orig);
+	if (f->limit)
 		limit_uncount(dp->st->limits, f->limit, &orig);
-	}
+	if (flow_state(f) & FLOW_MAPPED)
+		nat_mapping_done(dp->st->ports, &orig);
 	if (f->nat_slot) {
 		struct nat_claim c = { .rule = f->nat_rule & (uint16_t)~FLOW_PERMIT,
 				       .slot = f->nat_slot - 1,

@@ -109,7 +109,7 @@ enum ct_verdict ct_track(const struct ct_options *o, struct flow *f, enum flow_d
 {
 	uint32_t state = flow_state(f);
 	bool stream = false;
-	bool inbound = o->outbound_refresh && dir == FLOW_REPLY;
+	bool inbound = o->outbound_refresh && dir != ct_outbound(state);
 
 	if (p->flags & PKT_LATER_FRAG) { /* of a datagram whose first fragment was tracked */
 		*timeout = own->timeout ? own->timeout : timeout_of(o, f->proto, false);

@@ -16,7 +16,7 @@ struct ct_options {
 	struct tcp_timeouts tcp_timeouts;
 	uint32_t udp, udp_stream, icmp, gre, gre_stream, sctp, sctp_established, generic;
 	bool checksum;	       /* bad transport checksums are invalid (requirement C8) */
-	bool outbound_refresh; /* only the originator keeps a flow alive (U6a) */
+	bool outbound_refresh; /* only what goes out keeps a flow alive (U6a) */
 };
 
 #define CT_UDP_STREAM_AGE 8u /* ticks: answered for two seconds, UDP is a stream */
@@ -57,6 +57,12 @@ enum ct_verdict ct_track(const struct ct_options *o, struct flow *f, enum flow_d
 /* A later fragment of direction `own`: of TCP the first has told how much it holds, not how much
  * its datagram does. base: of its datagram (frag.h). */
 void ct_fragment(struct flow_half *own, const struct pkt *p, uint32_t base);
+
+/* The direction that goes out: but for what a mapping let in, that of the originator. */
+static inline enum flow_dir ct_outbound(uint32_t state)
+{
+	return state & FLOW_MAPPED ? FLOW_REPLY : FLOW_ORIG;
+}
 
 /* Are the transport checksums right? Of a whole packet. */
 bool ct_checksum_ok(const struct pkt *p);

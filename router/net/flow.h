@@ -70,6 +70,7 @@ static_assert(sizeof(struct flow_key) == 40, "hashed as five words");
 #define FLOW_DROP_REPLY 0x00002000u /* the rules of now refuse its reply direction */
 #define FLOW_EACH	0x00004000u /* rules want to see each packet of the original direction */
 #define FLOW_EACH_REPLY 0x00008000u
+#define FLOW_MAPPED	0x00020000u /* a mapping let it in, and does not go before it */
 #define FLOW_FORWARDED	0x00010000u /* a rule of nat.destination chose where it goes */
 
 /* Written by the worker that receives this direction; `turn` orders the halves within a tick. */

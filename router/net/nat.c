@@ -567,3 +567,31 @@ void nat_give_back(struct natports *ports, const struct nat_claim *claim, uint8_
 		natmap_permit(ports, claim->slot, (enum natport_plane)plane, port, remote, false);
 	natport_done(ports, claim->slot, (enum natport_plane)plane, port);
 }
+
+/* ---- flows that a mapping let in */
+
+static uint16_t mapping_of(const struct natports *ports, const struct flow_key *orig,
+			   enum natport_plane *plane, uint16_t *port)
+{
+	struct addr to = addr_of(orig->family, orig->dst);
+
+	*plane = (enum natport_plane)natport_plane_of(orig->proto);
+	*port = ntohs(*plane == NATPORT_ICMP ? orig->sport : orig->dport);
+	return natports_find(ports, &to);
+}
+
+bool nat_mapping_hold(struct natports *ports, const struct flow_key *orig)
+{
+	enum natport_plane plane;
+	uint16_t port, slot = mapping_of(ports, orig, &plane, &port);
+
+	return slot != NATPORT_NO_SLOT && natmap_hold(ports, slot, plane, port);
+}
+
+void nat_mapping_done(struct natports *ports, const struct flow_key *orig)
+{
+	enum natport_plane plane;
+	uint16_t port, slot = mapping_of(ports, orig, &plane, &port);
+
+	natport_done(ports, slot, plane, port); /* its port is taken: it has a slot */
+}

@@ -84,6 +84,12 @@ enum nat_verdict nat_source(const struct nat *n, struct match_packet *p,
 void nat_give_back(struct natports *ports, const struct nat_claim *claim, uint8_t proto,
 		   uint16_t port, const struct addr *remote);
 
+/* [worker] A flow that began at a mapping of ours counts on it, as those of its inside endpoint do:
+ * the mapping shall not go while it lives. orig: the flow's tuple as it began. False: the mapping
+ * has gone since nat_destination() saw it. */
+bool nat_mapping_hold(struct natports *ports, const struct flow_key *orig);
+void nat_mapping_done(struct natports *ports, const struct flow_key *orig);
+
 struct nat_rule_info {
 	const char *name, *kind,
 		*file; /* "masquerade", "snat", "dnat", "static", "redirect", "none" */

@@ -125,6 +125,9 @@ void natmap_prefetch(const struct natports *n, const struct natport_inside *in, 
 int natmap_make(struct natports *n, const struct natport_inside *in,
 		const struct natport_slots *slots, uint16_t *slot, const struct natport_want *w,
 		uint64_t random, uint16_t *port);
+/* [any worker] One more flow that uses the mapping of this outside port: one that it let in. False:
+ * there is none any more. */
+bool natmap_hold(struct natports *n, uint16_t slot, enum natport_plane plane, uint16_t port);
 /* [any worker] A flow is over: by its outside port. Releases the port with the last one, whether it
  * was of a mapping or claimed for one flow. */
 void natport_done(struct natports *n, uint16_t slot, enum natport_plane plane, uint16_t port);

@@ -356,6 +356,27 @@ bool natmap_inside(const struct natports *n, uint16_t slot, enum natport_plane p
 	return m;
 }
 
+bool natmap_hold(struct natports *n, uint16_t slot, enum natport_plane plane, uint16_t port)
+{
+	struct natport_inside in;
+	struct natmap *m;
+	struct place p;
+	struct key k;
+	uint8_t filtering;
+
+	if (!natmap_inside(n, slot, plane, port, &in, &filtering))
+		return false;
+	k = mapping_key(&in, NULL);
+	p = place_lock(n, &k);
+	k.outside |= natport_id(slot, plane, port);
+	k.mask |= NATPORT_ID;
+	m = find_in(n, &p, &k); /* it may have gone between the two locks */
+	if (m)
+		m->flows++;
+	place_unlock(&p);
+	return m;
+}
+
 /* One flow less; the port goes with the last one. */
 static void mapping_done(struct natports *n, uint32_t id, const struct natport_inside *in)
 {

@@ -441,6 +441,65 @@ static void inbound_does_not_u6a(void **state)
 	}
 }
 
+/* U1, U5, U6: a mapping lives as long as any flow that uses it, also one that it let in. `in` came
+ * to the mapping of an endpoint whose own flow has expired meanwhile. */
+static void let_in_holds_u6(void **state)
+{
+	struct pipe_flows f;
+
+	(void)state;
+	for (unsigned six = 0; six < 2; six++) {
+		struct packet k = udp(inside(six, 2), 5000, server(six, 1), 53), out, in, back,
+			      want;
+
+		nat_open(&f, MASQUERADE(", filtering: eif") "conntrack: {refresh: outbound}\n");
+		out = goes_out(&f, &k);
+		in = udp(server(six, 2), 99, out.src, out.sport);
+		want = in;
+		want.dst = k.src;
+		want.dport = k.sport;
+		passes(&f, OUTSIDE, &in, INSIDE, &want);
+		back = answer(&want);
+		want = answer(&in);
+		for (unsigned i = 0; i < 9; i++) { /* 450 s: the flow of k is over */
+			passes(&f, INSIDE, &back, OUTSIDE, &want);
+			flows_wait_s(&f, 50);
+		}
+		assert_int_equal(live(&f), 1);
+		assert_int_equal(flows_ports_taken(&f), 1);
+		k.dst = server(six, 3); /* the same outside endpoint still */
+		out = goes_out(&f, &k);
+		assert_from(out, router(six), in.dport);
+		all_gone_after(&f, 300);
+		assert_int_equal(flows_ports_taken(&f), 0);
+		flows_close(&f);
+	}
+}
+
+/* U6a: what comes in by a mapping holds neither its flow nor the mapping by itself. */
+static void let_in_alone_u6a(void **state)
+{
+	struct packet k = udp(inside(false, 2), 5000, server(false, 1), 53), out, in, want;
+	struct pipe_flows f;
+
+	(void)state;
+	nat_open(&f, MASQUERADE(", filtering: eif") "conntrack: {refresh: outbound}\n");
+	out = goes_out(&f, &k);
+	in = udp(server(false, 2), 99, out.src, out.sport);
+	want = in;
+	want.dst = k.src;
+	want.dport = k.sport;
+	for (unsigned i = 0; i < 10; i++) {
+		passes(&f, OUTSIDE, &in, INSIDE, &want);
+		f.p.now += 29 * NSEC_PER_SEC;
+	}
+	f.p.now += 11 * NSEC_PER_SEC;
+	flows_wait_s(&f, 20);
+	dies(&f, OUTSIDE, &in, DROP_LOCAL);
+	assert_int_equal(flows_ports_taken(&f), 0);
+	flows_close(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -458,6 +517,8 @@ int main(void)
 		cmocka_unit_test(timer_u5),
 		cmocka_unit_test(outbound_refreshes_u6),
 		cmocka_unit_test(inbound_does_not_u6a),
+		cmocka_unit_test(let_in_holds_u6),
+		cmocka_unit_test(let_in_alone_u6a),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
