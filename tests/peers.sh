@@ -8,6 +8,7 @@
 #   again NAME                                       each of them says something: "ANSWERED OTHERS"
 #   hold_end NAME
 #   zones_topo                                       a - lan0 [r] wan0 - b, and g - guest0 [r]
+#   nat_topo                                         a, c - [r] - x - b: see there
 #   reload_with                                      the configuration on stdin becomes the one
 #   rule NAME KEY                                    a number of `show filter --expanded`
 peer=(/usr/bin/python3 "$lib_top/tests/tools/peer.py")
@@ -83,4 +84,34 @@ reload_with()
 rule()
 {
 	ctl_json "sum(r['$2'] for r in d if r['rule'] == '$1')" show filter --expanded
+}
+
+# nat_topo: two inside hosts, the router, a Linux router x of the outside, and an outside host:
+#   a 10.0.1.2    fd00:1::2 - lan0 [r]       wan0 203.0.113.2 2001:db8:a::2 - x - b 198.51.100.2,.3,.4
+#   c 10.0.3.2,.4 fd00:3::2 - lan1 [r]               x: 203.0.113.1, ::1            2001:db8:b::2,::3,::4
+# x knows 192.0.2.0/24 and 2001:db8:c::/64 by way of r, and nothing of the inside.
+nat_topo()
+{
+	ns_add a c r x b || return
+	veth a a0 r lan0 && veth c c0 r lan1 && veth r wan0 x x0 && veth x x1 b b0 || return
+	host_addr a a0 10.0.1.2/24 fd00:1::2/64 && host_addr r lan0 10.0.1.1/24 fd00:1::1/64 &&
+		host_addr c c0 10.0.3.2/24 10.0.3.4/24 fd00:3::2/64 &&
+		host_addr r lan1 10.0.3.1/24 fd00:3::1/64 &&
+		host_addr r wan0 203.0.113.2/24 2001:db8:a::2/64 &&
+		host_addr x x0 203.0.113.1/24 2001:db8:a::1/64 &&
+		host_addr x x1 198.51.100.1/24 2001:db8:b::1/64 &&
+		host_addr b b0 198.51.100.{2,3,4}/24 2001:db8:b::{4,3,2}/64 || return
+	ns x sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 \
+		net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0
+	ip -n a route add default via 10.0.1.1 && ip -n a -6 route add default via fd00:1::1
+	ip -n c route add default via 10.0.3.1 && ip -n c -6 route add default via fd00:3::1
+	nat_wan_routes
+	ip -n b route add default via 198.51.100.1 && ip -n b -6 route add default via 2001:db8:b::1
+	ip -n x route add 192.0.2.0/24 via 203.0.113.2
+	ip -n x -6 route add 2001:db8:c::/64 via 2001:db8:a::2
+}
+
+nat_wan_routes()
+{
+	ip -n r route replace default via 203.0.113.1 && ip -n r -6 route replace default via 2001:db8:a::1
 }

@@ -8,6 +8,9 @@
   peer tcp|udp ADDR PORT [--from ADDR] [--sport PORT] [--wait SECONDS]
       Asks once and prints whom the server saw; or in one word why not, with status 1: refused,
       prohibited, unreachable, silent, reset, or busy (an address or port that is not free).
+  peer punch ADDR PORT MINE THEIRS --sport PORT
+      Learns from ADDR how it is seen and writes it to the file MINE; when THEIRS is there, both send
+      to each other. Prints who came through.
   peer hold tcp|udp ADDR PORT[-PORT] --count N [--from ADDR]
       N conversations that stay. Prints "ready N" when all have begun. Each line of stdin makes each
       of them say something and wait for the echo: prints how many got theirs and how many were
@@ -57,6 +60,7 @@ def seen(peer):
 def listen(fam, kind, port):
     s = socket.socket(fam, kind)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     if fam == socket.AF_INET6:
         s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     if kind == socket.SOCK_DGRAM:
@@ -128,7 +132,9 @@ def serve(args):
 
 def dial(kind, args, port):
     s = socket.socket(family(args.addr), socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if args.sport:      # which a server may have; ports that Linux chooses must not be shared
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     s.settimeout(args.wait)
     if args.source or args.sport:
         s.bind((args.source or ("::" if family(args.addr) == socket.AF_INET6 else "0.0.0.0"),
@@ -146,6 +152,34 @@ def ask(args):
     except OSError as e:
         print(word(e))
         sys.exit(1)
+
+
+# ---- two that are both behind something
+
+def punch(args):
+    s = dial("udp", args, int(args.port))
+    s.send(b"hello\n")
+    mine = s.recv(65536).split(b"\n")[0].decode()
+    with open(args.mine + ".new", "w") as f:
+        f.write(mine)
+    os.rename(args.mine + ".new", args.mine)
+    while not os.path.exists(args.theirs):
+        time.sleep(0.02)
+    with open(args.theirs) as f:
+        addr, port = f.read().split()
+    own = s.getsockname()
+    s.close()
+    s = socket.socket(family(addr), socket.SOCK_DGRAM)
+    s.bind(own)
+    s.settimeout(0.1)
+    came = None
+    for _ in range(10):
+        s.sendto(b"it is me\n", (addr, int(port)))
+        try:
+            _, came = s.recvfrom(65536)
+        except OSError:
+            pass
+    print("%s %d" % came[:2] if came else "silent")
 
 
 # ---- many that stay
@@ -201,17 +235,20 @@ def main():
     v = verbs.add_parser("serve")
     v.add_argument("what", nargs="+")
     v.set_defaults(run=serve)
-    for name in "tcp", "udp", "hold":
+    for name in "tcp", "udp", "punch", "hold":
         v = verbs.add_parser(name)
         if name == "hold":
             v.add_argument("kind", choices=("tcp", "udp"))
             v.add_argument("--count", type=int, default=1)
         v.add_argument("addr")
         v.add_argument("port")
+        if name == "punch":
+            v.add_argument("mine")
+            v.add_argument("theirs")
         v.add_argument("--from", dest="source")
         v.add_argument("--sport", type=int, default=0)
         v.add_argument("--wait", type=float, default=2 if name == "hold" else 1)
-        v.set_defaults(run=hold if name == "hold" else ask)
+        v.set_defaults(run={"hold": hold, "punch": punch}.get(name, ask))
     args = p.parse_args()
     args.run(args)
 
