@@ -121,7 +121,9 @@ static void add_to(struct nft_text *t, const struct conf_action *a, int family, 
 static void action(struct nft_text *t, const struct conf_action *a, int family, FILE *f)
 {
 	switch (a->act) {
-	case CONF_ACT_ACCEPT: fputs("accept", f); break;
+	case CONF_ACT_ACCEPT:
+		fputs(t->chain->reach & NFT_BEFORE_ZONES ? "goto accepted" : "accept", f);
+		break;
 	case CONF_ACT_DROP: fputs("drop", f); break;
 	case CONF_ACT_REJECT: reject(a, f); break;
 	case CONF_ACT_JUMP: fprintf(f, "jump chain-%s", a->name); break;
@@ -204,6 +206,56 @@ void nft_action_chain(struct nft_text *t)
 	}
 }
 
+/* Lines of commands: each %s is the table. */
+static void command_lines(struct nft_text *t, const char *const *lines, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *table = strstr(lines[i], "%s");
+
+		fprintf(t->out, "%.*s%s%s", (int)(table - lines[i]), lines[i], t->table, table + 2);
+		nft_line_end(t);
+	}
+}
+
+static bool any_before_zones(const struct nft_text *t)
+{
+	for (unsigned i = 0; i < t->nchains; i++)
+		if (t->chains[i].reach & NFT_BEFORE_ZONES)
+			return true;
+	return false;
+}
+
+/* What a rule written by hand accepts, the zones do not judge (router/net/filter.h). But accept of
+ * nftables ends its own base chain only, and one base chain for all would lose their priorities,
+ * and with it their order among tables of others. So the packet itself carries the news to the
+ * zones' chain: in its priority, a class of traffic control, which nobody reads between the hook
+ * and the socket, and which the zones' chain clears for those that get out of a tunnel here. A mark
+ * would be in the way of the operator's own. A chain that output jumps to, as well, leaves the
+ * priority of what is sent alone: there, no interface is the one it came in by. */
+#define ACCEPTED "feed:1"
+
+void nft_accept_chain(struct nft_text *t)
+{
+	static const char *const lines[] = {
+		"add chain inet %s accepted",
+		"add rule inet %s accepted iif 0 accept",
+		"add rule inet %s accepted meta priority set " ACCEPTED " accept",
+	};
+
+	if (any_before_zones(t))
+		command_lines(t, lines, sizeof(lines) / sizeof(lines[0]));
+}
+
+void nft_accepted_rule(struct nft_text *t)
+{
+	static const char *const line =
+		"add rule inet %s input-zones-input meta priority " ACCEPTED
+		" meta priority set none accept comment \"accepted by hand\"";
+
+	if (any_before_zones(t))
+		command_lines(t, &line, 1);
+}
+
 /* TCP is answered by a reset, all else by an error. */
 void nft_reject_chains(struct nft_text *t)
 {
@@ -213,10 +265,5 @@ void nft_reject_chains(struct nft_text *t)
 		"add rule inet %s reject-default reject with icmpx type port-unreachable",
 	};
 
-	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
-		const char *table = strstr(lines[i], "%s");
-
-		fprintf(t->out, "%.*s%s%s", (int)(table - lines[i]), lines[i], t->table, table + 2);
-		nft_line_end(t);
-	}
+	command_lines(t, lines, sizeof(lines) / sizeof(lines[0]));
 }

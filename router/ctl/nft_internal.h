@@ -16,6 +16,7 @@ enum nft_reach {
 	NFT_FROM_INPUT = 1,
 	NFT_FROM_OUTPUT_RAW = 2, /* before connection tracking */
 	NFT_FROM_OUTPUT = 4,
+	NFT_BEFORE_ZONES = 8, /* from input, too: what it accepts the zones do not judge */
 };
 struct nft_chain {
 	const struct conf_chain *conf;
@@ -121,6 +122,10 @@ bool nft_action_has_family(const struct conf_rule *r);
 void nft_action(struct nft_text *t, int family, FILE *f);
 /* Chains that reject shares, as commands. */
 void nft_reject_chains(struct nft_text *t);
+/* What "accept" is in chains that stand before the zones', and what their chain begins with: see
+ * nft_action.c. Commands; nothing, if there are no such chains. */
+void nft_accept_chain(struct nft_text *t);
+void nft_accepted_rule(struct nft_text *t);
 /* Text inside quotes: nothing in it ends them. */
 void nft_quoted(const char *text, FILE *f);
 

@@ -57,10 +57,12 @@ static int no_memory(struct nft_text *t)
 
 /* ---- which chains */
 
-static unsigned hook_reach(const struct conf_chain *c)
+static unsigned hook_reach(const struct nft_text *t, const struct conf_chain *c)
 {
+	bool before_zones = t->nzones && !c->from_zones && c->priority <= CONF_PRIO_ZONES;
+
 	if (c->hook == CONF_HOOK_INPUT)
-		return NFT_FROM_INPUT;
+		return NFT_FROM_INPUT | (before_zones ? NFT_BEFORE_ZONES : 0);
 	if (c->hook != CONF_HOOK_OUTPUT)
 		return 0;
 	return c->priority <= BEFORE_CONNTRACK ? NFT_FROM_OUTPUT_RAW : NFT_FROM_OUTPUT;
@@ -115,7 +117,7 @@ static int find_chains(struct nft_text *t)
 		struct nft_chain *n = &t->chains[t->nchains++];
 
 		n->conf = i < c->nchains ? &c->chains[i] : &t->zones[i - c->nchains];
-		n->reach = hook_reach(n->conf);
+		n->reach = hook_reach(t, n->conf);
 		hooked += n->reach != 0;
 	}
 	for (bool more = true; more && !t->err;) {
@@ -292,6 +294,16 @@ static void chain(struct nft_text *t)
 	nft_line_end(t);
 }
 
+/* Of chains with the same priority Linux runs the newest first. */
+static void chains(struct nft_text *t)
+{
+	for (unsigned i = t->nchains; i > 0; i--) {
+		t->chain = &t->chains[i - 1];
+		if (t->chain->reach)
+			chain(t);
+	}
+}
+
 static void each_chain(struct nft_text *t, void (*f)(struct nft_text *t))
 {
 	for (unsigned i = 0; i < t->nchains && !t->err; i++) {
@@ -305,6 +317,8 @@ static void rules(struct nft_text *t)
 {
 	const struct conf_chain *c = t->chain->conf;
 
+	if (c->from_zones)
+		nft_accepted_rule(t);
 	for (unsigned i = 0; i < c->nrules && !t->err; i++)
 		rule(t, &c->rules[i]);
 	if (c->hook != CONF_HOOK_NONE)
@@ -328,9 +342,10 @@ int nft_text_render(struct nft_text *t)
 	if (t->err || !hooked)
 		return t->err;
 	table(t);
-	each_chain(t, chain);
+	chains(t);
 	nft_sets(t);
 	nft_reject_chains(t);
+	nft_accept_chain(t);
 	each_chain(t, rules);
 	return t->err;
 }

@@ -174,7 +174,7 @@ static void test_rates(void **state)
 static void test_actions(void **state)
 {
 	(void)state;
-	says("action: accept", "accept\n");
+	says("action: accept", "goto accepted\n"); /* the lab has zones */
 	says("action: count", "\n");
 	says("action: return", "return\n");
 	says("action: {jump: other}", "jump chain-other\n");
@@ -206,7 +206,7 @@ static void test_several_actions_have_a_chain(void **state)
 	     "add rule act-1 meta mark set 0x00000001\n"
 	     "add rule act-1 meta nfproto ipv4 ip dscp set 0\n"
 	     "add rule act-1 meta nfproto ipv6 ip6 dscp set 0\n"
-	     "add rule act-1 accept\n"
+	     "add rule act-1 goto accepted\n"
 	     "jump act-1\n");
 	says("action: [{set-mark: 1}, return]", "add chain act-1\n"
 						"add rule act-1 meta mark set 0x00000001\n"
@@ -266,16 +266,19 @@ static void test_the_table(void **state)
 		"add table inet router\n"
 		"delete table inet router\n"
 		"add table inet router\n"
-		"add chain inet router input-a { type filter hook input priority 5; policy drop; "
-		"}\n"
-		"add chain inet router chain-b\n"
-		"add chain inet router output-d { type route hook output priority -150; policy "
-		"accept; }\n"
 		"add chain inet router input-zones-input { type filter hook input priority 10; "
 		"policy accept; }\n"
+		"add chain inet router output-d { type route hook output priority -150; policy "
+		"accept; }\n"
+		"add chain inet router chain-b\n"
+		"add chain inet router input-a { type filter hook input priority 5; policy drop; "
+		"}\n"
 		"add chain inet router reject-default\n"
 		"add rule inet router reject-default meta l4proto 6 reject with tcp reset\n"
 		"add rule inet router reject-default reject with icmpx type port-unreachable\n"
+		"add chain inet router accepted\n"
+		"add rule inet router accepted iif 0 accept\n"
+		"add rule inet router accepted meta priority set feed:1 accept\n"
 		"add counter inet router rule-1\n"
 		"add rule inet router input-a counter name \"rule-1\" jump chain-b comment "
 		"\"router.yaml:14 x\"\n"
@@ -295,6 +298,23 @@ static void test_the_table(void **state)
 	assert_memory_equal(text, want, strlen(want));
 	assert_null(strstr(text, "chain-c"));
 	assert_non_null(strstr(text, "input-zones-input iifname { \"eth5\", \"wan0\" } "));
+	free(text);
+}
+
+/* Only what stands before the zones tells them. */
+static void test_accept_before_zones(void **state)
+{
+	char *text = rendered("  a: {hook: input, priority: 11, rules: [{action: accept}]}\n"
+			      "  b: {hook: output, rules: [{action: accept}]}\n");
+
+	(void)state;
+	assert_null(strstr(text, "accepted"));
+	assert_null(strstr(text, "meta priority"));
+	free(text);
+	text = rendered("  a: {hook: input, priority: 10, rules: [{action: {jump: b}}]}\n"
+			"  b: {rules: [{action: accept}]}\n");
+	assert_non_null(strstr(text, "chain-b counter name \"rule-3\" goto accepted "));
+	assert_non_null(strstr(text, "input-zones-input meta priority feed:1 "));
 	free(text);
 }
 
@@ -398,6 +418,7 @@ int main(void)
 		cmocka_unit_test(test_several_actions_have_a_chain),
 		cmocka_unit_test(test_sets),
 		cmocka_unit_test(test_the_table),
+		cmocka_unit_test(test_accept_before_zones),
 		cmocka_unit_test(test_nothing_to_say),
 		cmocka_unit_test(test_names_of_tables),
 		cmocka_unit_test(test_interfaces_by_mac),

@@ -237,6 +237,66 @@ static void test_rules_do_what_they_say(void **state)
 	assert_int_equal(fd, -ECONNREFUSED);
 }
 
+/* Packets here come in by lo: a zone that lets nobody in. */
+static const char closed[] =
+	"version: 1\n"
+	"interfaces: {self: {match: {mac: \"02:00:00:00:00:01\"}}}\n"
+	"zones: {us: {interfaces: [self], input: drop}}\n"
+	"filter:\n"
+	"  second: {hook: input, priority: 5, rules: [\n"
+	"      {name: dropped, proto: udp, dport: 1001, action: drop}]}\n"
+	"  first: {hook: input, priority: filter, rules: [\n"
+	"      {name: plain, proto: udp, dport: 1000-1001, action: accept},\n"
+	"      {name: several, proto: udp, dport: 1002, action: [{set-mark: 7}, accept]},\n"
+	"      {name: jump, proto: udp, dport: 1003, action: {jump: shared}}]}\n"
+	"  same: {hook: input, priority: filter, rules: [\n"
+	"      {name: marked, mark: 7, action: count}]}\n"
+	"  late: {hook: input, priority: 20, rules: [{name: late, proto: udp, action: accept}]}\n"
+	"  sent: {hook: output, rules: [{proto: udp, dport: 1003, action: {jump: shared}}]}\n"
+	"  after: {hook: output, priority: 5, rules: [{name: sent, proto: udp, action: count}]}\n"
+	"  shared: {rules: [{name: accept, action: accept}]}\n";
+
+static const char *always_lo(void *arg, const char *iface)
+{
+	(void)arg;
+	(void)iface;
+	return "lo";
+}
+
+/* What a rule accepts, zones do not drop: by whichever chain before theirs. */
+static void test_rules_win_over_zones(void **state)
+{
+	struct conf *c = load_good("router.yaml", closed);
+
+	(void)state;
+	need_nft();
+	nft_destroy(n);
+	assert_int_equal(nft_create("", always_lo, NULL, &n), 0);
+	if (nft_apply(n, c, why, sizeof(why)))
+		fail_msg("%s", why);
+	conf_destroy(c);
+	send_udp("127.0.0.1", 1000);
+	assert_int_equal(packets_of("first", "plain"), 1); /* the error says: nobody listens */
+	assert_int_equal(packets_of("zones-input", "zone:us input"), 0);
+	send_udp("127.0.0.1", 1002);
+	assert_int_equal(packets_of("first", "several"), 1);
+	assert_int_equal(packets_of("same", "marked"),
+			 1); /* chains run as they stand in the file */
+	send_udp("127.0.0.1", 1003);
+	assert_int_equal(packets_of("shared", "accept"), 2); /* once each way */
+	assert_int_equal(packets_of("zones-input", "zone:us input"), 0);
+	assert_true(packets_of("zones-input", "zone:established") > 0);
+	send_udp("127.0.0.1", 1001);
+	assert_int_equal(packets_of("second", "dropped"), 2);
+	send_udp("127.0.0.1", 1009);
+	assert_int_equal(packets_of("zones-input", "zone:us input"), 2);
+	assert_int_equal(packets_of("late", "late"), 3);
+	assert_true(sh("nft insert rule inet router output-after meta priority feed:1 counter "
+		       "packets 0 bytes 0 drop"));
+	send_udp("127.0.0.1", 1003);
+	assert_int_equal(packets_of("after", "sent"), 8);
+}
+
 static void test_rates_and_connections(void **state)
 {
 	int lfd, fds[6];
@@ -459,6 +519,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_linux_takes_everything),
 		TEST(test_rules_do_what_they_say),
+		TEST(test_rules_win_over_zones),
 		TEST(test_rates_and_connections),
 		TEST(test_what_goes_on),
 		TEST(test_elements_of_operators),
