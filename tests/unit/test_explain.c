@@ -219,22 +219,23 @@ static void send_and_compare(const char *iface, const char *packet, uint32_t seq
 	n = sent(&port);
 	drops = pipe_drops_all(&f.p) - drops;
 	held = f.p.w->count.event[EVENT_HELD] - held;
-	while (why < DROP__COUNT && f.p.w->count.drop[why] == before[why])
-		why++;
 	if (!strcmp(verdict, "forwarded")) {
 		if (drops || held || !n)
 			fail_msg("%s %s: not forwarded: %s", iface, packet,
-				 drops ? drop_info[why].name : "held");
+				 drops ? "dropped" : "held");
 		assert_int_equal(port, f.p.cfg->iface[iface_number(last("iface"))].port);
 	} else if (!strcmp(verdict, "waits")) {
 		if (drops || !held)
 			fail_msg("%s %s: does not wait: %s", iface, packet,
-				 drops ? drop_info[why].name : "sent");
+				 drops ? "dropped" : "sent");
 	} else {
-		if (drops != 1)
-			fail_msg("%s %s: explained as %s, and not dropped", iface, packet,
+		while (why < DROP__COUNT && strcmp(drop_info[why].name, last("reason")) != 0)
+			why++;
+		assert_true(why < DROP__COUNT);
+		/* one more may be the error about it, on its way */
+		if (drops > 2 || f.p.w->count.drop[why] == before[why])
+			fail_msg("%s %s: explained as %s, and not dropped so", iface, packet,
 				 last("text"));
-		assert_string_equal(last("reason"), drop_info[why].name);
 	}
 }
 
@@ -451,17 +452,26 @@ static unsigned chance(unsigned n)
 	return (unsigned)(x >> 20) % n;
 }
 
-/* Packets of all kinds, flows that come and go. TCP's are all new: what is in sequence is not a
- * matter of chance. */
-static void test_random(void **s)
+static const char *any(const char *const *of, unsigned n)
 {
-	static const char *const from[] = { "10.0.0.2", "10.0.0.3", "10.0.0.2",	 "10.0.1.2",
-					    "10.0.2.2", "10.0.1.1", "172.16.0.7" },
-				 *const to[] = { "10.0.0.2",   "10.0.1.2",   "10.0.2.2",
-						 "10.0.1.1",   "10.0.0.1",   "172.16.0.7",
-						 "172.17.0.7", "172.21.0.9", "172.22.0.1",
-						 "172.19.0.1", "10.0.3.2" },
-				 *const in[] = { "p0", "p0", "p1", "p2", "vlan100", "qinq" },
+	return of[chance(n)];
+}
+#define ANY(of) any(of, sizeof(of) / sizeof((of)[0]))
+
+/* TCP's begin connections: what is in sequence is not a matter of chance. */
+static void random_packet(char *to, size_t size, unsigned i)
+{
+	static const char *const from4[] = { "10.0.0.2", "10.0.0.3", "10.0.0.2",  "10.0.1.2",
+					     "10.0.2.2", "10.0.1.1", "172.16.0.7" },
+				 *const to4[] = { "10.0.0.2",	"10.0.1.2",   "10.0.2.2",
+						  "10.0.1.1",	"10.0.0.1",   "172.16.0.7",
+						  "172.17.0.7", "172.21.0.9", "172.22.0.1",
+						  "172.19.0.1", "10.0.3.2" },
+				 *const hosts6[] = { "[2001:db8::2]",	 "[2001:db8:1::2]",
+						     "[2001:db8:2::2]",	 "[2001:db8:1::1]",
+						     "[2001:db8:10::7]", "[2001:db8:16::1]",
+						     "[2001:db8:15::9]", "[fe80::2]",
+						     "[2001:db8:13::1]", "[2001:db8:3::2]" },
 				 *const more[] = { "",
 						   "",
 						   "",
@@ -470,30 +480,36 @@ static void test_random(void **s)
 						   " dscp ef",
 						   " length 1450",
 						   " length 1600",
-						   " length 1600 df" };
+						   " length 1600 df",
+						   " length 1600 ttl 1" };
 	static const unsigned ports[] = { 7, 9, 23, 24, 53, 80, 99, 5000, 8080, 12000, 12001 };
+	bool six = !chance(3);
+	const char *a = six ? ANY(hosts6) : ANY(from4), *b = six ? ANY(hosts6) : ANY(to4),
+		   *m = ANY(more);
+	unsigned x = ports[chance(11)], y = ports[chance(11)];
+
+	switch (chance(8)) {
+	case 0: snprintf(to, size, "tcp %s:%u > %s:%u%s", a, 20000 + i, b, y, m); break;
+	case 1:
+	case 2:
+		snprintf(to, size, "icmp%s %s:%u > %s%s icmp echo-%s", six ? "v6" : "", a, x, b, m,
+			 chance(2) ? "request" : "reply");
+		break;
+	case 3: snprintf(to, size, "gre %s > %s%s", a, b, m); break;
+	default: snprintf(to, size, "udp %s:%u > %s:%u%s", a, x, b, y, m);
+	}
+}
+
+/* Packets of all kinds, flows that come and go. */
+static void test_random(void **s)
+{
+	static const char *const in[] = { "p0", "p0", "p1", "p2", "vlan100", "qinq" };
 	char packet[200];
-	unsigned fresh = 20000;
 
 	(void)s;
-	for (unsigned i = 0; i < 20000; i++) {
-		const char *a = from[chance(7)], *b = to[chance(11)], *m = more[chance(9)];
-		unsigned x = ports[chance(11)], y = ports[chance(11)];
-
-		switch (chance(8)) {
-		case 0:
-			if (++fresh == 60000)
-				fresh = 20000;
-			snprintf(packet, sizeof(packet), "tcp %s:%u > %s:%u%s", a, fresh, b, y, m);
-			break;
-		case 1: snprintf(packet, sizeof(packet), "icmp %s:%u > %s%s", a, x, b, m); break;
-		case 2:
-			snprintf(packet, sizeof(packet), "icmp %s:%u > %s%s icmp 0", a, x, b, m);
-			break;
-		case 3: snprintf(packet, sizeof(packet), "gre %s > %s%s", a, b, m); break;
-		default: snprintf(packet, sizeof(packet), "udp %s:%u > %s:%u%s", a, x, b, y, m);
-		}
-		agree(in[chance(6)], packet);
+	for (unsigned i = 0; i < 8000; i++) {
+		random_packet(packet, sizeof(packet), i);
+		agree(ANY(in), packet);
 		ask_end(&asked);
 		hold_drop(&f.p.w->dp); /* it has room for few */
 		if (!chance(200))
