@@ -9,6 +9,7 @@
 #include "router/ctl/server.h"
 #include "router/lib/loop.h"
 #include "router/lib/names.h"
+#include "router/net/nat_retired.h"
 #include "router/net/policy.h"
 #include "router/ports.h"
 #include "router/state.h"
@@ -41,7 +42,8 @@ struct router {
 	/* stateful forwarding (policy.h): NULL until a configuration asks for it */
 	struct names names; /* of interfaces, as rules know them */
 	struct stateful *st;
-	struct policy *policy;	/* as published */
+	struct policy *policy; /* as published */
+	struct nat_retired retired;
 	struct nft *nft;	/* chains of Linux's own traffic: ctl/nft.h */
 	struct flow_feed *feed; /* ctl/flow_feed.h; NULL: nobody monitors flows */
 	uint16_t policy_generation;

@@ -19,6 +19,7 @@
 
 #define LOCALS_MAX  4096
 #define TRIM_PIECES 512
+#define RETIRE	    65536 /* flows looked at in one go: a few milliseconds */
 #define SETS_EVERY  (100 * NSEC_PER_MSEC)
 #define COMPLAIN    (10 * NSEC_PER_SEC)
 
@@ -209,6 +210,8 @@ void stateful_publish(struct router *r, struct policy *p)
 	for (unsigned w = 0; w < r->nworkers; w++)
 		__atomic_store_n(&r->worker[w]->policy, p, __ATOMIC_RELEASE);
 	rcu_wait();
+	if (nat_retire(&r->retired, old ? old->nat : NULL, p ? p->nat : NULL))
+		log_err("sessions of nat.static rules that are gone go on: out of memory");
 	linux_ports_follow(r);
 	steer_follow(r, r->conf, local, locals_read(r, local, LOCALS_MAX));
 	policy_destroy(old);
@@ -334,6 +337,7 @@ void stateful_upkeep(struct router *r, uint64_t now)
 	quiet = flow_grace_begin(r->st->flows);
 	rcu_wait();
 	__atomic_store_n(&r->st->quiet, quiet, __ATOMIC_RELEASE);
+	nat_retired_walk(&r->retired, r->st->flows, RETIRE);
 	complain(r, now);
 	if (now - sets_at >= SETS_EVERY) {
 		sets_at = now;
@@ -357,6 +361,7 @@ void stateful_stop(struct router *r)
 	nft_destroy(r->nft);
 	policy_destroy(r->policy);
 	r->policy = NULL;
+	nat_retired_fini(&r->retired);
 	stateful_destroy(r->st, NULL, NULL);
 	r->st = NULL;
 	names_fini(&r->names);

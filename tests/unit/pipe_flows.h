@@ -10,6 +10,7 @@
 
 #include "router/net/frag.h"
 #include "router/net/limit.h"
+#include "router/net/nat_retired.h"
 #include "router/net/set.h"
 #include "router/policy.h"
 #include "tests/unit/pipe.h"
@@ -23,6 +24,7 @@ struct pipe_flows {
 	struct conf *conf;
 	uint16_t generation;
 	unsigned workers; /* the tables and policies are for so many; this one is the first */
+	struct nat_retired retired;
 	struct nat_local local[2 * PIPE_IFACES];
 	unsigned nlocal;
 };
@@ -67,6 +69,8 @@ static inline bool flows_load(struct pipe_flows *f, const char *yaml)
 	}
 	f->p.w->st = f->st;
 	f->p.w->policy = policy;
+	must(nat_retire(&f->retired, f->policy ? f->policy->nat : NULL,
+			policy ? policy->nat : NULL));
 	policy_destroy(f->policy);
 	conf_destroy(f->conf);
 	f->policy = policy;
@@ -112,6 +116,7 @@ static inline void flows_open(struct pipe_flows *f, const char *yaml)
 static inline void flows_grace(struct pipe_flows *f)
 {
 	f->st->quiet = flow_grace_begin(f->st->flows);
+	nat_retired_walk(&f->retired, f->st->flows, 3); /* it takes several */
 	worker_turn(f->p.w, f->p.now);
 }
 
@@ -167,6 +172,7 @@ static inline void flows_close(struct pipe_flows *f)
 	f->p.w->st = NULL;
 	f->p.w->dp.st = NULL;
 	policy_destroy(f->policy);
+	nat_retired_fini(&f->retired);
 	stateful_destroy(f->st, NULL, NULL);
 	conf_destroy(f->conf);
 	names_fini(&f->names);
