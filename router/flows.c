@@ -284,17 +284,22 @@ static inline bool must_judge(const struct dp *dp, const struct pkt *p, const st
 	       state & (dir == FLOW_ORIG ? FLOW_EACH : FLOW_EACH_REPLY) || judged_alone(dp, p);
 }
 
+/* Another way may be by another interface: rules about those are asked again. */
 static inline uint32_t next_hop(struct dp *dp, struct pkt *p, uint32_t index, enum flow_dir dir,
 				struct flow_half *own, uint32_t generation)
 {
 	struct flow_key leaves;
+	uint32_t slot;
 
 	if (likely(own->fib_generation == generation))
 		return own->nexthop;
 	leaving(dp->st->flows, index, dir, &leaves);
-	own->nexthop = flows_route(dp, p, &leaves);
+	slot = flows_route(dp, p, &leaves);
+	if (slot != own->nexthop)
+		__atomic_store_n(&flow_at(dp->st->flows, index)->judged[dir], 0, __ATOMIC_RELAXED);
+	own->nexthop = slot;
 	own->fib_generation = generation;
-	return own->nexthop;
+	return slot;
 }
 
 /* Two hosts behind one outside address may number datagrams alike (RFC 6864 5.3.1). */
