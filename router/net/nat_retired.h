@@ -2,7 +2,9 @@
 /*
  * Static pairs of addresses that a configuration has no more, and the end of their sessions
  * (requirement X8): other rules may go and their flows live on, but an outside address that was
- * taken from a host must not lead to it any longer. [control]
+ * taken from a host must not lead to it any longer. Also addresses that the router has lost, by
+ * DHCP say, and that are no pool's: what is translated by one gets no more answers, and a flow that
+ * its host keeps alive (SIP, tunnels) would use it for ever. [control]
  *
  * Sessions are known by their tuples, not by a number of a rule: they may be older than the last
  * reload. So one that another rule translated in just the same way ends, too, and begins again with
@@ -18,7 +20,8 @@ struct nat_pair;
 /* All zero at first. Fields are private. */
 struct nat_retired {
 	struct nat_pair *pair;
-	unsigned npairs;
+	struct addr *lost;
+	unsigned npairs, nlost;
 	uint32_t cursor; /* where the walk through all flows goes on */
 };
 

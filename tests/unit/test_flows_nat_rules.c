@@ -376,6 +376,34 @@ static void mangled(void **state)
 	}
 }
 
+/* The address they were masqueraded by is another: so are they, from the next packet on. */
+static void lost_address(void **state)
+{
+	struct pipe_flows f;
+
+	(void)state;
+	for (unsigned six = 0; six < 2; six++) {
+		struct packet k = udp(inside(six, 2), 5000, server(six, 1), 53), out;
+		unsigned at = 0;
+
+		nat_open(&f, MASQUERADE(""));
+		out = talks(&f, &k);
+		assert_from(out, router(six), 5000);
+		assert_true(flows_load(&f, MASQUERADE(""))); /* nothing has moved */
+		comes_back(&f, &k, &out);
+		for (struct addr was = router(six); !addr_equal(&f.local[at].addr, &was);)
+			at++;
+		f.local[at].addr = on_link(six, OUTSIDE, 77);
+		assert_true(flows_load(&f, MASQUERADE("")));
+		for (unsigned i = 0; i < 4; i++)
+			flows_grace(&f);
+		assert_int_equal(live(&f), 0);
+		out = goes_out(&f, &k);
+		assert_from(out, on_link(six, OUTSIDE, 77), 5000);
+		flows_close(&f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -389,6 +417,7 @@ int main(void)
 		cmocka_unit_test(static_goes_x8),
 		cmocka_unit_test(static_is_back_x8),
 		cmocka_unit_test(mangled),
+		cmocka_unit_test(lost_address),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
