@@ -144,6 +144,17 @@ void flows_mangle(struct dp *dp, struct pkt *p, const struct filter_result *r, c
 	mss_clamp(p, r->mss ? r->mss : mss_of_mtu(p, mtu));
 }
 
+static void renumber(struct pkt *p, uint16_t id)
+{
+	struct ip4_header *h = pkt_ip4(p);
+
+	if (p->flags & PKT_IP6)
+		return;
+	p->old_id = h->id;
+	h->csum = csum_update16(h->csum, h->id, id);
+	h->id = id;
+}
+
 void flows_restore(struct dp *dp, struct pkt *p)
 {
 	struct flow_table *t = dp->st->flows;
@@ -165,6 +176,8 @@ void flows_restore(struct dp *dp, struct pkt *p)
 	flow_key(t, index, !dir, &was);
 	nat_deltas(&left, &was, &l3, &l4);
 	nat_rewrite(p, &was, l3, l4);
+	if (p->flags & PKT_FRAGMENT)
+		renumber(p, p->old_id);
 }
 
 /* ---- a known flow */
@@ -302,17 +315,6 @@ static inline uint32_t next_hop(struct dp *dp, struct pkt *p, uint32_t index, en
 	return slot;
 }
 
-/* Two hosts behind one outside address may number datagrams alike (RFC 6864 5.3.1). */
-static void renumber(struct pkt *p, const struct frag_ports *ports)
-{
-	struct ip4_header *h = pkt_ip4(p);
-
-	if (p->flags & PKT_IP6)
-		return;
-	h->csum = csum_update16(h->csum, h->id, ports->new_id);
-	h->id = ports->new_id;
-}
-
 void flows_translate(struct dp *dp, struct pkt *p, uint32_t index, enum flow_dir dir,
 		     const struct frag_ports *ports)
 {
@@ -322,8 +324,8 @@ void flows_translate(struct dp *dp, struct pkt *p, uint32_t index, enum flow_dir
 	leaving(dp->st->flows, index, dir, &leaves);
 	if (!nat_rewrite_quick(p, &leaves, own->l3_delta, own->l4_delta))
 		nat_rewrite(p, &leaves, own->l3_delta, own->l4_delta);
-	if (ports)
-		renumber(p, ports);
+	if (ports) /* two hosts behind one address may number datagrams alike (RFC 6864 5.3.1) */
+		renumber(p, ports->new_id);
 	p->flags |= PKT_TRANSLATED;
 }
 

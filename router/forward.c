@@ -3,8 +3,10 @@
 #include "router/forward.h"
 
 #include "router/flows.h"
+#include "router/net/frag.h"
 #include "router/net/fragment.h"
 #include "router/net/hold.h"
+#include "router/net/policy.h"
 #include "router/net/route.h"
 #include "router/pipeline.h"
 
@@ -85,6 +87,9 @@ static void too_big(struct dp *dp, struct pkt *p, const struct nh *n)
 		pkt_drop(dp, p, DROP_IP4_LENGTH);
 		return;
 	}
+	/* Hosts behind one address may number alike; a fragment has its datagram's new id. */
+	if (p->flags & PKT_TRANSLATED && !(p->flags & PKT_FRAGMENT))
+		pkt_ip4(p)->id = frag_new_id(dp->st->frags); /* the sums are made anew */
 	count = fragment4(dp, p, n->mtu, part);
 	if (!count) {
 		pkt_drop(dp, p, DROP_FRAG_NO_FRAME);

@@ -79,7 +79,7 @@ static bool wait_for_first(struct frags *f, struct dp *dp, struct frag_bucket *b
 
 /* RFC 6864: 16 bits are few, so one sequence serves all, and an id comes again as late as can be.
  */
-static uint16_t new_id(struct frags *f)
+uint16_t frag_new_id(struct frags *f)
 {
 	uint16_t id;
 
@@ -96,7 +96,7 @@ static void begin(struct frags *f, struct datagram *d, const struct frag_part *p
 					.dport = part->dport,
 					.proto = part->proto,
 					.tcp_base = part->tcp_base,
-					.new_id = new_id(f),
+					.new_id = frag_new_id(f),
 					.datagram = (uint32_t)(d - f->datagram),
 					.serial = d->serial };
 }

@@ -71,6 +71,9 @@ void frag_refuse(struct frags *f, struct dp *dp, const struct frag_ports *first)
 #define FRAG_SWEEP (10 * NSEC_PER_MSEC)
 void frag_expire(struct frags *f, struct dp *dp);
 
+/* [worker] An id for a translated datagram that this router cuts: as frag_ports.new_id. */
+uint16_t frag_new_id(struct frags *f);
+
 /* [any] Where a fragment's data begin in the datagram's. */
 uint32_t frag_start(const struct pkt *p);
 

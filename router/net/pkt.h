@@ -36,7 +36,7 @@ struct pkt {
 	uint8_t proto;	  /* transport protocol, after extension headers */
 	uint8_t flags;	  /* PKT_* */
 	uint16_t iface;	  /* index of the interface it came in by */
-	uint32_t nh;	  /* next hop: slot */
+	uint16_t old_id;  /* IPv4, of a translated fragment: as its sender had it */
 	uint8_t tos, ttl; /* as received */
 	uint16_t l2len;	  /* bytes of the received link header before l3 */
 };
