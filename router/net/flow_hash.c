@@ -362,18 +362,18 @@ static void lock_both(struct flow_table *t, uint64_t a, uint64_t b)
 		low = group_of(t, b);
 		high = group_of(t, a);
 	}
-	flow_lock(&low->lock);
+	spin_lock(&low->lock);
 	if (high != low)
-		flow_lock(&high->lock);
+		spin_lock(&high->lock);
 }
 
 static void unlock_both(struct flow_table *t, uint64_t a, uint64_t b)
 {
 	struct flow_group *one = group_of(t, a), *two = group_of(t, b);
 
-	flow_unlock(&one->lock);
+	spin_unlock(&one->lock);
 	if (one != two)
-		flow_unlock(&two->lock);
+		spin_unlock(&two->lock);
 }
 
 void flow_prefetch(const struct flow_table *t, const struct flow_key *k)

@@ -21,6 +21,7 @@
 
 #include <string.h>
 
+#include "router/lib/spinlock.h"
 #include "router/net/flow.h"
 #include "router/net/tcp.h" /* its states */
 
@@ -117,25 +118,6 @@ struct flow_header {
 };
 
 /* ---- small things */
-
-static inline void flow_pause(void)
-{
-#ifdef __x86_64__
-	__builtin_ia32_pause();
-#endif
-}
-
-static inline void flow_lock(uint32_t *lock)
-{
-	while (__atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE))
-		while (__atomic_load_n(lock, __ATOMIC_RELAXED))
-			flow_pause();
-}
-
-static inline void flow_unlock(uint32_t *lock)
-{
-	__atomic_store_n(lock, 0, __ATOMIC_RELEASE);
-}
 
 /* A slot more or less, under the group's lock. */
 static inline void flow_group_add(struct flow_group *g, int n)

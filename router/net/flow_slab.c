@@ -53,7 +53,7 @@ static uint32_t pool_get(struct flow_table *t)
 	struct flow_pool *p = &t->head->pool;
 	uint32_t no;
 
-	flow_lock(&p->lock);
+	spin_lock(&p->lock);
 	no = pool_pop(t, &p->dirty);
 	if (no == FLOW_NONE)
 		no = pool_pop(t, &p->clean);
@@ -61,7 +61,7 @@ static uint32_t pool_get(struct flow_table *t)
 		no = p->fresh;
 		__atomic_store_n(&p->fresh, no + 1, __ATOMIC_RELEASE);
 	}
-	flow_unlock(&p->lock);
+	spin_unlock(&p->lock);
 	return no;
 }
 
@@ -69,9 +69,9 @@ static void pool_put(struct flow_table *t, uint32_t no)
 {
 	struct flow_pool *p = &t->head->pool;
 
-	flow_lock(&p->lock);
+	spin_lock(&p->lock);
 	pool_push(t, &p->dirty, no);
-	flow_unlock(&p->lock);
+	spin_unlock(&p->lock);
 }
 
 /* ---- a worker's chunks with room */
@@ -224,15 +224,15 @@ static unsigned trim_chunks(struct flow_table *t, unsigned budget)
 	for (; n < budget; n++) {
 		uint32_t no;
 
-		flow_lock(&p->lock);
+		spin_lock(&p->lock);
 		no = pool_pop(t, &p->dirty);
-		flow_unlock(&p->lock);
+		spin_unlock(&p->lock);
 		if (no == FLOW_NONE)
 			break;
 		give_back(t, t->record + (size_t)no * FLOW_CHUNK_BYTES, FLOW_CHUNK_BYTES);
-		flow_lock(&p->lock);
+		spin_lock(&p->lock);
 		pool_push(t, &p->clean, no);
-		flow_unlock(&p->lock);
+		spin_unlock(&p->lock);
 	}
 	return n;
 }
@@ -246,12 +246,12 @@ static bool trim_group(struct flow_table *t, struct flow_group *g, const struct 
 	if (__atomic_load_n(&g->used, __ATOMIC_RELAXED) ||
 	    !__atomic_load_n(&g->touched, __ATOMIC_RELAXED))
 		return false;
-	flow_lock(&g->lock);
+	spin_lock(&g->lock);
 	if (!g->used) {
 		given = give_back(t, page, FLOW_PAGE);
 		__atomic_store_n(&g->touched, 0, __ATOMIC_RELAXED);
 	}
-	flow_unlock(&g->lock);
+	spin_unlock(&g->lock);
 	return given;
 }
 

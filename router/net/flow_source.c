@@ -51,7 +51,7 @@ bool flow_source_add(struct flow_table *t, const struct flow_key *orig, bool *co
 	bool below = true;
 	uint64_t *word;
 
-	flow_lock(&p.group->lock);
+	spin_lock(&p.group->lock);
 	word = word_of(&p);
 	*counted = false;
 	if (word && (*word & COUNT_MASK) >= t->per_source_max) {
@@ -64,7 +64,7 @@ bool flow_source_add(struct flow_table *t, const struct flow_key *orig, bool *co
 		++*word;
 		*counted = true;
 	}
-	flow_unlock(&p.group->lock);
+	spin_unlock(&p.group->lock);
 	return below;
 }
 
@@ -73,12 +73,12 @@ void flow_source_drop(struct flow_table *t, const struct flow_key *orig)
 	struct place p = place_of(t, orig);
 	uint64_t *word;
 
-	flow_lock(&p.group->lock);
+	spin_lock(&p.group->lock);
 	word = word_of(&p);
 	assert(word && *word & COUNT_MASK);
 	if (!(--*word & COUNT_MASK)) {
 		*word = 0;
 		flow_group_add(p.group, -1);
 	}
-	flow_unlock(&p.group->lock);
+	spin_unlock(&p.group->lock);
 }

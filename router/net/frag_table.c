@@ -18,24 +18,11 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "router/lib/spinlock.h"
 #include "router/net/random.h"
 
 #define SWEEP	 64u /* parts of the table, one for each frag_expire() */
 #define CROWDING 4u  /* words for sources, by datagram: few share one */
-
-static void pause_cpu(void)
-{
-#ifdef __x86_64__
-	__builtin_ia32_pause();
-#endif
-}
-
-static void lock(struct frag_bucket *b)
-{
-	while (__atomic_exchange_n(&b->lock, 1, __ATOMIC_ACQUIRE))
-		while (__atomic_load_n(&b->lock, __ATOMIC_RELAXED))
-			pause_cpu();
-}
 
 /* ---- entries */
 
@@ -243,7 +230,7 @@ struct datagram *frag_entry(struct frags *f, struct dp *dp, const struct frag_ke
 	struct datagram *d;
 
 	*b = bucket_of(f, h);
-	lock(*b);
+	spin_lock(&(*b)->lock);
 	d = find(f, dp, *b, h, k);
 	return d ? d : make(f, dp, *b, h, k);
 }
@@ -255,7 +242,7 @@ struct datagram *frag_entry_again(struct frags *f, const struct frag_ports *port
 	unsigned way = ports->datagram % f->ways;
 
 	*b = &f->bucket[ports->datagram / f->ways];
-	lock(*b);
+	spin_lock(&(*b)->lock);
 	if ((*b)->used >> way & 1 && d->serial == ports->serial)
 		return d;
 	frag_unlock(*b);
@@ -285,7 +272,7 @@ static void sweep(struct frags *f, struct dp *dp, uint32_t part)
 	for (struct frag_bucket *b = f->bucket + from; b < f->bucket + to; b++) {
 		if (!__atomic_load_n(&b->used, __ATOMIC_RELAXED))
 			continue;
-		lock(b);
+		spin_lock(&b->lock);
 		bucket_expire(f, dp, b);
 		frag_unlock(b);
 	}

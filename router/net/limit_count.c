@@ -45,23 +45,23 @@ static uint32_t entry_get(struct limit_counts *c)
 {
 	uint32_t n = 0;
 
-	limit_lock(&c->lock);
+	spin_lock(&c->lock);
 	if (c->free) {
 		n = c->free;
 		c->free = c->count[n].next;
 	} else if (c->used < FLOW_MAX) {
 		n = ++c->used;
 	}
-	limit_unlock(&c->lock);
+	spin_unlock(&c->lock);
 	return n;
 }
 
 static void entry_put(struct limit_counts *c, uint32_t n)
 {
-	limit_lock(&c->lock);
+	spin_lock(&c->lock);
 	c->count[n].next = c->free;
 	c->free = n;
-	limit_unlock(&c->lock);
+	spin_unlock(&c->lock);
 }
 
 /* ---- a source and its bucket */
@@ -120,9 +120,9 @@ bool limit_connections_over(struct limits *l, uint16_t number, const struct flow
 	if (!at)
 		return false;
 	p = place_of(l, at, k);
-	limit_lock(&p.b->lock);
+	spin_lock(&p.b->lock);
 	have = l->counts.count[*find(&l->counts, &p)].n; /* number 0 has none */
-	limit_unlock(&p.b->lock);
+	spin_unlock(&p.b->lock);
 	return have + 1 > at->over;
 }
 
@@ -136,7 +136,7 @@ void limit_count(struct limits *l, uint16_t number, const struct flow_key *orig)
 	if (!at)
 		return;
 	p = place_of(l, at, orig);
-	limit_lock(&p.b->lock);
+	spin_lock(&p.b->lock);
 	n = *find(c, &p);
 	if (!n)
 		n = entry_new(c, &p);
@@ -144,7 +144,7 @@ void limit_count(struct limits *l, uint16_t number, const struct flow_key *orig)
 		c->count[n].n++;
 		__atomic_fetch_add(&at->live, 1, __ATOMIC_RELAXED);
 	}
-	limit_unlock(&p.b->lock);
+	spin_unlock(&p.b->lock);
 }
 
 void limit_uncount(struct limits *l, uint16_t number, const struct flow_key *orig)
@@ -157,7 +157,7 @@ void limit_uncount(struct limits *l, uint16_t number, const struct flow_key *ori
 	if (!at)
 		return;
 	p = place_of(l, at, orig);
-	limit_lock(&p.b->lock);
+	spin_lock(&p.b->lock);
 	link = find(c, &p);
 	n = *link;
 	if (n && !--c->count[n].n) {
@@ -166,5 +166,5 @@ void limit_uncount(struct limits *l, uint16_t number, const struct flow_key *ori
 	}
 	if (n)
 		__atomic_fetch_sub(&at->live, 1, __ATOMIC_RELEASE);
-	limit_unlock(&p.b->lock);
+	spin_unlock(&p.b->lock);
 }

@@ -14,6 +14,7 @@
 
 #include <stdalign.h>
 
+#include "router/lib/spinlock.h"
 #include "router/lib/table.h"
 #include "router/net/limit.h"
 
@@ -91,21 +92,6 @@ struct limits {
 	uint64_t build;
 	uint32_t next; /* where to look for a number */
 };
-
-static inline void limit_lock(uint32_t *lock)
-{
-	while (__atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE))
-		while (__atomic_load_n(lock, __ATOMIC_RELAXED)) {
-#ifdef __x86_64__
-			__builtin_ia32_pause();
-#endif
-		}
-}
-
-static inline void limit_unlock(uint32_t *lock)
-{
-	__atomic_store_n(lock, 0, __ATOMIC_RELEASE);
-}
 
 /* NULL: there is none of this number and kind. */
 static inline struct limit *limit_at(const struct limits *l, uint16_t number, enum limit_kind kind)

@@ -166,11 +166,11 @@ bool limit_would(const struct limits *l, uint16_t number, const struct flow_key 
 	who = who_counts(at, k);
 	g = group_of(l, at, &who);
 	b = full_bucket(at, &who, now);
-	limit_lock(&g->lock);
+	spin_lock(&g->lock);
 	for (unsigned i = 0; i < LIMIT_WAYS; i++)
 		if (is_of(&g->bucket[i], &who))
 			b = g->bucket[i];
-	limit_unlock(&g->lock);
+	spin_unlock(&g->lock);
 	catch_up(at, &b, now);
 	return b.tokens;
 }
@@ -186,8 +186,8 @@ bool limit_within(struct limits *l, uint16_t number, const struct flow_key *k, u
 		return true;
 	who = who_counts(at, k);
 	g = group_of(l, at, &who);
-	limit_lock(&g->lock);
+	spin_lock(&g->lock);
 	within = take(at, bucket_of(at, g, &who, now), now);
-	limit_unlock(&g->lock);
+	spin_unlock(&g->lock);
 	return within;
 }

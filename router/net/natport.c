@@ -178,12 +178,13 @@ uint16_t natports_find(const struct natports *n, const struct addr *a)
 {
 	const uint32_t *serial = &n->head->serial;
 	uint32_t word[5], before;
+	unsigned turns = 0;
 	uint16_t slot;
 
 	memcpy(word, a, sizeof(word));
 	do {
 		while ((before = __atomic_load_n(serial, __ATOMIC_ACQUIRE)) & 1)
-			spin_pause();
+			spin_wait(&turns);
 		slot = find(n, word);
 	} while (__atomic_load_n(serial, __ATOMIC_RELAXED) != before);
 	return slot;

@@ -25,6 +25,7 @@
 
 #include <stdalign.h>
 
+#include "router/lib/spinlock.h"
 #include "router/lib/table.h"
 #include "router/net/set.h"
 
@@ -161,12 +162,11 @@ static inline void set_store64(uint64_t *p, uint64_t v)
 
 static inline void set_lock(uint32_t *word)
 {
+	unsigned turns = 0;
+
 	while (__atomic_fetch_or(word, 1, __ATOMIC_ACQUIRE) & 1)
-		while (__atomic_load_n(word, __ATOMIC_RELAXED) & 1) {
-#ifdef __x86_64__
-			__builtin_ia32_pause();
-#endif
-		}
+		while (__atomic_load_n(word, __ATOMIC_RELAXED) & 1)
+			spin_wait(&turns);
 }
 
 static inline void set_unlock(uint32_t *word)
