@@ -159,8 +159,7 @@ static void fill(struct flow *f, const struct making *m)
 	f->judged[FLOW_ORIG] = judged_alone ? 0 : m->g.generation;
 	f->mark = r->save_mark ? r->saved : 0;
 	f->dscp[FLOW_ORIG] = r->has_dscp ? r->dscp | FLOW_DSCP : 0;
-	f->rule = r->rule;
-	f->limit = m->g.m.counted;
+	memcpy(f->limit, m->g.m.counted, sizeof(f->limit));
 	f->nat_rule = m->claim.rule | (m->claim.permit ? FLOW_PERMIT : 0);
 	f->nat_slot = m->claim.slot == NATPORT_NO_SLOT ? 0 : m->claim.slot + 1;
 	own->nexthop = m->slot;
@@ -270,8 +269,9 @@ static void make(struct dp *dp, struct pkt *p, struct making *m, const struct fr
 			flows_known(dp, p, &m->orig, made, dir, ports, m->generation);
 		return;
 	}
-	if (m->g.m.counted)
-		limit_count(dp->st->limits, m->g.m.counted, &m->orig);
+	for (unsigned i = 0; i < MATCH_LIMITS; i++)
+		if (m->g.m.counted[i])
+			limit_count(dp->st->limits, m->g.m.counted[i], &m->orig);
 	if (dp->events)
 		ct_event_put(dp->events, t, index, CT_EVENT_NEW, dp->tick, dp->now);
 	flows_mangle(dp, p, &m->g.r, m->n);
@@ -396,8 +396,9 @@ static void gone(void *arg, struct flow_table *t, uint32_t index)
 		ct_event_put(dp->events, t, index, CT_EVENT_DESTROY, dp->tick, dp->now);
 	zone_give(dp->st, f->zone);
 	flow_key(t, index, FLOW_ORIG, &orig);
-	if (f->limit)
-		limit_uncount(dp->st->limits, f->limit, &orig);
+	for (unsigned i = 0; i < MATCH_LIMITS; i++)
+		if (f->limit[i])
+			limit_uncount(dp->st->limits, f->limit[i], &orig);
 	if (flow_state(f) & FLOW_MAPPED)
 		nat_mapping_done(dp->st->ports, &orig);
 	if (f->nat_slot) {

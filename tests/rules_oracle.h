@@ -399,7 +399,12 @@ static inline bool naive_rule(const struct oracle *o, unsigned i, struct match_p
 		if (!p->first)
 			return false;
 		asked[o->connections[i]]++;
-		p->counted = o->connections[i];
+		for (unsigned c = 0; c < MATCH_LIMITS; c++) {
+			if (p->counted[c] && p->counted[c] != o->connections[i])
+				continue;
+			p->counted[c] = o->connections[i];
+			break;
+		}
 		if (o->limits.within[o->connections[i]])
 			return false;
 		p->varies = true;

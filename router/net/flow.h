@@ -110,10 +110,9 @@ struct flow {
 	uint8_t dscp[2];     /* by direction: to be written; FLOW_DSCP is set in it then */
 	uint32_t next, prev; /* in the owner's wheel */
 	uint32_t made;	     /* tick */
-	uint16_t limit;	     /* it counts against this one; 0: none */
+	uint16_t limit[2];   /* it counts against these; 0: none */
 	uint16_t nat_rule;   /* that chose its source; FLOW_PERMIT in the top bit */
 	uint16_t nat_slot;   /* outside address whose port it claims: slot + 1; 0: none */
-	uint16_t rule;	     /* that accepted it; 0: a policy */
 };
 #define FLOW_DSCP      0x40u
 #define FLOW_BY_POLICY 0x80u /* of a direction that is refused: no rule does, a policy */

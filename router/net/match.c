@@ -166,6 +166,16 @@ static bool packet_holds(const struct match_rest *r, const struct match_packet *
 	return !(r->what & MATCH_FRAGMENT) || p->fragment == r->fragment;
 }
 
+static void count_against(struct match_packet *p, uint16_t limit)
+{
+	unsigned i = 0;
+
+	while (i < MATCH_LIMITS && p->counted[i] && p->counted[i] != limit)
+		i++;
+	if (i < MATCH_LIMITS)
+		p->counted[i] = limit;
+}
+
 /* Connections are judged when they begin: who lives on is not cut off because others came. A later
  * packet matches as little as a first one that was not too many. */
 static bool connections_hold(const struct matcher *m, const struct match_rest *r,
@@ -173,7 +183,7 @@ static bool connections_hold(const struct matcher *m, const struct match_rest *r
 {
 	if (!p->first)
 		return false;
-	p->counted = r->connections;
+	count_against(p, r->connections);
 	if (!limit_connections_over(m->limits, r->connections, &p->key))
 		return false;
 	p->varies = true;

@@ -19,6 +19,8 @@
 #include "router/lib/names.h"
 #include "router/net/flow.h"
 
+#define MATCH_LIMITS 2u /* of connections, that a flow counts against */
+
 /* What rules look at. Filled in by net/hooks.c; a matcher changes only `varies`, `used_ct` and
  * `counted`. */
 struct match_packet {
@@ -44,8 +46,9 @@ struct match_packet {
 	 * flags, ICMP type, fragment or a rate. Not so sets: when one changes, the generation of
 	 * the policy moves. Nor rules that demand a SYN: every SYN is judged. */
 	bool varies;
-	bool used_ct;	  /* a rule looked at ct or status */
-	uint16_t counted; /* the limit this flow counts against from now on; 0: none */
+	bool used_ct;			/* a rule looked at ct or status */
+	uint16_t counted[MATCH_LIMITS]; /* the limits this flow counts against from now on: the
+					   first that rules ask about; 0: none */
 };
 
 /* Sets and limits outlive a configuration: net/set.h, net/limit.h. */

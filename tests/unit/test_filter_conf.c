@@ -121,7 +121,7 @@ static enum filter_verdict run(struct world *w, enum filter_stage stage, struct 
 {
 	memset(&result, 0, sizeof(result));
 	p->varies = p->used_ct = false;
-	p->counted = 0;
+	memset(p->counted, 0, sizeof(p->counted));
 	return filter_run(w->filter, stage, p, &result, NULL, NULL);
 }
 
@@ -206,8 +206,8 @@ static void test_connections(void **state)
 	for (unsigned i = 0; i < 2; i++) {
 		assert_int_equal(run(&w, FILTER_FORWARD, &p), FILTER_DROP); /* the zone's */
 		assert_true(result.has_mss && result.mss == 0);
-		assert_true(p.counted);
-		limit_count(w.limits, p.counted, &p.key);
+		assert_true(p.counted[0]);
+		limit_count(w.limits, p.counted[0], &p.key);
 	}
 	assert_int_equal(run(&w, FILTER_FORWARD, &p), FILTER_REJECT);
 	assert_int_equal(result.reject, CONF_REJECT_RESET);
@@ -219,7 +219,7 @@ static void test_connections(void **state)
 	assert_int_equal(run(&w, FILTER_FORWARD, &p), FILTER_DROP);
 	p.key.src[3]--;
 	assert_int_equal(run(&w, FILTER_FORWARD, &p), FILTER_REJECT);
-	limit_uncount(w.limits, p.counted, &p.key);
+	limit_uncount(w.limits, p.counted[0], &p.key);
 	assert_int_equal(run(&w, FILTER_FORWARD, &p), FILTER_DROP);
 	world_fini(&w);
 }

@@ -225,6 +225,31 @@ static void test_zones(void **state)
 
 /* ---- C22: connections that a rule counts */
 
+/* A flow counts for the rule that concerns all of a host's, and for that of one service. */
+static void test_two_limits(void **state)
+{
+	struct talk t = TALK4;
+	struct pipe_flows f;
+
+	(void)state;
+	flows_open(&f, "filter: {c: {hook: forward, rules: [\n"
+		       "  {name: all, ct: new, connections: {over: 3}, action: drop},\n"
+		       "  {name: web, proto: tcp, dport: 80, connections: {over: 2}, "
+		       "action: drop}]}}\n");
+	for (unsigned i = 0; i < 5; i++) {
+		t.dport = i < 3 ? 80 : 81;
+		t.sport = (uint16_t)(20000 + i);
+		if (i == 2 || i == 4) /* the third of the web, the fourth of all */
+			tcp_drops(&f, &t, false, SYN, 1000, 0, 0, DROP_FILTER_RULE);
+		else
+			tcp_passes(&f, &t, false, SYN, 1000, 0, 0);
+	}
+	end_flows(&f);
+	t.dport = 80;
+	tcp_passes(&f, &t, false, SYN, 1000, 0, 0);
+	flows_close(&f);
+}
+
 static void test_connections(void **state)
 {
 	struct talk t[] = { TALK4, TALK6 };
@@ -314,10 +339,10 @@ static void test_connections_who(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_full_drop_new),	cmocka_unit_test(test_full_early_drop),
-		cmocka_unit_test(test_per_source),	cmocka_unit_test(test_per_zone),
-		cmocka_unit_test(test_zones),		cmocka_unit_test(test_connections),
-		cmocka_unit_test(test_connections_who),
+		cmocka_unit_test(test_full_drop_new), cmocka_unit_test(test_full_early_drop),
+		cmocka_unit_test(test_per_source),    cmocka_unit_test(test_per_zone),
+		cmocka_unit_test(test_zones),	      cmocka_unit_test(test_connections),
+		cmocka_unit_test(test_two_limits),    cmocka_unit_test(test_connections_who),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,7 +22,7 @@ static bool matches(const struct conf_match *rule, struct match_packet *p)
 	unsigned got;
 
 	p->varies = p->used_ct = false;
-	p->counted = 0;
+	memset(p->counted, 0, sizeof(p->counted));
 	assert_int_equal(matcher_build(&world.c, &rule, 1, oracle_name, NULL, &m, why, sizeof(why)),
 			 0);
 	got = matcher_next(m, 0, p);
@@ -81,7 +81,7 @@ static void test_everything(void **state)
 	(void)state;
 	assert_true(matches(&rule, &p4));
 	assert_true(matches(&rule, &p6));
-	assert_false(p4.varies || p4.used_ct || p4.counted);
+	assert_false(p4.varies || p4.used_ct || p4.counted[0]);
 	rule.family = AF_INET;
 	assert_true(matches(&rule, &p4));
 	assert_false(matches(&rule, &p6));
@@ -448,14 +448,14 @@ static void test_connections(void **state)
 
 	(void)state;
 	assert_false(matches(&rule, &p)); /* a later packet of a flow */
-	assert_true(!p.varies && !p.counted && !world.limits.asked[1]);
+	assert_true(!p.varies && !p.counted[0] && !world.limits.asked[1]);
 	p.first = true;
 	world.limits.within[2] = true;
 	assert_false(matches(&rule, &p));
-	assert_int_equal(p.counted, 2);
+	assert_int_equal(p.counted[0], 2);
 	assert_false(p.varies);
 	assert_true(matches(&rule, &p));
-	assert_int_equal(p.counted, 3);
+	assert_int_equal(p.counted[0], 3);
 	assert_true(p.varies);
 }
 
