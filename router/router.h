@@ -44,9 +44,9 @@ struct router {
 	struct stateful *st;
 	struct policy *policy; /* as published */
 	struct nat_retired retired;
-	struct nft *nft;	/* chains of Linux's own traffic: ctl/nft.h */
-	struct flow_feed *feed; /* ctl/flow_feed.h; NULL: nobody monitors flows */
-	uint16_t policy_generation;
+	struct nft *nft;			  /* chains of Linux's own traffic: ctl/nft.h */
+	struct flow_feed *feed;			  /* ctl/flow_feed.h; NULL: nobody monitors flows */
+	uint16_t policy_generation, policy_since; /* latest; first of this policy */
 	struct loop_timer *flows_timer;
 	struct port_set ports_wanted; /* for NAT */
 	struct kernel_reserved ports_reserved;

@@ -200,7 +200,7 @@ void stateful_publish(struct router *r, struct policy *p)
 	if (!p && !old)
 		return;
 	if (p) {
-		p->generation = next_generation(r);
+		p->generation = r->policy_since = next_generation(r);
 		if (old && old->filter && p->filter)
 			filter_carry_over(p->filter, old->filter);
 		if (old && old->nat && p->nat)
@@ -259,13 +259,20 @@ static const char *blank_after(const char *prefix)
 	return len && prefix[len - 1] != ' ' ? " " : "";
 }
 
+/* Its generation moves whenever a set changes, and its rules stay. */
+static bool is_of_policy(const struct router *r, uint16_t generation)
+{
+	return (uint16_t)(generation - r->policy_since) <=
+	       (uint16_t)(r->policy_generation - r->policy_since);
+}
+
 static void note(const struct router *r, const struct dp_note *n)
 {
 	struct filter_rule_info rule = { .name = "?", .log_prefix = "" };
 	char src[INET6_ADDRSTRLEN], dst[INET6_ADDRSTRLEN];
 	const char *in = names_text(&r->names, n->in), *out = names_text(&r->names, n->out);
 
-	if (r->policy && r->policy->filter && r->policy->generation == n->generation)
+	if (r->policy && r->policy->filter && is_of_policy(r, n->generation))
 		filter_rule(r->policy->filter, n->rule, &rule);
 	inet_ntop(n->family, n->src, src, sizeof(src));
 	inet_ntop(n->family, n->dst, dst, sizeof(dst));
