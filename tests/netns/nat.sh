@@ -50,6 +50,12 @@ pings()
 	ns "$1" ping -q -c 3 -i 0.1 -W 1 "${@:3}" "$2"
 }
 
+# flows_are N ADDR: so many are of this inside host
+flows_are()
+{
+	[ "$(ctl_json "sum('$2' in (r['orig']['src'], r['reply']['src']) for r in d)" show conntrack)" = "$1" ]
+}
+
 nat_topo
 config > "$T/first.yaml"
 router_start "$T/first.yaml"
@@ -109,6 +115,17 @@ answers "UDP" b udp 192.0.2.25 7000 198.51.100.2
 check "ping" pings b 192.0.2.25
 check "in fragments" pings b 192.0.2.25 -s 4000
 answers "nobody is behind the pool's addresses" b tcp 192.0.2.10 7000 silent
+check "a session from outside with 1:1" hold mail-in b tcp 192.0.2.25 7003 1
+check "one from inside" hold mail-out c udp 198.51.100.2 7003 1 --from 10.0.3.4
+check "one of another host" hold other c udp 198.51.100.2 7003 1 --from 10.0.3.2
+check "the rule goes" reload_with < <(config | grep -v static:)
+check "and its sessions go with it" eventually 5 flows_are 0 10.0.3.4
+is "the other host talks on" "$(again other)" "1 0"
+is "from inside it is a host like others now" \
+	"$(ask c tcp 198.51.100.2 7000 --from 10.0.3.4 | grep -c '^192\.0\.2\.1[0-3] ')" 1
+check "the rule comes back" reload_with < <(config)
+answers "and leads to it again" b tcp 192.0.2.25 7000 198.51.100.2
+for h in mail-in mail-out other; do hold_end $h; done
 
 note "port forwards"
 answers "TCP to another port" b tcp 203.0.113.2 8080 198.51.100.2

@@ -126,6 +126,50 @@ static void own_errors_about_forwards(void **state)
 	}
 }
 
+/* And when the target is not there, or does not take what is so big. */
+static void unreachable_targets(void **state)
+{
+	static const char *const yaml[] = { FORWARDS("172.19.0.77", "10.0.2.4", "203.0.113.9"),
+					    FORWARDS("'2001:db8:13::4d'", "'2001:db8:2::4'",
+						     "'2001:db8:cb::9'") };
+	struct pipe_flows f;
+
+	(void)state;
+	for (unsigned six = 0; six < 2; six++) {
+		struct packet k = syn(server(six, 1), 5000, router(six), 80);
+		struct error e = {
+			six ? 1 : 3, six ? 3 : 1, 0, on_link(six, OUTSIDE, 1), OUTSIDE, 0
+		};
+		struct addr target = on_link(six, INSIDE2, 4);
+		uint64_t before[DROP__COUNT];
+		struct frame in;
+		uint32_t slot;
+
+		nat_open(&f, yaml[six]);
+		frame_of(&in, OUTSIDE, &k);
+		pipe_receive(&f.p, &in);
+		pipe_turn(&f.p);
+		assert_int_equal(f.p.w->dp.nheld, 1);
+		memcpy(before, f.p.w->count.drop, sizeof(before));
+		f.p.now += 4 * NSEC_PER_SEC; /* nobody answered */
+		pipe_turn(&f.p);
+		expect_error(&f.p, &in, &e);
+		expect_one_drop(&f.p, before, DROP_NEIGH_FAILED);
+
+		slot = neigh_lookup(f.p.neigh, &f.p.nht, INSIDE2, &target);
+		f.p.nht.slot[slot]->mtu = 1300;
+		k = udp(server(six, 1), 5000, outside(six, 9), 27001);
+		k.data = 1320;
+		k.df = true;
+		e = (struct error){ six ? 2 : 3, six ? 0 : 4,
+				    1300,	 on_link(six, OUTSIDE, 1),
+				    OUTSIDE,	 0 };
+		frame_of(&in, OUTSIDE, &k);
+		pipe_answers_as(&f.p, &in, DROP_TOO_BIG, &e);
+		flows_close(&f);
+	}
+}
+
 /* ---- static pairs */
 
 #define STATIC(rule) ROUTES "nat: {static: [" rule "]}\n"
@@ -327,6 +371,76 @@ static void static_is_back_x8(void **state)
 	flows_close(&f);
 }
 
+/* ---- clashes, refusals */
+
+/* X7: what matched no rule gets no other port. It waits for no answer that is another flow's; and
+ * NAT keeps out of its way. */
+static void null_binding_x7(void **state)
+{
+	struct pipe_flows f;
+
+	(void)state;
+	for (unsigned six = 0; six < 2; six++) {
+		/* a host of the second subnet has an address of the pool */
+		struct packet own = udp(outside(six, 4), 5000, server(six, 1), 53);
+		struct packet k = udp(inside(six, 2), 5000, server(six, 1), 53), out;
+
+		nat_open(&f, six ? POOL("'2001:db8:cb::4'", "") : POOL("203.0.113.4", ""));
+		passes(&f, INSIDE2, &own, OUTSIDE, &own);
+		out = goes_out(&f, &k);
+		assert_from(out, outside(six, 4), out.sport);
+		assert_int_not_equal(out.sport, 5000);
+		assert_int_equal(f.p.w->count.event[EVENT_NAT_RETRY], 1);
+		comes_back(&f, &k, &out);
+		passes(&f, INSIDE2, &own, OUTSIDE, &own);
+		own.sport = out.sport;
+		dies(&f, INSIDE2, &own, DROP_NAT_CLASH);
+		flows_close(&f);
+	}
+}
+
+/* What is refused on its way leaves no flow, no port and no mapping. */
+static void refused_keep_nothing(void **state)
+{
+	static const struct {
+		const char *yaml;
+		enum drop_reason why;
+	} row[] = {
+		{ "conntrack: {per-source-max: 2}\n", DROP_CT_SOURCE_LIMIT },
+		{ "conntrack: {per-zone-max: 2}\n", DROP_CT_ZONE_LIMIT },
+		{ "filter: {c: {hook: postrouting, priority: srcnat, rules: "
+		  "[{proto: udp, dport: 55, action: drop}]}}\n",
+		  DROP_FILTER_RULE },
+		{ "filter: {c: {hook: postrouting, priority: filter, rules: "
+		  "[{proto: udp, dport: 55, action: drop}]}}\n",
+		  DROP_FILTER_RULE },
+		{ "filter: {c: {hook: forward, rules: [{proto: udp, dport: 55, action: drop}]}}\n",
+		  DROP_FILTER_RULE },
+	};
+	struct pipe_flows f;
+
+	(void)state;
+	for (unsigned i = 0; i < 20; i++) {
+		bool six = i & 1, apdm = i & 2;
+		char yaml[1024];
+
+		snprintf(yaml, sizeof(yaml), "%s%s",
+			 apdm ? MASQUERADE(", mapping: apdm") : MASQUERADE(""), row[i / 4].yaml);
+		nat_open(&f, yaml);
+		for (unsigned n = 0; n < 3; n++) {
+			struct packet k = udp(inside(six, 2), 5000 + n, server(six, 1), 53 + n);
+
+			if (n < 2)
+				talks(&f, &k);
+			else
+				dies(&f, INSIDE, &k, row[i / 4].why);
+		}
+		assert_int_equal(live(&f), 2);
+		assert_int_equal(flows_ports_taken(&f), 2);
+		flows_close(&f);
+	}
+}
+
 /* ---- what else is done */
 
 /* DSCP and MSS are written as well, and all sums are right. */
@@ -410,12 +524,15 @@ int main(void)
 		cmocka_unit_test(forward_x2),
 		cmocka_unit_test(errors_about_forwards),
 		cmocka_unit_test(own_errors_about_forwards),
+		cmocka_unit_test(unreachable_targets),
 		cmocka_unit_test(static_both_ways),
 		cmocka_unit_test(without_ports_x5),
 		cmocka_unit_test(without_ports_pool),
 		cmocka_unit_test(rules_change_x8),
 		cmocka_unit_test(static_goes_x8),
 		cmocka_unit_test(static_is_back_x8),
+		cmocka_unit_test(null_binding_x7),
+		cmocka_unit_test(refused_keep_nothing),
 		cmocka_unit_test(mangled),
 		cmocka_unit_test(lost_address),
 	};
