@@ -6,6 +6,7 @@
 #   answers WHAT NS tcp|udp ADDR PORT WANT [OPTION...]   checks what ask prints
 #   hold NAME NS tcp|udp ADDR PORT COUNT [OPTION...] conversations that stay, under a name
 #   again NAME                                       each of them says something: "ANSWERED OTHERS"
+#                                                    (why some are not: in $T/hold.NAME.err)
 #   hold_end NAME
 #   zones_topo                                       a - lan0 [r] wan0 - b, and g - guest0 [r]
 #   nat_topo                                         a, c - [r] - x - b: see there
@@ -42,7 +43,7 @@ hold()
 	rm -f "$in" "$out"
 	mkfifo "$in" "$out"
 	nsenter --net="/run/netns/$2" -- "${peer[@]}" hold "$3" "$4" "$5" --count "$6" "${@:7}" \
-		< "$in" > "$out" &
+		< "$in" > "$out" 2> "$T/hold.$name.err" &
 	hold_pid[$name]=$!
 	exec {in}> "$in" {out}< "$out"
 	hold_in[$name]=$in hold_out[$name]=$out
