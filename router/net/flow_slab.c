@@ -12,6 +12,7 @@
  * control reads records of chunks that are coming and going, and checks it before and after.
  */
 #include <fcntl.h>
+#include <sys/mman.h>
 
 #include "router/net/flow_internal.h"
 
@@ -48,13 +49,15 @@ static void pool_push(struct flow_table *t, uint32_t *list, uint32_t no)
 	*list = no;
 }
 
-static uint32_t pool_get(struct flow_table *t)
+/* *bare: it holds no memory yet. */
+static uint32_t pool_get(struct flow_table *t, bool *bare)
 {
 	struct flow_pool *p = &t->head->pool;
 	uint32_t no;
 
 	spin_lock(&p->lock);
 	no = pool_pop(t, &p->dirty);
+	*bare = no == FLOW_NONE;
 	if (no == FLOW_NONE)
 		no = pool_pop(t, &p->clean);
 	if (no == FLOW_NONE && p->fresh < p->chunks) {
@@ -99,12 +102,15 @@ static void room_remove(struct flow_table *t, uint32_t *list, struct flow_chunk 
 
 static struct flow_chunk *chunk_get(struct flow_table *t, uint32_t *list, bool six)
 {
-	uint32_t no = pool_get(t);
 	struct flow_chunk *c;
+	bool bare;
+	uint32_t no = pool_get(t, &bare);
 
 	if (no == FLOW_NONE)
 		return NULL;
 	c = &t->chunk[no];
+	if (bare) /* one call instead of twelve page faults; it is only sooner that they fail */
+		madvise(flow_at(t, no * FLOW_CHUNK_UNITS), FLOW_CHUNK_BYTES, MADV_POPULATE_WRITE);
 	c->free = FLOW_NONE;
 	c->used = 0;
 	__atomic_store_n(&c->fresh, 0, __ATOMIC_RELAXED);
