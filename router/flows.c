@@ -221,18 +221,20 @@ static void mark_store(struct flow *f, const struct passage *g)
 		__atomic_store_n(&f->mark, g->r.saved, __ATOMIC_RELAXED);
 }
 
-static void verdict_store(struct flow *f, enum flow_dir dir, const struct passage *g)
+static void verdict_store(struct flow *f, enum flow_dir dir, uint16_t in, const struct passage *g)
 {
 	uint32_t drop = dir == FLOW_ORIG ? FLOW_DROP : FLOW_DROP_REPLY;
-	uint32_t each = dir == FLOW_ORIG ? FLOW_EACH : FLOW_EACH_REPLY, set = 0;
+	uint32_t each = dir == FLOW_ORIG ? FLOW_EACH : FLOW_EACH_REPLY;
+	uint32_t all = drop | each | (dir == FLOW_ORIG ? FLOW_IN : FLOW_IN_REPLY);
+	uint32_t set = flow_in(dir, in);
 
 	/* What is rejected wants an answer each time. */
 	if (g->m.varies || g->r.verdict == FILTER_REJECT)
 		set |= each;
 	if (g->r.verdict != FILTER_ACCEPT)
 		set |= drop;
-	if ((flow_state(f) & (drop | each)) != set) {
-		__atomic_fetch_and(&f->state, ~(drop | each), __ATOMIC_RELAXED);
+	if ((flow_state(f) & all) != set) {
+		__atomic_fetch_and(&f->state, ~all, __ATOMIC_RELAXED);
 		__atomic_fetch_or(&f->state, set, __ATOMIC_RELEASE);
 	}
 	if (set & drop)
@@ -253,10 +255,23 @@ static bool is_syn(const struct pkt *p)
 	       p->l3[p->l4 + 13] & TCP_F_SYN;
 }
 
-/* Where rules look for SYNs, what they say of one holds for no other packet of its flow. */
-static bool judged_alone(const struct dp *dp, const struct pkt *p)
+static inline bool is_judged(const struct dp *dp, const struct flow *f, enum flow_dir dir)
+{
+	return __atomic_load_n(&f->judged[dir], __ATOMIC_RELAXED) == dp->generation;
+}
+
+/* Rules look for SYNs: what they say of one holds for no other packet of its flow. */
+static inline bool is_wanted_syn(const struct dp *dp, const struct pkt *p)
 {
 	return unlikely(dp->policy->syns) && is_syn(p);
+}
+
+/* By another interface than the packets that were judged: the way has moved, or it is forged. Its
+ * verdict is its own, until routes move, too. */
+static inline bool is_astray(const struct dp *dp, const struct pkt *p, const struct flow *f,
+			     enum flow_dir dir, uint32_t state)
+{
+	return !flow_came_by(state, dir, p->iface) && is_judged(dp, f, dir);
 }
 
 /* The rules have changed, want to see every packet, or see this direction for the first time.
@@ -278,10 +293,10 @@ static bool judge(struct dp *dp, struct pkt *p, struct flow *f, uint32_t index, 
 	g.m.status = passage_status(state);
 	g.r.ct_mark = __atomic_load_n(&f->mark, __ATOMIC_RELAXED);
 	passage_through(&g, &leaves, flows_out(dp, n));
-	if (judged_alone(dp, p))
+	if (!is_wanted_syn(dp, p) && !is_astray(dp, p, f, dir, state))
+		verdict_store(f, dir, p->iface, &g);
+	else if (g.r.verdict == FILTER_ACCEPT)
 		mark_store(f, &g);
-	else
-		verdict_store(f, dir, &g);
 	if (g.r.verdict != FILTER_ACCEPT) {
 		flows_filtered(dp, p, &g.r);
 		return false;
@@ -293,14 +308,15 @@ static bool judge(struct dp *dp, struct pkt *p, struct flow *f, uint32_t index, 
 static inline bool must_judge(const struct dp *dp, const struct pkt *p, const struct flow *f,
 			      enum flow_dir dir, uint32_t state)
 {
-	return __atomic_load_n(&f->judged[dir], __ATOMIC_RELAXED) != dp->generation ||
-	       state & (dir == FLOW_ORIG ? FLOW_EACH : FLOW_EACH_REPLY) || judged_alone(dp, p);
+	return !is_judged(dp, f, dir) || !flow_came_by(state, dir, p->iface) ||
+	       state & (dir == FLOW_ORIG ? FLOW_EACH : FLOW_EACH_REPLY) || is_wanted_syn(dp, p);
 }
 
 /* Another way may be by another interface: rules about those are asked again. */
 static inline uint32_t next_hop(struct dp *dp, struct pkt *p, uint32_t index, enum flow_dir dir,
 				struct flow_half *own, uint32_t generation)
 {
+	struct flow *f = flow_at(dp->st->flows, index);
 	struct flow_key leaves;
 	uint32_t slot;
 
@@ -308,8 +324,8 @@ static inline uint32_t next_hop(struct dp *dp, struct pkt *p, uint32_t index, en
 		return own->nexthop;
 	leaving(dp->st->flows, index, dir, &leaves);
 	slot = flows_route(dp, p, &leaves);
-	if (slot != own->nexthop)
-		__atomic_store_n(&flow_at(dp->st->flows, index)->judged[dir], 0, __ATOMIC_RELAXED);
+	if (slot != own->nexthop || !flow_came_by(flow_state(f), dir, p->iface))
+		__atomic_store_n(&f->judged[dir], 0, __ATOMIC_RELAXED);
 	own->nexthop = slot;
 	own->fib_generation = generation;
 	return slot;
@@ -395,7 +411,7 @@ static inline bool known_quick(struct dp *dp, struct pkt *p, uint32_t index, enu
 	uint32_t state = flow_state(f), timeout = o->udp;
 
 	if (p->proto != IPPROTO_UDP || state & odd || own->fib_generation != generation ||
-	    __atomic_load_n(&f->judged[dir], __ATOMIC_RELAXED) != dp->generation || f->dscp[dir])
+	    !is_judged(dp, f, dir) || !flow_came_by(state, dir, p->iface) || f->dscp[dir])
 		return false;
 	if (state & FLOW_ASSURED)
 		timeout = o->udp_stream;

@@ -30,6 +30,7 @@ struct making {
 	struct nat_hairpin hairpin;
 	bool mapped; /* sent to a mapping, which counts it */
 	uint32_t slot, generation;
+	uint32_t in; /* interface: FLOW_IN */
 	const struct nh *n;
 };
 
@@ -152,7 +153,7 @@ static void fill(struct flow *f, const struct making *m)
 	bool judged_alone = m->g.dp->policy->syns && m->g.m.tcp_flags & TCP_F_SYN;
 
 	__atomic_fetch_or(&f->state,
-			  translated(m) | (m->g.m.varies ? FLOW_EACH : 0) |
+			  translated(m) | m->in | (m->g.m.varies ? FLOW_EACH : 0) |
 				  (m->mapped ? FLOW_MAPPED : 0) |
 				  (m->g.m.status & CONF_STATUS_FORWARDED ? FLOW_FORWARDED : 0),
 			  __ATOMIC_RELAXED);
@@ -294,7 +295,9 @@ bool flows_would_leave(const struct pkt *p, const struct nh *n)
 void flows_new(struct dp *dp, struct pkt *p, const struct flow_key *key,
 	       const struct frag_ports *ports, uint32_t generation)
 {
-	struct making m = { .orig = *key, .generation = generation };
+	struct making m = { .orig = *key,
+			    .generation = generation,
+			    .in = flow_in(FLOW_ORIG, p->iface) };
 	struct passage *g = &m.g;
 
 	passage_begin(g, dp, p, key, CONF_CT_NEW);

@@ -72,6 +72,10 @@ static_assert(sizeof(struct flow_key) == 40, "hashed as five words");
 #define FLOW_EACH_REPLY 0x00008000u
 #define FLOW_MAPPED	0x00020000u /* a mapping let it in, and does not go before it */
 #define FLOW_FORWARDED	0x00010000u /* a rule of nat.destination chose where it goes */
+/* The interface each direction was judged by: seven bits of its index, the original's first. Two
+ * that are 128 apart look the same. */
+#define FLOW_IN	      0x01fc0000u
+#define FLOW_IN_REPLY 0xfe000000u
 
 /* Written by the worker that receives this direction; `turn` orders the halves within a tick. */
 struct flow_half {
@@ -212,6 +216,18 @@ static inline struct flow_half *flow_half_at(const struct flow_table *t, uint32_
 static inline uint32_t flow_state(const struct flow *f)
 {
 	return __atomic_load_n(&f->state, __ATOMIC_ACQUIRE);
+}
+
+/* An interface, as the state word has it. */
+static inline uint32_t flow_in(enum flow_dir dir, uint16_t iface)
+{
+	return (uint32_t)(iface & 0x7f) << (18 + 7 * dir);
+}
+
+/* Did the packets of this direction that were judged come by this interface, too? */
+static inline bool flow_came_by(uint32_t state, enum flow_dir dir, uint16_t iface)
+{
+	return !((state >> (18 + 7 * dir) ^ iface) & 0x7f);
 }
 
 /* [any worker] Sets bits; returns the state before: who sets one first learns it. */

@@ -130,6 +130,57 @@ static void test_status(void **state)
 	flows_close(&f);
 }
 
+/* What comes by another interface is not what was judged: a neighbour who forges a flow's packets,
+ * or a route that moved. */
+static void test_other_interface(void **state)
+{
+	struct talk t[] = { TALK4, TALK6 };
+	struct pipe_flows f;
+
+	(void)state;
+	for (unsigned six = 0; six < 2; six++) {
+		struct frame in;
+
+		flows_open(&f,
+			   "filter:\n"
+			   "  raw: {hook: prerouting, priority: raw, rules: [\n"
+			   "    {name: spoof, in: p2, from: [10.0.0.0/24, \"2001:db8::/64\"], "
+			   "action: drop}]}\n"
+			   "  c: {hook: forward, policy: drop, rules: [\n"
+			   "    {ct: established, action: accept}, {in: p0, action: accept}]}\n");
+		for (unsigned i = 0; i < 2; i++) {
+			if (i) {
+				tcp_opens(&f, &t[six]);
+			} else {
+				udp_passes(&f, &t[six], false);
+				udp_passes(&f, &t[six], true);
+				udp_passes(&f, &t[six], false);
+			}
+			for (unsigned k = 0; k < 2; k++) {
+				if (i)
+					talk_tcp(&t[six], &in, false, ACK, 1001, 5001, 10);
+				else
+					talk_udp(&t[six], &in, false, 100);
+				in.port = in.b[5] = 2;
+				pipe_drops(&f.p, &in, DROP_FILTER_RULE);
+				in.port = in.b[5] = 0;
+				passes(&f, &t[six], false, &in);
+			}
+		}
+		assert_int_equal(judged(&f, "spoof"), 4);
+		/* even if the forged one is the first that new rules see */
+		assert_true(flows_load(&f, "filter: {c: {hook: forward, rules: [{in: p2, action: "
+					   "drop}]}}\n"));
+		in.port = in.b[5] = 2;
+		pipe_drops(&f.p, &in, DROP_FILTER_RULE);
+		in.port = in.b[5] = 0;
+		passes(&f, &t[six], false, &in);
+		in.port = in.b[5] = 2;
+		pipe_drops(&f.p, &in, DROP_FILTER_RULE);
+		flows_close(&f);
+	}
+}
+
 /* ---- packet by packet */
 
 /* Rules about length, TTL, DSCP and rates see each packet; a flow they do not mean is left alone.
@@ -427,17 +478,12 @@ static void test_dscp_of_syn(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_states),
-		cmocka_unit_test(test_challenge_is_established),
-		cmocka_unit_test(test_status),
-		cmocka_unit_test(test_varying),
-		cmocka_unit_test(test_rate),
-		cmocka_unit_test(test_syns_alone),
-		cmocka_unit_test(test_syns_accepted),
-		cmocka_unit_test(test_raw_once),
-		cmocka_unit_test(test_reload),
-		cmocka_unit_test(test_marks),
-		cmocka_unit_test(test_dscp),
+		cmocka_unit_test(test_states),	    cmocka_unit_test(test_challenge_is_established),
+		cmocka_unit_test(test_status),	    cmocka_unit_test(test_other_interface),
+		cmocka_unit_test(test_varying),	    cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_syns_alone),  cmocka_unit_test(test_syns_accepted),
+		cmocka_unit_test(test_raw_once),    cmocka_unit_test(test_reload),
+		cmocka_unit_test(test_marks),	    cmocka_unit_test(test_dscp),
 		cmocka_unit_test(test_dscp_of_syn),
 	};
 
