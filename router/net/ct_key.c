@@ -142,8 +142,10 @@ static bool sum_right(const struct pkt *p, uint32_t covered, uint32_t pseudo)
 	return csum_fold(csum_add(p->l3 + p->l4, covered, sum)) == CHECKSUM_RIGHT;
 }
 
-/* Length and coverage as udp_whole() found them possible. No checksum is fine in UDP over IPv4
- * alone. */
+/* Length and coverage as udp_whole() found them possible. No checksum is fine in UDP: over IPv6
+ * too, for whoever tunnels may do without one, and a router is not to judge it (RFC 6936 4, RFC
+ * 8200 8.1).
+ */
 static bool udp_checksum_ok(const struct pkt *p)
 {
 	const uint8_t *l4 = p->l3 + p->l4;
@@ -151,7 +153,7 @@ static bool udp_checksum_ok(const struct pkt *p)
 	bool lite = p->proto == IPPROTO_UDPLITE;
 
 	if (!l4_load16(l4 + 6))
-		return !lite && !(p->flags & PKT_IP6);
+		return !lite;
 	if (lite)
 		return sum_right(p, said ? said : len, len);
 	return sum_right(p, said, said);
@@ -238,6 +240,8 @@ static enum ct_class classify_icmp(const struct pkt *p, uint16_t zone, struct fl
 	class = p->flags & PKT_IP6 ? icmp6_class(type) : icmp4_class(type);
 	if (class == CT_ERROR)
 		return classify_error(p, zone, key, quoted);
+	if (class == CT_UNTRACKED && !ct_checksum_ok(p))
+		return CT_INVALID;
 	if (class == CT_FLOW)
 		make_key(p, zone, key);
 	return class;
