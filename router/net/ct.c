@@ -96,7 +96,11 @@ static enum ct_verdict track_tcp(const struct ct_options *o, struct flow *f, enu
 		return CT_REFUSE;
 	switch (tcp_track(&s, &o->tcp, f, dir, own, peer, &o->tcp_timeouts, timeout)) {
 	case TCP_PASS: return CT_PASS;
-	case TCP_PASS_BY: return CT_PASS_BY;
+	case TCP_PASS_BY:
+		/* Also what opens nothing is an answer, as nf_conntrack has it. */
+		if (dir == FLOW_REPLY && !(flow_state(f) & FLOW_REPLIED))
+			flow_set(f, FLOW_REPLIED);
+		return CT_PASS_BY;
 	case TCP_NEW_FLOW: return CT_REOPEN;
 	case TCP_REFUSE: break;
 	}
@@ -108,7 +112,7 @@ enum ct_verdict ct_track(const struct ct_options *o, struct flow *f, enum flow_d
 			 uint32_t tick, uint32_t *timeout)
 {
 	uint32_t state = flow_state(f);
-	bool stream = false;
+	bool answered = state & FLOW_REPLIED, stream = false;
 	bool inbound = o->outbound_refresh && dir != ct_outbound(state);
 
 	if (p->flags & PKT_LATER_FRAG) { /* of a datagram whose first fragment was tracked */
@@ -120,9 +124,9 @@ enum ct_verdict ct_track(const struct ct_options *o, struct flow *f, enum flow_d
 	if ((p->proto == IPPROTO_ICMP || p->proto == IPPROTO_ICMPV6) && o->checksum &&
 	    !ct_checksum_ok(p))
 		return CT_REFUSE;
-	if (dir == FLOW_REPLY && !(state & FLOW_REPLIED))
-		state = flow_set(f, FLOW_REPLIED) | FLOW_REPLIED;
-	if (has_streams(p->proto) && state & FLOW_REPLIED) {
+	if (dir == FLOW_REPLY && !answered)
+		flow_set(f, FLOW_REPLIED);
+	if (has_streams(p->proto) && answered) { /* a stream is what goes on after an answer */
 		bool udp = p->proto == IPPROTO_UDP || p->proto == IPPROTO_UDPLITE;
 
 		stream = !udp || (int32_t)(tick - f->made) > (int32_t)CT_UDP_STREAM_AGE;

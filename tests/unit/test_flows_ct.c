@@ -290,6 +290,9 @@ static void test_other_protocols(void **state)
 		assert_int_equal(left_s(&f), row[i / 2].life);
 		talk_packet(&t[i % 2], &in, true, row[i / 2].proto, 77);
 		passes(&f, &t[i % 2], true, &in);
+		assert_int_equal(left_s(&f), row[i / 2].life); /* the answer is no stream yet */
+		talk_packet(&t[i % 2], &in, i / 2 % 2, row[i / 2].proto, 30);
+		passes(&f, &t[i % 2], i / 2 % 2, &in);
 		assert_int_equal(left_s(&f), row[i / 2].stream);
 		assert_int_equal(live(&f), 1);
 		end_flows(&f);

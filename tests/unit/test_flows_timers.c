@@ -78,6 +78,7 @@ static void others_live(struct pipe_flows *f, const struct talk *t, const struct
 	udp_passes(f, t, false);
 	f->p.now += 3 * NSEC_PER_SEC;
 	udp_passes(f, t, true);
+	udp_passes(f, t, true);
 	lives(f, p->udp_stream);
 	ping_passes(f, t, false);
 	ping_passes(f, t, true);
@@ -88,6 +89,7 @@ static void others_live(struct pipe_flows *f, const struct talk *t, const struct
 	talk_packet(t, &in, false, IPPROTO_GRE, 20);
 	passes(f, t, false, &in);
 	talk_packet(t, &in, true, IPPROTO_GRE, 20);
+	passes(f, t, true, &in);
 	passes(f, t, true, &in);
 	lives(f, p->gre_stream);
 	talk_packet(t, &in, false, 200, 20);
