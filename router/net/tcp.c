@@ -159,6 +159,15 @@ static enum act judge_reopen(const struct context *c)
 	return c->dir == FLOW_ORIG ? ACT_OFFER : ACT_BY;
 }
 
+/* Another SYN before any answer. One that begins a little before the last was overtaken by it, and
+ * the answer will be to the last. */
+static enum act judge_again(const struct context *c)
+{
+	uint32_t behind = c->own.end - c->s->end;
+
+	return behind && behind <= TCP_ACK_SLACK ? ACT_BY : ACT_AGAIN;
+}
+
 static enum act judge_ignored(const struct context *c, uint8_t *next)
 {
 	enum tcp_kind kind = (enum tcp_kind)c->s->kind;
@@ -222,7 +231,7 @@ static enum act judge(const struct context *c, uint8_t *next)
 	switch (*next) {
 	case TCP_INVALID: return one_sided(c, next) ? judge_window(c) : ACT_REFUSE;
 	case TCP_IGNORE: return judge_ignored(c, next);
-	case TCP_SYN_SENT: return c->old == TCP_SYN_SENT ? ACT_AGAIN : judge_reopen(c);
+	case TCP_SYN_SENT: return c->old == TCP_SYN_SENT ? judge_again(c) : judge_reopen(c);
 	case TCP_CLOSE:
 		if (c->s->kind == TCP_K_RST)
 			return judge_reset(c);

@@ -199,6 +199,17 @@ static void another_syn(void **state)
 	      "> . -499999 ack 1 => pass ESTABLISHED");
 }
 
+/* A SYN that was overtaken by the next is let by; the answer will be to the next. */
+static void overtaken_syn(void **state)
+{
+	struct trace t = trace_make();
+
+	(void)state;
+	TRACE(&t, "> S 1000 ws 7 => pass SYN_SENT", "> S 900 => by SYN_SENT",
+	      "> S 0+100 => by SYN_SENT", "< S. 0 ack 1001 ws 7 => pass SYN_RECV",
+	      "> . 1001 ack 1 => pass ESTABLISHED");
+}
+
 /* The scale counts only if both have it: here the window is 512 bytes, not 64 KiB. */
 static void scale_on_one_side(void **state)
 {
@@ -390,6 +401,7 @@ int main(void)
 		cmocka_unit_test(simultaneous_close),
 		cmocka_unit_test(repeated_synack),
 		cmocka_unit_test(another_syn),
+		cmocka_unit_test(overtaken_syn),
 		cmocka_unit_test(scale_on_one_side),
 		cmocka_unit_test(retransmissions),
 		cmocka_unit_test(loose_pickup),
