@@ -8,6 +8,7 @@
 #include "router/flows_internal.h"
 #include "router/forward.h"
 #include "router/net/hooks.h"
+#include "router/net/l4.h"
 #include "router/net/nat.h"
 
 /* Forward without a flow, if the remaining stages let it: nothing is remembered, nothing rewritten.
@@ -39,7 +40,7 @@ void flows_stateless(struct dp *dp, struct pkt *p, struct passage *g)
  * there is NAT, or the flow it claims is translated, it would leave with an inside address. */
 void flows_invalid_on(struct dp *dp, struct pkt *p, struct passage *g, bool translated)
 {
-	g->m.ct = CONF_CT_INVALID;
+	g->m.ct = g->r.notrack ? CONF_CT_UNTRACKED : CONF_CT_INVALID;
 	if (!g->r.notrack && (translated || dp->policy->nat)) {
 		/* rules may count, log or drop it by name first */
 		if (passage_stage(g, FILTER_MANGLE) && passage_stage(g, FILTER_DSTNAT) &&
@@ -75,7 +76,8 @@ void flows_untracked(struct dp *dp, struct pkt *p, const struct flow_key *key)
 		flows_filtered(dp, p, &g.r);
 }
 
-/* The tuple of a packet as its header has it, without ports. */
+/* The tuple of a packet as its headers have it, with ports if it is long enough to have them, for
+ * rules look at them also where the rest is malformed. */
 void flows_outer_key(const struct pkt *p, uint16_t zone, struct flow_key *k)
 {
 	memset(k, 0, sizeof(*k));
@@ -89,6 +91,10 @@ void flows_outer_key(const struct pkt *p, uint16_t zone, struct flow_key *k)
 		k->family = AF_INET;
 		memcpy(k->src, &pkt_ip4(p)->src, 4);
 		memcpy(k->dst, &pkt_ip4(p)->dst, 4);
+	}
+	if (l4_nat_ports(p->proto) && !(p->flags & PKT_LATER_FRAG) && p->l4 && l4_len(p) >= 4) {
+		k->sport = l4_load16(p->l3 + p->l4);
+		k->dport = l4_load16(p->l3 + p->l4 + 2);
 	}
 }
 

@@ -348,6 +348,28 @@ static void test_no_flow(void **state)
 	}
 }
 
+/* Where lengths cannot be, rules see ports all the same, as nftables does. */
+static void test_malformed_ports(void **state)
+{
+	struct talk t[] = { TALK4, TALK6 };
+	struct pipe_flows f;
+	struct frame in;
+
+	(void)state;
+	flows_open(&f, "filter: {r: {hook: prerouting, priority: raw, rules: [\n"
+		       "  {proto: udp, dport: 80, action: notrack}]}, c: {hook: forward, rules: [\n"
+		       "  {ct: invalid, action: drop}]}}\n");
+	for (unsigned six = 0; six < 2; six++) {
+		talk_udp(&t[six], &in, false, 100);
+		frame_l4(&in)[5] = 200; /* longer than it is */
+		passes(&f, &t[six], false, &in);
+		frame_l4(&in)[3] = 81;
+		pipe_drops(&f.p, &in, DROP_FILTER_RULE);
+	}
+	assert_int_equal(live(&f), 0);
+	flows_close(&f);
+}
+
 /* A link-local address means nothing on another link. */
 static void test_no_flow_beyond_scope(void **state)
 {
@@ -402,6 +424,7 @@ int main(void)
 		cmocka_unit_test(test_extensions),
 		cmocka_unit_test(test_other_protocols),
 		cmocka_unit_test(test_no_flow),
+		cmocka_unit_test(test_malformed_ports),
 		cmocka_unit_test(test_no_flow_beyond_scope),
 		cmocka_unit_test(test_notrack),
 	};
