@@ -371,7 +371,7 @@ static inline bool naive_packet(const struct conf_match *r, const struct match_p
 
 	for (unsigned i = 0; i < r->nicmp; i++)
 		icmp |= r->icmp[i].family == p->key.family && r->icmp[i].type == p->icmp_type &&
-			(r->icmp[i].code == -1 || r->icmp[i].code == p->icmp_code) && !p->fragment;
+			(r->icmp[i].code == -1 || r->icmp[i].code == p->icmp_code);
 	return icmp && (!r->length_max || (p->len >= r->length_min && p->len <= r->length_max)) &&
 	       (!r->ttl_max || (p->ttl >= r->ttl_min && p->ttl <= r->ttl_max)) &&
 	       (!r->dscp || r->dscp & 1ull << (p->tos >> 2)) &&

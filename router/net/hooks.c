@@ -24,13 +24,18 @@ static void see_transport(struct match_packet *m, const struct pkt *p)
 {
 	const uint8_t *l4 = p->l3 + p->l4;
 	unsigned left = p->len > p->l4 ? p->len - p->l4 : 0;
+	bool icmp = p->proto == IPPROTO_ICMP || p->proto == IPPROTO_ICMPV6;
 
 	m->fragment = p->flags & PKT_LATER_FRAG;
+	if (m->fragment && icmp) { /* as the first: its flow's key has them */
+		m->icmp_type = (uint8_t)(ntohs(m->key.dport) >> 8);
+		m->icmp_code = (uint8_t)ntohs(m->key.dport);
+	}
 	if (m->fragment || !p->l4)
 		return;
 	if (p->proto == IPPROTO_TCP && left >= 14)
 		m->tcp_flags = l4[13];
-	if ((p->proto == IPPROTO_ICMP || p->proto == IPPROTO_ICMPV6) && left >= 2) {
+	if (icmp && left >= 2) {
 		m->icmp_type = l4[0];
 		m->icmp_code = l4[1];
 	}

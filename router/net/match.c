@@ -144,7 +144,7 @@ static bool state_holds(const struct match_rest *r, const struct match_packet *p
 
 static bool icmp_holds(const struct match_rest *r, const struct match_packet *p)
 {
-	for (unsigned i = 0; i < r->nicmp && !p->fragment; i++)
+	for (unsigned i = 0; i < r->nicmp; i++)
 		if (r->icmp[i].family == p->key.family && r->icmp[i].type == p->icmp_type &&
 		    (r->icmp[i].code < 0 || r->icmp[i].code == p->icmp_code))
 			return true;

@@ -33,7 +33,8 @@ struct match_packet {
 	uint8_t tos, ttl;
 	uint8_t tcp_flags;
 	uint8_t icmp_type, icmp_code;
-	bool fragment; /* any but the first fragment; its ports are known all the same */
+	bool fragment; /* any but the first fragment; its ports and ICMP type are known all the same
+			*/
 	bool first;    /* of a flow: only these can match `connections`, and count */
 	uint16_t len;  /* of the IP packet */
 	uint32_t mark;

@@ -129,7 +129,6 @@ static void test_orders(void **state)
 		"filter: {c: {hook: forward, policy: drop, rules: [\n"
 		"  {proto: [udp, tcp], dport: 80, in: p0, action: accept},\n"
 		"  {icmp: echo-request, action: accept}, {icmpv6: echo-request, action: accept},\n"
-		"  {fragment: true, proto: [icmp, icmpv6], in: p0, action: accept},\n"
 		"  {proto: [udp, tcp], sport: 80, ct: established, action: accept},\n"
 		"  {proto: [icmp, icmpv6], ct: established, action: accept}]}}\n");
 	for (unsigned kind = 0; kind < 3; kind++)

@@ -273,8 +273,8 @@ static void test_icmp(void **state)
 		}
 	p.icmp_type = 8;
 	assert_true(matches(&rule, &p) && p.varies);
-	p.fragment = true;
-	assert_false(matches(&rule, &p));
+	p.fragment = true; /* its type is the first's */
+	assert_true(matches(&rule, &p));
 	p.fragment = false;
 	p.key.proto = IPPROTO_ICMPV6; /* in IPv4 */
 	assert_false(matches(&rule, &p));
