@@ -118,7 +118,7 @@ static void test_cells(void **state)
 	tcp_passes(&f, &t, false, SYN, 1000, 0, 0);
 	tcp_invalid(&f, &t, false, SYN | ACK, 1000, 5001, 0);
 	tcp_by(&f, &t, true, ACK, 5000, 77, 0); /* of an older connection; but an answer */
-	assert_int_equal(flow_state(the_record(&f)), FLOW_COMMITTED | FLOW_REPLIED | TCP_SYN_SENT);
+	assert_true(flow_state(the_record(&f)) & FLOW_REPLIED);
 	tcp_passes(&f, &t, true, SYN, 5000, 0, 0);
 	is_in(&f, TCP_SYN_SENT2, 120);
 	tcp_passes(&f, &t, false, SYN | ACK, 1000, 5001, 0);
