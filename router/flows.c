@@ -15,56 +15,12 @@
 #include "router/net/csum.h"
 #include "router/net/ct_event.h"
 #include "router/net/hooks.h"
-#include "router/net/mss.h"
 #include "router/net/nat_rewrite.h"
 #include "router/net/parse.h"
-#include "router/net/reject.h"
 #include "router/net/route.h"
 
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
-
-/* ---- what rules refuse */
-
-static enum icmp_error reject_error(uint8_t how)
-{
-	switch ((enum conf_reject)how) {
-	case CONF_REJECT_HOST: return ICMP_ERROR_HOST;
-	case CONF_REJECT_NET: return ICMP_ERROR_NO_ROUTE;
-	case CONF_REJECT_PROHIBITED: return ICMP_ERROR_PROHIBIT;
-	case CONF_REJECT_DEFAULT:
-	case CONF_REJECT_RESET:
-	case CONF_REJECT_PORT: break;
-	}
-	return ICMP_ERROR_PORT;
-}
-
-static void reject(struct dp *dp, struct pkt *p, uint8_t how)
-{
-	bool reset =
-		how == CONF_REJECT_RESET || (how == CONF_REJECT_DEFAULT && p->proto == IPPROTO_TCP);
-	struct pkt rst;
-	bool answer;
-
-	if (!reset) {
-		refuse(dp, p, DROP_FILTER_REJECT, reject_error(how), 0);
-		return;
-	}
-	answer = is_iface(dp, p->iface) && reject_reset(dp, p, &rst);
-	pkt_drop(dp, p, DROP_FILTER_REJECT);
-	if (!answer)
-		return;
-	counter_add(&dp->count->generated, 1);
-	forward(dp, &rst, route_lookup(&dp->cfg->iface[rst.iface], &rst));
-}
-
-void flows_filtered(struct dp *dp, struct pkt *p, const struct filter_result *r)
-{
-	if (r->verdict == FILTER_REJECT)
-		reject(dp, p, r->reject);
-	else
-		pkt_drop(dp, p, r->rule ? DROP_FILTER_RULE : DROP_FILTER_POLICY);
-}
 
 /* ---- the way out */
 
@@ -112,37 +68,6 @@ void flows_send(struct dp *dp, struct pkt *p, uint32_t slot)
 }
 
 /* ---- rewriting */
-
-static void set_dscp(struct pkt *p, uint8_t dscp)
-{
-	if (p->flags & PKT_IP6) {
-		uint32_t word;
-
-		memcpy(&word, p->l3, 4);
-		word = (word & htonl(0xf03fffff)) | htonl((uint32_t)dscp << 22);
-		memcpy(p->l3, &word, 4);
-	} else {
-		struct ip4_header *h = pkt_ip4(p);
-		uint8_t tos = (uint8_t)((h->tos & 3) | dscp << 2);
-
-		h->csum = csum_update16(h->csum, htons(h->tos), htons(tos));
-		h->tos = tos;
-	}
-}
-
-/* What a passage wants done to the packet itself, once it may leave. */
-void flows_mangle(struct dp *dp, struct pkt *p, const struct filter_result *r, const struct nh *n)
-{
-	uint16_t mtu = dp->cfg->iface[p->iface].mtu;
-
-	if (r->has_dscp)
-		set_dscp(p, r->dscp);
-	if (!r->has_mss)
-		return;
-	if (n && (n->type == NH_ADJ || n->type == NH_GLEAN) && n->mtu < mtu)
-		mtu = n->mtu;
-	mss_clamp(p, r->mss ? r->mss : mss_of_mtu(p, mtu));
-}
 
 static void renumber(struct pkt *p, uint16_t id)
 {
@@ -221,7 +146,8 @@ static void mark_store(struct flow *f, const struct passage *g)
 		__atomic_store_n(&f->mark, g->r.saved, __ATOMIC_RELAXED);
 }
 
-static void verdict_store(struct flow *f, enum flow_dir dir, uint16_t in, const struct passage *g)
+static void verdict_store(struct flow *f, enum flow_dir dir, uint16_t in, const struct passage *g,
+			  bool raw)
 {
 	uint32_t drop = dir == FLOW_ORIG ? FLOW_DROP : FLOW_DROP_REPLY;
 	uint32_t each = dir == FLOW_ORIG ? FLOW_EACH : FLOW_EACH_REPLY;
@@ -238,7 +164,7 @@ static void verdict_store(struct flow *f, enum flow_dir dir, uint16_t in, const 
 		__atomic_fetch_or(&f->state, set, __ATOMIC_RELEASE);
 	}
 	if (set & drop)
-		f->dscp[dir] = g->r.rule ? 0 : FLOW_BY_POLICY;
+		f->dscp[dir] = (g->r.rule ? 0 : FLOW_BY_POLICY) | (raw ? FLOW_IN_RAW : 0);
 	else
 		f->dscp[dir] = g->r.has_dscp ? g->r.dscp | FLOW_DSCP : 0;
 	mark_store(f, g);
@@ -274,34 +200,53 @@ static inline bool is_astray(const struct dp *dp, const struct pkt *p, const str
 	return !flow_came_by(state, dir, p->iface) && is_judged(dp, f, dir);
 }
 
-/* The rules have changed, want to see every packet, or see this direction for the first time.
- * False: the packet has been dropped. */
-static bool judge(struct dp *dp, struct pkt *p, struct flow *f, uint32_t index, enum flow_dir dir,
-		  uint32_t slot)
+/* What came out of the stages so far. False: the packet has been dropped. */
+static bool judged(struct dp *dp, struct pkt *p, struct flow *f, enum flow_dir dir,
+		   const struct passage *g, bool raw)
 {
-	const struct nh *n = slot ? nh_get(dp->cfg->nht, slot) : NULL;
+	bool accept = g->r.verdict == FILTER_ACCEPT;
+
+	if (!is_wanted_syn(dp, p) && !is_astray(dp, p, f, dir, flow_state(f)))
+		verdict_store(f, dir, p->iface, g, raw);
+	else if (accept)
+		mark_store(f, g);
+	if (!accept)
+		flows_filtered(dp, p, &g->r);
+	return accept;
+}
+
+/* The rules have changed, want to see every packet, or see this direction for the first time. Their
+ * first stage stands before tracking: what is refused there does nothing to its flow. False: the
+ * packet has been dropped. */
+static bool judge_raw(struct dp *dp, struct pkt *p, struct flow *f, uint32_t index,
+		      enum flow_dir dir, struct passage *g)
+{
 	uint32_t state = flow_state(f);
-	struct flow_key arrives, leaves;
-	struct passage g;
+	struct flow_key arrives;
 
 	flow_key(dp->st->flows, index, dir, &arrives);
-	leaving(dp->st->flows, index, dir, &leaves);
 	/* as in Linux, whatever answers is established, also what leaves the flow unanswered */
-	passage_begin(&g, dp, p, &arrives,
+	passage_begin(g, dp, p, &arrives,
 		      state & FLOW_REPLIED || dir == FLOW_REPLY ? CONF_CT_ESTABLISHED
 								: CONF_CT_NEW);
-	g.m.status = passage_status(state);
-	g.r.ct_mark = __atomic_load_n(&f->mark, __ATOMIC_RELAXED);
-	passage_through(&g, &leaves, flows_out(dp, n));
-	if (!is_wanted_syn(dp, p) && !is_astray(dp, p, f, dir, state))
-		verdict_store(f, dir, p->iface, &g);
-	else if (g.r.verdict == FILTER_ACCEPT)
-		mark_store(f, &g);
-	if (g.r.verdict != FILTER_ACCEPT) {
-		flows_filtered(dp, p, &g.r);
+	g->m.status = passage_status(state);
+	g->r.ct_mark = __atomic_load_n(&f->mark, __ATOMIC_RELAXED);
+	return passage_stage(g, FILTER_RAW) || judged(dp, p, f, dir, g, true);
+}
+
+/* The rest, when the packet has been tracked. */
+static bool judge(struct dp *dp, struct pkt *p, struct flow *f, uint32_t index, enum flow_dir dir,
+		  uint32_t slot, struct passage *g)
+{
+	const struct nh *n = slot ? nh_get(dp->cfg->nht, slot) : NULL;
+	struct flow_key leaves;
+
+	leaving(dp->st->flows, index, dir, &leaves);
+	g->m.status = passage_status(flow_state(f));
+	passage_through(g, &leaves, flows_out(dp, n));
+	if (!judged(dp, p, f, dir, g, false))
 		return false;
-	}
-	flows_mangle(dp, p, &g.r, n);
+	flows_mangle(dp, p, &g->r, n);
 	return true;
 }
 
@@ -345,6 +290,16 @@ void flows_translate(struct dp *dp, struct pkt *p, uint32_t index, enum flow_dir
 	p->flags |= PKT_TRANSLATED;
 }
 
+static inline bool is_refused(uint32_t state, enum flow_dir dir)
+{
+	return state & (dir == FLOW_ORIG ? FLOW_DROP : FLOW_DROP_REPLY);
+}
+
+static void drop_again(struct dp *dp, struct pkt *p, const struct flow *f, enum flow_dir dir)
+{
+	pkt_drop(dp, p, f->dscp[dir] & FLOW_BY_POLICY ? DROP_FILTER_POLICY : DROP_FILTER_RULE);
+}
+
 /* Counts a packet that the flow does not live on. */
 static void count_only(struct flow_half *own, uint32_t len)
 {
@@ -358,8 +313,17 @@ void flows_known(struct dp *dp, struct pkt *p, const struct flow_key *key, uint3
 	struct flow *f = flow_at(dp->st->flows, index);
 	struct flow_half *own = flow_half_of(f, dir), *peer = flow_half_of(f, !dir);
 	uint32_t before = flow_state(f), state, timeout = 0, slot;
+	bool begun = must_judge(dp, p, f, dir, before);
+	struct passage g;
 	enum ct_verdict v;
 
+	if (unlikely(begun)) {
+		if (!judge_raw(dp, p, f, index, dir, &g))
+			return;
+	} else if (unlikely(f->dscp[dir] & FLOW_IN_RAW && is_refused(before, dir))) {
+		drop_again(dp, p, f, dir);
+		return;
+	}
 	if (unlikely(ports != NULL))
 		ct_fragment(own, p, ports->tcp_base);
 	v = ct_track(&dp->policy->ct, f, dir, own, peer, p, dp->tick, &timeout);
@@ -367,6 +331,8 @@ void flows_known(struct dp *dp, struct pkt *p, const struct flow_key *key, uint3
 		if (v == CT_REOPEN) {
 			flow_kill(dp->st->flows, index);
 			flows_new(dp, p, key, ports, generation);
+		} else if (begun) {
+			flows_invalid_on(dp, p, &g, before & (FLOW_SNAT | FLOW_DNAT));
 		} else {
 			flows_invalid(dp, p, key, before & (FLOW_SNAT | FLOW_DNAT));
 		}
@@ -376,15 +342,17 @@ void flows_known(struct dp *dp, struct pkt *p, const struct flow_key *key, uint3
 	if (unlikely(state != before))
 		tell_changes(dp, f, index, before, state);
 	slot = next_hop(dp, p, index, dir, own, generation);
-	if (unlikely(must_judge(dp, p, f, dir, state))) {
-		if (!judge(dp, p, f, index, dir, slot))
+	/* what it did to its flow, or another way out, may make it necessary, too */
+	if (unlikely(begun || !is_judged(dp, f, dir))) {
+		if (!begun && !judge_raw(dp, p, f, index, dir, &g))
 			return;
-	} else if (unlikely(state & (dir == FLOW_ORIG ? FLOW_DROP : FLOW_DROP_REPLY))) {
-		pkt_drop(dp, p,
-			 f->dscp[dir] & FLOW_BY_POLICY ? DROP_FILTER_POLICY : DROP_FILTER_RULE);
+		if (!judge(dp, p, f, index, dir, slot, &g))
+			return;
+	} else if (unlikely(is_refused(state, dir))) {
+		drop_again(dp, p, f, dir);
 		return;
 	} else if (unlikely(f->dscp[dir] & FLOW_DSCP)) {
-		set_dscp(p, f->dscp[dir] & (uint8_t)~FLOW_DSCP);
+		flows_set_dscp(p, f->dscp[dir] & (uint8_t)~FLOW_DSCP);
 	}
 	if (likely(v == CT_PASS))
 		flow_touch(own, peer, dp->tick, timeout, p->len);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Between flows.c (known flows), flows_new.c (first packets, fragments, ends) and flows_stateless.c
- * (packets without a flow). [worker]
- * `generation`: of the next hop table, read at the begin of the burst. `ports`: of a fragment, else
- * NULL. All of these take the packet over. */
+/* Between flows.c (known flows), flows_act.c (what rules want done), flows_new.c (first packets,
+ * fragments, ends) and flows_stateless.c (packets without a flow). [worker] `generation`: of the
+ * next hop table, read at the begin of the burst. `ports`: of a fragment, else NULL. All of these
+ * take the packet over. */
 #ifndef ROUTER_FLOWS_INTERNAL_H
 #define ROUTER_FLOWS_INTERNAL_H
 
@@ -12,15 +12,19 @@
 /* ---- flows.c */
 void flows_known(struct dp *dp, struct pkt *p, const struct flow_key *key, uint32_t index,
 		 enum flow_dir dir, const struct frag_ports *ports, uint32_t generation);
-void flows_filtered(struct dp *dp, struct pkt *p, const struct filter_result *r);
 void flows_send(struct dp *dp, struct pkt *p, uint32_t slot);
 
 uint32_t flows_route(struct dp *dp, struct pkt *p, const struct flow_key *to);
 uint16_t flows_out(const struct dp *dp, const struct nh *n);
-void flows_mangle(struct dp *dp, struct pkt *p, const struct filter_result *r, const struct nh *n);
 /* How it leaves is how the other direction's tuple was sent. */
 void flows_translate(struct dp *dp, struct pkt *p, uint32_t index, enum flow_dir dir,
 		     const struct frag_ports *ports);
+
+/* ---- flows_act.c */
+/* A stage has refused it. */
+void flows_filtered(struct dp *dp, struct pkt *p, const struct filter_result *r);
+void flows_set_dscp(struct pkt *p, uint8_t dscp);
+void flows_mangle(struct dp *dp, struct pkt *p, const struct filter_result *r, const struct nh *n);
 
 /* ---- flows_new.c */
 /* Would forward() send it on? If not it drops it, with an error that must be about the packet as it

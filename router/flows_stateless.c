@@ -134,7 +134,7 @@ void flows_related(struct dp *dp, struct pkt *p, const struct flow_key *quoted, 
 	passage_begin(&g, dp, p, &outer, CONF_CT_RELATED);
 	g.m.status = passage_status(flow_state(flow_at(t, index)));
 	g.r.ct_mark = flow_at(t, index)->mark;
-	if (!passage_through(&g, &leaves, flows_out(dp, n))) {
+	if (!passage_stage(&g, FILTER_RAW) || !passage_through(&g, &leaves, flows_out(dp, n))) {
 		flows_filtered(dp, p, &g.r);
 		return;
 	}

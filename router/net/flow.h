@@ -119,6 +119,7 @@ struct flow {
 	uint16_t nat_slot;   /* outside address whose port it claims: slot + 1; 0: none */
 };
 #define FLOW_DSCP      0x40u
+#define FLOW_IN_RAW    0x20u /* of a direction that is refused: before it is tracked */
 #define FLOW_BY_POLICY 0x80u /* of a direction that is refused: no rule does, a policy */
 #define FLOW_PERMIT    0x8000u
 static_assert(sizeof(struct flow) == 40, "leaves 24 bytes of a cache line to two IPv4 tuples");

@@ -84,7 +84,7 @@ static void show_source(struct match_packet *m, const struct flow_key *leaves)
 
 bool passage_through(struct passage *g, const struct flow_key *leaves, uint16_t out)
 {
-	if (!passage_stage(g, FILTER_RAW) || !passage_stage(g, FILTER_MANGLE))
+	if (!passage_stage(g, FILTER_MANGLE))
 		return false;
 	show_destination(&g->m, leaves);
 	if (!passage_stage(g, FILTER_DSTNAT))

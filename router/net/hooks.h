@@ -25,8 +25,8 @@ void passage_begin(struct passage *g, struct dp *dp, const struct pkt *p,
 /* Run a stage. True: it may go on. */
 static inline bool passage_stage(struct passage *g, enum filter_stage stage);
 
-/* All stages for a packet whose translation and way out are known: `leaves` is its tuple at the
- * end.
+/* All stages but FILTER_RAW for a packet whose translation and way out are known: `leaves` is its
+ * tuple at the end.
  */
 bool passage_through(struct passage *g, const struct flow_key *leaves, uint16_t out);
 

@@ -310,6 +310,36 @@ static void test_resets(void **state)
 	}
 }
 
+/* An RST that a rule drops before tracking has not been; nor has anything of a direction that the
+ * first stage refuses. */
+static void test_dropped_in_raw(void **state)
+{
+	struct talk t[] = { TALK4, TALK6 };
+	struct pipe_flows f;
+
+	(void)state;
+	for (unsigned six = 0; six < 2; six++) {
+		flows_open(&f, "conntrack: {profile: linux}\n"
+			       "filter: {c: {hook: prerouting, priority: raw, rules: [\n"
+			       "  {proto: tcp, flags: rst/rst, in: p1, action: drop}]}}\n");
+		tcp_opens(&f, &t[six]);
+		tcp_drops(&f, &t[six], true, RST, 5001, 0, 0, DROP_FILTER_RULE);
+		is_in(&f, TCP_ESTABLISHED, 432000);
+		tcp_passes(&f, &t[six], false, ACK, 1001, 5001, 10);
+		tcp_passes(&f, &t[six], true, ACK, 5001, 1011, 10);
+		assert_true(flows_load(&f,
+				       "conntrack: {profile: linux}\n"
+				       "filter: {c: {hook: prerouting, priority: raw, rules: [\n"
+				       "  {in: p1, action: drop}]}}\n"));
+		tcp_drops(&f, &t[six], true, RST, 5011, 0, 0, DROP_FILTER_RULE);
+		tcp_drops(&f, &t[six], true, RST, 5011, 0, 0, DROP_FILTER_RULE);
+		assert_int_equal(state_of(&f), TCP_ESTABLISHED);
+		tcp_passes(&f, &t[six], false, RST, 1011, 0, 0);
+		is_in(&f, TCP_CLOSE, 10);
+		flows_close(&f);
+	}
+}
+
 /* ---- C28: one side of it */
 
 static void test_one_sided(void **state)
@@ -349,6 +379,7 @@ int main(void)
 		cmocka_unit_test(test_scale),
 		cmocka_unit_test(test_retransmissions),
 		cmocka_unit_test(test_resets),
+		cmocka_unit_test(test_dropped_in_raw),
 		cmocka_unit_test(test_one_sided),
 	};
 
