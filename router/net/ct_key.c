@@ -253,6 +253,8 @@ enum ct_class ct_classify(struct pkt *p, uint16_t zone, struct flow_key *key, ui
 		return CT_INVALID;
 	if (l4_is_icmp(p->proto, p->flags & PKT_IP6))
 		return classify_icmp(p, zone, key, quoted);
+	if (p->proto == IPPROTO_ICMP || p->proto == IPPROTO_ICMPV6)
+		return CT_INVALID; /* the other family's: nothing by its tuple, ids to NAT */
 	if (!transport_whole(p))
 		return CT_INVALID;
 	make_key(p, zone, key);

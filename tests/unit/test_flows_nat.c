@@ -500,6 +500,25 @@ static void let_in_alone_u6a(void **state)
 	flows_close(&f);
 }
 
+/* The other family's ICMP is none: it gets no id, which nobody would give back. */
+static void foreign_icmp(void **state)
+{
+	struct pipe_flows f;
+
+	(void)state;
+	for (unsigned six = 0; six < 2; six++) {
+		struct packet k =
+			opaque(inside(six, 2), server(six, 1), six ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+
+		nat_open(&f, MASQUERADE(""));
+		k.icmp = six ? 8 : 128;
+		dies(&f, INSIDE, &k, DROP_CT_INVALID);
+		assert_int_equal(live(&f), 0);
+		assert_int_equal(flows_ports_taken(&f), 0);
+		flows_close(&f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -519,6 +538,7 @@ int main(void)
 		cmocka_unit_test(inbound_does_not_u6a),
 		cmocka_unit_test(let_in_holds_u6),
 		cmocka_unit_test(let_in_alone_u6a),
+		cmocka_unit_test(foreign_icmp),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
