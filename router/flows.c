@@ -375,7 +375,7 @@ static inline bool known_quick(struct dp *dp, struct pkt *p, uint32_t index, enu
 		dir == FLOW_ORIG ? FLOW_DROP | FLOW_EACH : FLOW_DROP_REPLY | FLOW_EACH_REPLY;
 	const struct ct_options *o = &dp->policy->ct;
 	struct flow *f = flow_at(dp->st->flows, index);
-	struct flow_half *own = flow_half_of(f, dir), *peer = flow_half_of(f, !dir);
+	struct flow_half *own = flow_half_of(f, dir);
 	uint32_t state = flow_state(f), timeout = o->udp;
 
 	if (p->proto != IPPROTO_UDP || state & odd || own->fib_generation != generation ||
@@ -386,7 +386,7 @@ static inline bool known_quick(struct dp *dp, struct pkt *p, uint32_t index, enu
 	else if (state & FLOW_REPLIED ? dp->tick - f->made > CT_UDP_STREAM_AGE : dir == FLOW_REPLY)
 		return false;
 	if (likely(!o->outbound_refresh || dir == ct_outbound(state)))
-		flow_touch(own, peer, dp->tick, timeout, p->len);
+		flow_touch_alone(own, dp->tick, timeout, p->len);
 	else
 		count_only(own, p->len);
 	if (state & (FLOW_SNAT | FLOW_DNAT)) {
@@ -513,14 +513,8 @@ void flows_run(struct dp *dp, struct pkt *p, unsigned n)
 	}
 	if (quick)
 		flow_lookup_burst(t, key, dp->tick, index, dir, quick);
-	for (unsigned i = 0; i < quick; i++) {
-		if (index[i] == FLOW_NONE) {
-			missing++;
-			continue;
-		}
-		__builtin_prefetch(flow_half_at(t, index[i], FLOW_ORIG), 1);
-		__builtin_prefetch(flow_half_at(t, index[i], FLOW_REPLY), 1);
-	}
+	for (unsigned i = 0; i < quick; i++)
+		missing += index[i] == FLOW_NONE;
 	if (unlikely(missing > 1) && dp->policy->nat)
 		expect_mappings(dp, key, index, quick);
 	for (unsigned i = 0; i < n; i++) {

@@ -282,6 +282,19 @@ static inline void flow_touch(struct flow_half *own, const struct flow_half *pee
 	__atomic_store_n(&own->seen, tick, __ATOMIC_RELAXED);
 }
 
+/* The same for what is not TCP, without a look at the other half, which may be far away: of two
+ * that saw packets in one tick the longer timeout counts. */
+static inline void flow_touch_alone(struct flow_half *own, uint32_t tick, uint32_t timeout,
+				    uint32_t len)
+{
+	__atomic_store_n(&own->packets, own->packets + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&own->bytes, own->bytes + len, __ATOMIC_RELAXED);
+	if (own->seen == tick && own->timeout == timeout)
+		return;
+	__atomic_store_n(&own->timeout, timeout, __ATOMIC_RELAXED);
+	__atomic_store_n(&own->seen, tick, __ATOMIC_RELAXED);
+}
+
 /* [any] Ticks until it expires: of the half that was seen last, what its packet decided. Of two
  * that decided at one time, on two workers: the longer, but while TCP opens or closes the shorter.
  */
