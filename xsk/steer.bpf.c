@@ -8,8 +8,9 @@
  * discovery, routing protocols, ssh to us, DHCP) passes; malformed IP goes to the socket, where it
  * is dropped with a reason that names what is wrong.
  *
- * A local address that also does NAT takes one more question, in steer_nat.bpf.h: is the packet for
- * a port of NAT's? Packets to be forwarded never get there.
+ * Two more questions are in steer_nat.bpf.h. A local address that also does NAT: is the packet for
+ * a port of NAT's? And on a port some of whose interfaces redirect, a packet to another host: is it
+ * for a port that Linux answers? Packets to be forwarded otherwise never get there.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -27,6 +28,7 @@
 
 #define VLAN_TAGS_MAX 2
 #define VLAN_VID_MASK 0x0fff
+#define VID_NONE      0x0fff /* reserved: two tags are no interface that redirects */
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define MAC_MASK 0x0000ffffffffffffULL
@@ -69,6 +71,16 @@ struct {
 	__type(value, __u16); /* see STEER_LOCAL_ALL */
 } local6 SEC(".maps");
 
+/* By the vid of an interface, 0 for that of untagged frames: its set of redirected ports + 1; 0: it
+ * has none. Not in struct steer_port_state: to index that, too, by what may be a constant takes
+ * CAP_PERFMON. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, STEER_VIDS);
+	__type(key, __u32);
+	__type(value, __u8);
+} redirecting SEC(".maps");
+
 /* A global variable is an array map of one entry whose address is known at load: no lookup. */
 struct steer_port_state port SEC(".data.port") = {};
 
@@ -83,11 +95,14 @@ static __always_inline bool is_vlan(__be16 proto)
 	return proto == bpf_htons(ETH_P_8021Q) || proto == bpf_htons(ETH_P_8021AD);
 }
 
-/* Vid 0 carries a priority only: such a frame belongs to the port itself (IEEE 802.1Q). */
-static __always_inline bool vlan_ours(const struct vlan_tag *tag)
+static __always_inline __u32 vid_of(const struct vlan_tag *tag)
 {
-	__u32 vid = bpf_ntohs(tag->tci) & VLAN_VID_MASK;
+	return bpf_ntohs(tag->tci) & VLAN_VID_MASK;
+}
 
+/* Vid 0 carries a priority only: such a frame belongs to the port itself (IEEE 802.1Q). */
+static __always_inline bool vlan_ours(__u32 vid)
+{
 	return vid == 0 || port.vlans[vid / 64] >> vid % 64 & 1;
 }
 
@@ -115,7 +130,15 @@ static __always_inline enum steer_verdict judge_local4(const struct iphdr *ip, c
 	return is_dhcp_answer(ip, end) ? STEER_PASS_DHCP : STEER_NAT;
 }
 
-static __always_inline enum steer_verdict judge4(const struct iphdr *ip, const void *end)
+/* The set of the interface that a frame with this vid came in by; 0: nothing is redirected. */
+static __always_inline __u8 redirect_of(__u32 vid)
+{
+	const __u8 *set = port.redirects ? bpf_map_lookup_elem(&redirecting, &vid) : NULL;
+
+	return set ? *set : 0;
+}
+
+static __always_inline enum steer_verdict judge4(const struct iphdr *ip, const void *end, __u32 vid)
 {
 	if ((const void *)(ip + 1) > end)
 		return STEER_SOCKET;
@@ -129,10 +152,11 @@ static __always_inline enum steer_verdict judge4(const struct iphdr *ip, const v
 		return judge_local4(ip, end, *local);
 	if (is_dhcp_answer(ip, end))
 		return STEER_PASS_DHCP;
-	return STEER_SOCKET;
+	return is_redirected4(ip, end, redirect_of(vid)) ? STEER_PASS_REDIRECT : STEER_SOCKET;
 }
 
-static __always_inline enum steer_verdict judge6(const struct ipv6hdr *ip, const void *end)
+static __always_inline enum steer_verdict judge6(const struct ipv6hdr *ip, const void *end,
+						 __u32 vid)
 {
 	if ((const void *)(ip + 1) > end)
 		return STEER_SOCKET;
@@ -143,7 +167,7 @@ static __always_inline enum steer_verdict judge6(const struct ipv6hdr *ip, const
 
 	if (local)
 		return *local && is_nat6(ip, end, *local) ? STEER_NAT : STEER_PASS_LOCAL;
-	return STEER_SOCKET;
+	return is_redirected6(ip, end, redirect_of(vid)) ? STEER_PASS_REDIRECT : STEER_SOCKET;
 }
 
 static __always_inline enum steer_verdict judge(const void *frame, const void *end)
@@ -160,6 +184,7 @@ static __always_inline enum steer_verdict judge(const void *frame, const void *e
 
 	/* not eth->h_proto: of a packed struct the compiler reads single bytes */
 	__be16 proto = *(const __be16 *)(frame + 2 * ETH_ALEN);
+	__u32 vid = 0;
 
 #pragma unroll
 	for (int i = 0; i < VLAN_TAGS_MAX && is_vlan(proto); i++) {
@@ -168,14 +193,15 @@ static __always_inline enum steer_verdict judge(const void *frame, const void *e
 		next = tag + 1;
 		if (next > end)
 			return STEER_PASS_SHORT;
-		if (!vlan_ours(tag))
+		if (!vlan_ours(vid_of(tag)))
 			return STEER_PASS_VLAN;
+		vid = vid && vid_of(tag) ? VID_NONE : vid | vid_of(tag);
 		proto = tag->proto;
 	}
 	if (proto == bpf_htons(ETH_P_IP))
-		return judge4(next, end);
+		return judge4(next, end, vid);
 	if (proto == bpf_htons(ETH_P_IPV6))
-		return judge6(next, end);
+		return judge6(next, end, vid);
 	return is_vlan(proto) ? STEER_PASS_VLAN : STEER_PASS_ETHERTYPE;
 }
 

@@ -35,6 +35,7 @@ static const struct layout {
 	const char *name;
 	enum bpf_map_type type;
 	uint32_t key_size, value_size, entries, flags;
+	bool anew; /* each process makes its own: programs of before go on with theirs */
 } layouts[STEER_MAPS] = {
 	[STEER_MAP_LOCAL4] = { "local4", BPF_MAP_TYPE_HASH, 4, sizeof(uint16_t), STEER_LOCALS_ROOM,
 			       BPF_F_NO_PREALLOC },
@@ -44,6 +45,8 @@ static const struct layout {
 				 STEER_NAT_SIZE, BPF_F_MMAPABLE },
 	[STEER_MAP_FRAGMENTS] = { "fragments", BPF_MAP_TYPE_LRU_HASH, STEER_FRAGMENT_KEY_SIZE,
 				  sizeof(uint32_t), STEER_FRAGMENTS_MAX, 0 },
+	[STEER_MAP_REDIRECTS] = { "redirects", BPF_MAP_TYPE_ARRAY, 4, sizeof(uint64_t),
+				  STEER_REDIRECT_SIZE, 0, .anew = true },
 };
 
 static bool is_laid_out(int fd, const struct layout *l)
@@ -72,10 +75,11 @@ static int open_pinned(const char *path, const struct layout *l)
 static int open_map(const struct steer *s, const struct layout *l, int *out, char *why)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = l->flags);
+	bool pinned = s->pin_dir && !l->anew;
 	char path[STEER_PIN_PATH] = "";
 	int fd = -ENOENT, err;
 
-	if (s->pin_dir)
+	if (pinned)
 		fd = open_pinned(steer_pin_path(path, s->pin_dir, l->name), l);
 	if (fd >= 0) {
 		*out = fd;
@@ -84,7 +88,7 @@ static int open_map(const struct steer *s, const struct layout *l, int *out, cha
 	fd = bpf_map_create(l->type, l->name, l->key_size, l->value_size, l->entries, &opts);
 	if (fd < 0)
 		return steer_why_errno(why, fd, "cannot make the map %s", l->name);
-	err = s->pin_dir ? steer_pin_put(fd, path) : 0;
+	err = pinned ? steer_pin_put(fd, path) : 0;
 	if (err) {
 		close(fd);
 		return steer_why_errno(why, err, "cannot pin %.96s", path);
@@ -185,6 +189,7 @@ void steer_destroy(struct steer *s, bool detach)
 		if (s->maps[i] >= 0)
 			close(s->maps[i]);
 	free(s->wishes);
+	free(s->redirects);
 	free(s->pin_dir);
 	free(s);
 }

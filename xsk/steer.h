@@ -3,9 +3,9 @@
  * The XDP program on our ports: which frames go to the AF_XDP socket and which to Linux.
  *
  * To Linux (XDP_PASS): all but IPv4 and IPv6, multicast and broadcast, frames for other MACs,
- * packets to an address of this host but those that NAT has a claim on, DHCPv4 answers (UDP 67 to
- * 68), VLAN tags nobody asked for. To the socket of the receive queue: the rest. Where a queue has
- * no socket: fallback (drop or pass).
+ * packets to an address of this host but those that NAT has a claim on, packets to other hosts on
+ * redirected ports, DHCPv4 answers (UDP 67 to 68), VLAN tags nobody asked for. To the socket of the
+ * receive queue: the rest. Where a queue has no socket: fallback (drop or pass).
  *
  * One struct steer per daemon: the maps all ports share (local addresses, NAT's ports), pinned
  * together with a link and maps per port below pin_dir, so that a process that dies leaves the
@@ -69,6 +69,12 @@ const char *steer_natports_note(const struct steer *s); /* NULL: it is there */
  * while the address is not one of this host. -EINVAL: no such slot. -EAFNOSUPPORT, -ENOMEM. */
 int steer_local_nat(struct steer *s, const struct addr *a, int slot);
 
+/* TCP and UDP ports that go to Linux whatever the address, of both families: Linux answers for
+ * others. So do errors of ICMP about such answers, and all fragments of a datagram. */
+struct steer_redirects {
+	uint64_t bits[STEER_REDIRECT_PLANES][STEER_NAT_WORDS]; /* of enum steer_redirect_plane */
+};
+
 struct steer_port_config {
 	int ifindex;
 	const char *name; /* for the pin and messages */
@@ -89,6 +95,9 @@ int steer_port_attach(struct steer_port *p, char *why);
 int steer_port_mac(struct steer_port *p, const uint8_t mac[6]);
 /* Frames tagged with vid (1 to 4094) go to us; of two tags both must be ours. */
 int steer_port_vlan(struct steer_port *p, uint16_t vid, bool ours);
+/* Of frames with this vid (0: without a tag) these are redirected; NULL: none. -ENOSPC: more than
+ * STEER_REDIRECT_SETS different ones at a time; nothing is then. */
+int steer_port_redirect(struct steer_port *p, uint16_t vid, const struct steer_redirects *ports);
 /* Summed over CPUs, since this program was loaded. */
 void steer_port_counters(const struct steer_port *p, uint64_t out[STEER__COUNT]);
 const char *steer_port_mode(const struct steer_port *p); /* "native", "generic", "" before attach */

@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Part of the XDP program (steer.bpf.c): is a packet to an address of this host NAT's or Linux's?
+ * Part of the XDP program (steer.bpf.c): who has a claim on a packet, by its ports?
  *
  * An address of NAT's has a slot in the bitmap `natports`, which the daemon writes by plain stores:
- * a bit for each TCP port, UDP port and ICMP id that NAT holds. By the bit of
+ * a bit for each TCP port, UDP port and ICMP id that NAT holds. On an interface whose ports are
+ * redirected, Linux has a claim on packets to other hosts: a set in the bitmap `redirects`, of TCP
+ * and UDP ports. By the bit of
  *
  *	TCP, UDP		the destination port
  *	answers of ICMP		their id: echo and timestamp answers; requests are for this host
  *	errors of ICMP		the source port, or the id of the request, in the packet they quote:
  *				it left here with this address, translated
  *	first fragments		all of the above, and what came of it is kept in `fragments`
- *	other fragments		what came of their first one; Linux's, when that is not known
+ *	other fragments		what came of their first one; no claim, when that is not known
  *
- * is_nat4() and is_nat6() say true for the socket. All else is Linux's: other protocols, headers
- * cut short, IPv4 options and IPv6 extension headers. Behind those a header would have to be read
- * at a variable offset, which the kernel allows with CAP_PERFMON only; and what answers a packet
- * that NAT has sent does not carry any. An address that is NAT's altogether (STEER_LOCAL_ALL) needs
- * no look at ports at all.
+ * is_claimed4() and is_claimed6() say true for NAT, or for Linux. There is no claim on all else:
+ * other protocols, headers cut short, IPv4 options and IPv6 extension headers. Behind those a
+ * header would have to be read at a variable offset, which the kernel allows with CAP_PERFMON only;
+ * and what answers a packet that NAT has sent does not carry any. An address that is NAT's
+ * altogether (STEER_LOCAL_ALL) needs no look at ports at all.
  */
 #ifndef XSK_STEER_NAT_BPF_H
 #define XSK_STEER_NAT_BPF_H
@@ -66,6 +68,13 @@ struct {
 	__type(value, __u64);
 } natports SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, STEER_REDIRECT_SIZE);
+	__type(key, __u32);
+	__type(value, __u64);
+} redirects SEC(".maps");
+
 /* A datagram in fragments; IPv4 addresses lie in the first word, the rest is zero. */
 struct datagram {
 	__be32 src[4], dst[4];
@@ -74,8 +83,8 @@ struct datagram {
 };
 _Static_assert(sizeof(struct datagram) == STEER_FRAGMENT_KEY_SIZE, "the daemon makes the map");
 
-/* Shared by all ports: the path of a fragment is nobody's promise. 1: NAT's, 0: Linux's, which is
- * kept too, for an id comes round again. */
+/* Shared by all ports: the path of a fragment is nobody's promise. 1: claimed; 0, not, is kept too,
+ * for an id comes round again. What is local is NAT's then, what is not is Linux's. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, STEER_FRAGMENTS_MAX);
@@ -113,14 +122,36 @@ static __always_inline int bit_of(enum steer_nat_plane plane, __be16 port)
 	return (int)plane << 16 | bpf_ntohs(port);
 }
 
-static __always_inline bool is_set(__u16 local, int bit)
+/* So many planes of a bitmap, from a word on. */
+struct claim {
+	void *bitmap;
+	__u32 first, planes;
+};
+
+static __always_inline struct claim claim_of_nat(__u16 local)
 {
-	__u32 word = (local - 1) * STEER_NAT_PLANES * STEER_NAT_WORDS + (__u32)bit / 64;
+	return (struct claim){ &natports, (local - 1u) * STEER_NAT_PLANES * STEER_NAT_WORDS,
+			       STEER_NAT_PLANES };
+}
+
+/* plane: of TCP; that of UDP follows, as in NAT's. */
+static __always_inline struct claim claim_of_redirect(__u8 set, enum steer_redirect_plane plane)
+{
+	return (struct claim){ &redirects,
+			       ((set - 1u) * STEER_REDIRECT_PLANES + plane) * STEER_NAT_WORDS, 2 };
+}
+_Static_assert(STEER_REDIRECT_UDP4 - STEER_REDIRECT_TCP4 == STEER_NAT_UDP - STEER_NAT_TCP &&
+		       STEER_REDIRECT_UDP6 - STEER_REDIRECT_TCP6 == STEER_NAT_UDP - STEER_NAT_TCP,
+	       "bit_of() serves both");
+
+static __always_inline bool is_set(const struct claim *c, int bit)
+{
+	__u32 word = c->first + (__u32)bit / 64;
 	const __u64 *bits;
 
-	if (bit == NO_BIT)
+	if (bit == NO_BIT || (__u32)bit >> 16 >= c->planes)
 		return false;
-	bits = bpf_map_lookup_elem(&natports, &word);
+	bits = bpf_map_lookup_elem(c->bitmap, &word);
 	return bits && *bits >> (bit & 63) & 1;
 }
 
@@ -183,35 +214,48 @@ static __always_inline int bit4(const struct iphdr *ip, const void *end)
 	}
 }
 
-static __always_inline bool is_nat_fragment(const struct datagram *d)
+static __always_inline bool is_claimed_fragment(const struct datagram *d)
 {
 	const __u32 *first = bpf_map_lookup_elem(&fragments, d);
 
 	return first && *first;
 }
 
-static __always_inline bool is_nat4(const struct iphdr *ip, const void *end, __u16 local)
+static __always_inline bool is_claimed4(const struct iphdr *ip, const void *end,
+					const struct claim *c)
 {
 	__u16 fragment = bpf_ntohs(ip->frag_off);
 
-	if (local == STEER_LOCAL_ALL)
-		return true;
 	if (ip->ihl != 5)
 		return false;
 	if (!(fragment & (IP_MORE_FRAGMENTS | IP_OFFSET_MASK)))
-		return is_set(local, bit4(ip, end));
+		return is_set(c, bit4(ip, end));
 
 	struct datagram d = {
 		.src = { ip->saddr }, .dst = { ip->daddr }, .id = ip->id, .protocol = ip->protocol
 	};
 
 	if (fragment & IP_OFFSET_MASK)
-		return is_nat_fragment(&d);
+		return is_claimed_fragment(&d);
 
-	__u32 nat = is_set(local, bit4(ip, end));
+	__u32 claimed = is_set(c, bit4(ip, end));
 
-	bpf_map_update_elem(&fragments, &d, &nat, BPF_ANY);
-	return nat;
+	bpf_map_update_elem(&fragments, &d, &claimed, BPF_ANY);
+	return claimed;
+}
+
+static __always_inline bool is_nat4(const struct iphdr *ip, const void *end, __u16 local)
+{
+	struct claim c = claim_of_nat(local);
+
+	return local == STEER_LOCAL_ALL || is_claimed4(ip, end, &c);
+}
+
+static __always_inline bool is_redirected4(const struct iphdr *ip, const void *end, __u8 set)
+{
+	struct claim c = claim_of_redirect(set, STEER_REDIRECT_TCP4);
+
+	return set && is_claimed4(ip, end, &c);
 }
 
 /* ---- IPv6 ---- */
@@ -259,7 +303,8 @@ static __always_inline int bit6(const struct ipv6hdr *ip, __u8 protocol, const u
 	}
 }
 
-static __always_inline bool is_nat_fragment6(const struct ipv6hdr *ip, const void *end, __u16 local)
+static __always_inline bool is_claimed_fragment6(const struct ipv6hdr *ip, const void *end,
+						 const struct claim *c)
 {
 	const struct ip6_fragment *f = (const void *)(ip + 1);
 	struct datagram d = {};
@@ -271,13 +316,13 @@ static __always_inline bool is_nat_fragment6(const struct ipv6hdr *ip, const voi
 	d.id = f->id;
 	d.protocol = f->next;
 	if (f->offset & bpf_htons(IP6_OFFSET_MASK))
-		return is_nat_fragment(&d);
+		return is_claimed_fragment(&d);
 
-	__u32 nat = is_set(local, bit6(ip, f->next, (const void *)(f + 1), end));
+	__u32 claimed = is_set(c, bit6(ip, f->next, (const void *)(f + 1), end));
 
 	if (f->offset & bpf_htons(IP6_MORE)) /* else there is no other (RFC 6946) */
-		bpf_map_update_elem(&fragments, &d, &nat, BPF_ANY);
-	return nat;
+		bpf_map_update_elem(&fragments, &d, &claimed, BPF_ANY);
+	return claimed;
 }
 
 /* Neighbour discovery of this host: without it nobody reaches an address, whoever has it. */
@@ -289,13 +334,28 @@ static __always_inline bool is_nd(const struct ipv6hdr *ip, const void *end)
 	       *type >= ICMP6_ND_FIRST && *type <= ICMP6_ND_LAST;
 }
 
+static __always_inline bool is_claimed6(const struct ipv6hdr *ip, const void *end,
+					const struct claim *c)
+{
+	if (ip->nexthdr == IPPROTO_FRAGMENT)
+		return is_claimed_fragment6(ip, end, c);
+	return is_set(c, bit6(ip, ip->nexthdr, (const void *)(ip + 1), end));
+}
+
 static __always_inline bool is_nat6(const struct ipv6hdr *ip, const void *end, __u16 local)
 {
+	struct claim c = claim_of_nat(local);
+
 	if (local == STEER_LOCAL_ALL)
 		return !is_nd(ip, end);
-	if (ip->nexthdr == IPPROTO_FRAGMENT)
-		return is_nat_fragment6(ip, end, local);
-	return is_set(local, bit6(ip, ip->nexthdr, (const void *)(ip + 1), end));
+	return is_claimed6(ip, end, &c);
+}
+
+static __always_inline bool is_redirected6(const struct ipv6hdr *ip, const void *end, __u8 set)
+{
+	struct claim c = claim_of_redirect(set, STEER_REDIRECT_TCP6);
+
+	return set && is_claimed6(ip, end, &c);
 }
 
 #endif

@@ -33,6 +33,7 @@ static int use_shared_maps(const struct steer_port *p)
 		[STEER_MAP_LOCAL6] = p->skel->maps.local6,
 		[STEER_MAP_NATPORTS] = p->skel->maps.natports,
 		[STEER_MAP_FRAGMENTS] = p->skel->maps.fragments,
+		[STEER_MAP_REDIRECTS] = p->skel->maps.redirects,
 	};
 	int err = 0;
 
@@ -257,6 +258,7 @@ void steer_port_destroy(struct steer_port *p, bool leave)
 		detach(p);
 	if (p->link >= 0)
 		close(p->link); /* a pin, if there is one, keeps the link */
+	steer_redirects_release(p);
 	unlist(p);
 	steer_bpf__destroy(p->skel);
 	free(p->percpu);

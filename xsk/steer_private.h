@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What steer.c (the shared maps), steer_local.c (their addresses) and steer_port.c (the ports) know
- * of each other. */
+/* What steer.c (the shared maps), steer_local.c (their addresses), steer_redirect.c (their
+ * redirected ports) and steer_port.c (the ports) know of each other. */
 #ifndef XSK_STEER_PRIVATE_H
 #define XSK_STEER_PRIVATE_H
 
@@ -13,6 +13,7 @@ enum steer_map {
 	STEER_MAP_LOCAL6,
 	STEER_MAP_NATPORTS,
 	STEER_MAP_FRAGMENTS,
+	STEER_MAP_REDIRECTS,
 	STEER_MAPS
 };
 
@@ -22,6 +23,12 @@ struct steer_wish {
 	uint16_t value; /* in local4 or local6, never 0 */
 };
 
+/* A set of redirected ports, as it stands in the map. */
+struct steer_redirect_set {
+	unsigned users; /* interfaces; 0: the set is free */
+	struct steer_redirects ports;
+};
+
 struct steer {
 	char *pin_dir; /* NULL: nothing is pinned */
 	char note[STEER_WHY], natports_note[STEER_WHY];
@@ -29,6 +36,8 @@ struct steer {
 	uint64_t *natports; /* mapped; NULL: see natports_note */
 	struct steer_wish *wishes;
 	unsigned nwishes, wishes_room;
+	struct steer_redirect_set *redirects; /* NULL: none yet, else STEER_REDIRECT_SETS */
+	unsigned last_redirect;
 	struct steer_port *ports;
 };
 
@@ -36,8 +45,10 @@ struct steer_port {
 	struct steer *steer;
 	struct steer_port *next;
 	struct steer_bpf *skel;
-	struct steer_port_state *state; /* mapped: the program sees each store */
-	uint64_t *percpu;		/* to read a counter into */
+	struct steer_port_state *state;	 /* mapped: the program sees each store */
+	uint64_t *percpu;		 /* to read a counter into */
+	uint8_t redirecting[STEER_VIDS]; /* as the map has it */
+	unsigned nredirecting;		 /* that are not 0 */
 	int cpus;
 	int link; /* -1: not attached */
 	int ifindex;
@@ -46,5 +57,7 @@ struct steer_port {
 	bool generic, replace;
 	const char *mode;
 };
+
+void steer_redirects_release(struct steer_port *p); /* before the port goes */
 
 #endif

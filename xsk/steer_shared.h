@@ -17,6 +17,7 @@
 	X(PASS_OTHER_MAC, "pass-other-mac", "for another MAC address")                             \
 	X(PASS_VLAN, "pass-vlan", "VLAN without an interface of ours")                             \
 	X(PASS_DHCP, "pass-dhcp", "DHCP answer")                                                   \
+	X(PASS_REDIRECT, "pass-redirect", "to a port that this host answers for others")           \
 	X(PASS_SHORT, "pass-short", "too short to judge")
 
 enum steer_verdict {
@@ -43,17 +44,32 @@ enum steer_verdict {
 #define STEER_NAT_SIZE	 (STEER_NAT_SLOTS * STEER_NAT_PLANES * STEER_NAT_WORDS) /* words */
 enum steer_nat_plane { STEER_NAT_TCP, STEER_NAT_UDP, STEER_NAT_ID /* of ICMP and ICMPv6 */ };
 
+/* Sets of ports that are redirected to this host, whatever the address: of a set, word (set *
+ * STEER_REDIRECT_PLANES + plane) * STEER_NAT_WORDS + port / 64, bit port % 64. */
+#define STEER_REDIRECT_SETS 32
+#define STEER_REDIRECT_SIZE                                                                        \
+	(STEER_REDIRECT_SETS * STEER_REDIRECT_PLANES * STEER_NAT_WORDS) /* words */
+enum steer_redirect_plane {
+	STEER_REDIRECT_TCP4,
+	STEER_REDIRECT_UDP4,
+	STEER_REDIRECT_TCP6,
+	STEER_REDIRECT_UDP6,
+	STEER_REDIRECT_PLANES
+};
+
 /* Datagrams whose first fragment was judged and whose rest may still come. */
 #define STEER_FRAGMENTS_MAX	4096
 #define STEER_FRAGMENT_KEY_SIZE 40
 
+#define STEER_VIDS 4096
+
 /* What the program reads of its port. Every change is one aligned store of the daemon's into this
  * memory, so the program never sees half a MAC address. */
 struct steer_port_state {
-	__u64 mac;	/* the six bytes as they stand in a frame, then two of zero */
-	__u32 fallback; /* XDP_DROP or XDP_PASS */
-	__u32 pad;
-	__u64 vlans[4096 / 64]; /* bit vid: frames tagged with it are ours */
+	__u64 mac;		      /* the six bytes as they stand in a frame, then two of zero */
+	__u32 fallback;		      /* XDP_DROP or XDP_PASS */
+	__u32 redirects;	      /* 0: none of redirect[] */
+	__u64 vlans[STEER_VIDS / 64]; /* bit vid: frames tagged with it are ours */
 };
 
 #endif
