@@ -61,6 +61,7 @@ int check_sets(struct check *k);
 int check_zones(struct check *k);
 int check_filter(struct check *k);
 int check_nat(struct check *k);
+void check_redirect(struct check *k, const struct conf_nat *r); /* a rule of nat.destination */
 
 /* A rule's match, at a hook. `line` is the rule's. */
 void check_match(struct check *k, const struct conf_match *m, const unsigned *line,

@@ -136,6 +136,8 @@ static void check_source(struct check *k, const struct conf_nat *r)
 static void check_destination(struct check *k, const struct ways *w, const struct conf_nat *r)
 {
 	check_match(k, &r->match, &r->line, CONF_HOOK_PREROUTING);
+	if (r->kind == CONF_NAT_REDIRECT)
+		check_redirect(k, r);
 	check_pool(k, r);
 	check_to_port(k, r);
 	for (unsigned i = 0; i < r->npool; i++)

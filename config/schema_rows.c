@@ -392,7 +392,8 @@ const struct schema_row schema_rows[] = {
 	MATCH_ROWS("nat.destination[]"),
 	{ "nat.destination[].action", SCHEMA_ENUM, "dnat",
 	  FIELD(SCHEMA_NAT_DESTINATION, conf_nat, kind), .words = destination_nat_words,
-	  .doc = "dnat sends it to `to`, redirect to the router itself; none leaves it as it is." },
+	  .doc = "dnat sends it to `to`, redirect to the router itself, by in, proto, dport and "
+		 "family only; none leaves it as it is." },
 	{ "nat.destination[].to", SCHEMA_RANGES,
 	  ARRAY(SCHEMA_NAT_DESTINATION, conf_nat, pool, npool),
 	  .doc = "The target: an address, or several to share flows between." },

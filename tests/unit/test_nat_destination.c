@@ -72,7 +72,8 @@ static void targets_by_source(void **state)
 static void redirect_and_none(void **state)
 {
 	struct lab *l = lab_open("  destination:\n"
-				 "    - {name: quad9, in: lan, address: 9.9.9.9, action: none}\n"
+				 "    - {name: quad9, in: lan, address: 9.9.9.9, proto: tcp, "
+				 "action: none}\n"
 				 "    - {name: dns, in: lan, proto: udp, dport: 53, action: "
 				 "redirect, to-port: 5353}\n");
 	struct way w;
@@ -82,7 +83,7 @@ static void redirect_and_none(void **state)
 	assert_int_equal(w.destination, NAT_LOCAL);
 	assert_int_equal(ntohs(w.to.dport), 5353);
 	assert_memory_equal(w.to.dst, "\x0a\x00\x01\x01", 4);
-	w = udp(l, "lan1", "10.0.1.7", 5000, "9.9.9.9", 53);
+	w = tcp(l, "lan1", "10.0.1.7", 5000, "9.9.9.9", 53);
 	assert_int_equal(w.destination, NAT_NONE);
 	assert_int_equal(w.rule, 1);
 	w = udp(l, "wan0", "192.0.2.1", 5000, "8.8.8.8", 53);
