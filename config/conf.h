@@ -461,6 +461,12 @@ void conf_destroy(struct conf *c);
 struct conf_chain *conf_zones_expand(const struct conf *c, unsigned *n);
 void conf_chains_free(struct conf_chain *chains, unsigned n);
 
+/* Does a rule of nat.destination that redirects concern packets that come in by this interface? */
+bool conf_redirect_comes_in(const struct conf *c, const struct conf_nat *rule, const char *iface);
+/* The rule that redirects a packet that comes in there, not to an address of this host; or NULL. */
+const struct conf_nat *conf_redirect_find(const struct conf *c, const char *iface, uint8_t family,
+					  uint8_t proto, uint16_t dport);
+
 /* Print c as YAML that loads to an equal conf (`show config`). */
 void conf_print(const struct conf *c, FILE *out);
 

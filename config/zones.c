@@ -129,13 +129,32 @@ static void expand_forward(struct expansion *x, const struct conf *c)
 	}
 }
 
+static bool any_redirect(const struct conf *c)
+{
+	for (unsigned i = 0; i < c->nnat_destination; i++)
+		if (c->nat_destination[i].kind == CONF_NAT_REDIRECT)
+			return true;
+	return false;
+}
+
+/* What a rule of nat.destination sends to this host itself, as one that forwards. */
+static void redirected_add(struct expansion *x, unsigned line)
+{
+	struct conf_rule *r = rule_add(x, line, CONF_ACT_ACCEPT);
+
+	strcpy(r->name, "zone:redirected");
+	r->match.status = CONF_STATUS_DNAT;
+}
+
 static void expand_input(struct expansion *x, const struct conf *c)
 {
-	chain_begin(x, "zones-input", CONF_HOOK_INPUT, c->zones[0].line, 2 + (size_t)c->nzones);
+	chain_begin(x, "zones-input", CONF_HOOK_INPUT, c->zones[0].line, 3 + (size_t)c->nzones);
 	if (x->no_memory)
 		return;
 	established_add(x, c->zones[0].line);
 	neighbours_add(x, c->zones[0].line);
+	if (any_redirect(c))
+		redirected_add(x, c->zones[0].line);
 	for (unsigned i = 0; i < c->nzones; i++) {
 		const struct conf_zone *z = &c->zones[i];
 		struct conf_rule *r =

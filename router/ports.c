@@ -22,6 +22,7 @@
 #include "router/lib/clock.h"
 #include "router/lib/log.h"
 #include "router/lib/rcu.h"
+#include "router/redirect.h"
 #include "router/router.h"
 
 #define RETRY_NS      NSEC_PER_SEC
@@ -187,6 +188,7 @@ static int port_attach(struct router *r, struct port *p, const struct link *l)
 	for (const struct link *v = r->state->links; v && !err; v = v->next)
 		if (is_vlan_of(v, l->l.ifindex))
 			steer_port_vlan(p->steer, v->l.vlan_id, true);
+	redirects_follow_port(r, p);
 	if (err)
 		snprintf(p->why, sizeof(p->why), "XSKMAP: %s", strerror(-err));
 	return err ? err : steer_port_attach(p->steer, p->why);
@@ -502,8 +504,10 @@ void ports_link_changed(struct router *r, struct link *l, bool gone)
 	struct port *parent = port_of_link(r, l->l.link);
 
 	r->links_moved = true;
-	if (parent && parent->steer && is_vlan_of(l, parent->ifindex))
+	if (parent && parent->steer && is_vlan_of(l, parent->ifindex)) {
 		steer_port_vlan(parent->steer, l->l.vlan_id, !gone);
+		redirects_follow_port(r, parent);
+	}
 	if (p) {
 		snprintf(p->netdev, sizeof(p->netdev), "%s", l->l.name);
 		if (gone) {

@@ -16,6 +16,7 @@
 #include "router/net/limit.h"
 #include "router/net/set.h"
 #include "router/policy.h"
+#include "router/redirect.h"
 
 #define LOCALS_MAX  4096
 #define TRIM_PIECES 512
@@ -58,6 +59,8 @@ static void apply_nft(struct router *r)
 
 	if (nft_apply(r->nft, r->conf, why, sizeof(why)))
 		log_err("nftables: %s; Linux's own traffic is filtered as before", why);
+	else
+		redirects_follow(r);
 }
 
 /* ---- what stays */

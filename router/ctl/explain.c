@@ -84,6 +84,24 @@ static bool is_multicast(const struct addr *a)
 				     : a->bytes[0] >> 4 == 14 || a->v4 == INADDR_BROADCAST;
 }
 
+/* What is redirected never comes to us. */
+static bool is_redirected(struct explain *e)
+{
+	const struct explain_packet *p = &e->packet;
+	const char *name = explain_iface(e, (uint16_t)(e->in - e->dp.cfg->iface));
+	const struct conf_nat *n =
+		e->r->conf ? conf_redirect_find(e->r->conf, name, p->dst.family, p->proto, p->dport)
+			   : NULL;
+	char why[CONF_NAME + 64];
+
+	if (!n)
+		return false;
+	snprintf(why, sizeof(why), "redirected by rule \"%s\" (line %u) of nat.destination",
+		 n->name, n->line);
+	explain_to_linux(e, why);
+	return true;
+}
+
 /* False: the packet is not ours. */
 static bool steer(struct explain *e)
 {
@@ -99,7 +117,7 @@ static bool steer(struct explain *e)
 		return false;
 	}
 	if (!is_local(e))
-		return true;
+		return !is_redirected(e);
 	if (!is_nats(e)) {
 		explain_to_linux(e, "a local address");
 		return false;

@@ -44,6 +44,8 @@ void explain_drop(struct explain *e, enum drop_reason why);
 void explain_to_linux(struct explain *e, const char *why);
 void explain_filtered(struct explain *e);
 
+/* An interface as the configuration calls it. */
+const char *explain_iface(const struct explain *e, uint16_t index);
 /* "10.0.0.5:1234", "[2001:db8::1]:80", without port where the protocol has none. Returns buf. */
 char *explain_endpoint(const struct flow_key *k, const uint8_t addr[16], uint16_t port,
 		       char buf[EXPLAIN_ENDPOINT_STRLEN]);

@@ -223,8 +223,7 @@ static struct addr address(const struct flow_key *k, const uint8_t bytes[16])
 	return a;
 }
 
-/* As the configuration calls it. */
-static const char *iface_name(const struct explain *e, uint16_t index)
+const char *explain_iface(const struct explain *e, uint16_t index)
 {
 	const struct dp_iface *f;
 	const char *name;
@@ -269,13 +268,13 @@ static void tell_hop(struct explain *e, const char *prefix, const struct flow_ke
 		explain_step(e, "route", "no route to %s%s", addr_format(&dst, addr), more);
 	else if (n->type == NH_GLEAN)
 		explain_step(e, "route", "%sdev %s, neighbour %s is not known yet%s", prefix,
-			     iface_name(e, n->iface), addr_format(&dst, addr), more);
+			     explain_iface(e, n->iface), addr_format(&dst, addr), more);
 	else if (n->type != NH_ADJ)
 		explain_step(e, "route", "%s%s%s", prefix, nh_type_names[n->type], more);
 	else
 		explain_step(e, "route", "%s%s %s dev %s (%s)%s", prefix,
 			     addr_equal(&n->addr, &dst) ? "neighbour" : "via",
-			     addr_format(&n->addr, addr), iface_name(e, n->iface),
+			     addr_format(&n->addr, addr), explain_iface(e, n->iface),
 			     neighbour_state(n), more);
 }
 
@@ -395,10 +394,10 @@ static void tell_out(struct explain *e, const struct nh *n, const char *neighbou
 {
 	struct row *row;
 
-	row = explain_step(e, "out", "%s to %s, %s %u, mtu %u%s", iface_name(e, n->iface),
+	row = explain_step(e, "out", "%s to %s, %s %u, mtu %u%s", explain_iface(e, n->iface),
 			   neighbour, is_six(e) ? "hop limit" : "TTL", e->packet.ttl - 1u,
 			   mtu_of(e, n), e->packet.length > mtu_of(e, n) ? ", in fragments" : "");
-	row_text(row, "iface", iface_name(e, n->iface));
+	row_text(row, "iface", explain_iface(e, n->iface));
 }
 
 void explain_leave(struct explain *e, const struct flow_key *to, uint32_t slot)
@@ -423,5 +422,5 @@ void explain_leave(struct explain *e, const struct flow_key *to, uint32_t slot)
 			 is_too_big(e, n) ? "dropped: too-big" : "forwarded");
 		row = verdict(e, "waits", text);
 	}
-	row_text(row, "iface", iface_name(e, n->iface));
+	row_text(row, "iface", explain_iface(e, n->iface));
 }

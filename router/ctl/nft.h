@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Chains of the configuration at `input` and `output` concern Linux's own traffic, which never
- * passes through the daemon: they go into one table of nftables, by libnftables.
+ * passes through the daemon: they go into one table of nftables, by libnftables. So do rules of
+ * nat.destination that redirect packets to Linux.
  *
  * nft_check() and nft_apply() render what the configuration means (nft_render.c and its helpers)
  * as commands of nft(8). All of them are one transaction that replaces the table, so there is never
  * a packet without rules nor a half of them. What nftables cannot express is refused with the name
  * and place of the rule. Counters of rules that stay go on; so do the elements that rules have
- * added to sets. Without chains at input or output, and without zones, there is no table.
+ * added to sets. Without such chains and rules, and without zones, there is no table.
  *
  * A set of addresses becomes one set of nftables for each family: "banned" is set-banned-ipv4 and
  * set-banned-ipv6. These are Linux's own: what a rule adds in the daemon, to its set of that name,
@@ -65,7 +66,7 @@ int nft_set_refill(struct nft *n, const char *set, nft_elements_fn *next, void *
 /* A rule, or the policy of a chain, in the order of the table. */
 struct nft_counter {
 	const char *chain, *name, *file;
-	enum conf_hook hook; /* CONF_HOOK_NONE: a chain that others jump to */
+	enum conf_hook hook; /* NONE: a chain that others jump to; PREROUTING: of nat.destination */
 	int priority;
 	bool policy, from_zones;
 	unsigned line;

@@ -143,7 +143,9 @@ static void action(struct nft_text *t, const struct conf_action *a, int family, 
 
 void nft_action(struct nft_text *t, int family, FILE *f)
 {
-	if (has_chain(t->rule))
+	if (t->chain->reach & NFT_REDIRECTS)
+		nft_redirect_action(t, f);
+	else if (has_chain(t->rule))
 		fprintf(f, "%s act-%u", returns(t->rule) ? "goto" : "jump", t->number);
 	else if (t->rule->nactions)
 		action(t, &t->rule->actions[0], family, f);

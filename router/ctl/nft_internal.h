@@ -17,6 +17,7 @@ enum nft_reach {
 	NFT_FROM_OUTPUT_RAW = 2, /* before connection tracking */
 	NFT_FROM_OUTPUT = 4,
 	NFT_BEFORE_ZONES = 8, /* from input, too: what it accepts the zones do not judge */
+	NFT_REDIRECTS = 16,   /* from prerouting: nft_redirect.c */
 };
 struct nft_chain {
 	const struct conf_chain *conf;
@@ -44,6 +45,8 @@ struct nft_text {
 	void *netdev_arg;
 	struct conf_chain *zones;
 	unsigned nzones;
+	struct conf_chain redirects; /* a rule for each of `redirected` */
+	const struct conf_nat **redirected;
 	struct nft_chain *chains;
 	unsigned nchains;
 	struct nft_rule *rules;
@@ -128,6 +131,14 @@ void nft_accept_chain(struct nft_text *t);
 void nft_accepted_rule(struct nft_text *t);
 /* Text inside quotes: nothing in it ends them. */
 void nft_quoted(const char *text, FILE *f);
+
+/* ---- nft_redirect.c */
+
+/* Makes t->redirects of what nat.destination says. 0 or -ENOMEM. */
+int nft_redirects(struct nft_text *t);
+void nft_redirects_fini(struct nft_text *t);
+/* What ends the line of such a rule. */
+void nft_redirect_action(struct nft_text *t, FILE *f);
 
 /* ---- nft_set.c */
 

@@ -2,11 +2,12 @@
 /*
  * The chains of a configuration that are Linux's, as commands of nft(8): see nft.h.
  *
- * A chain gets in if it hooks into input or output, or if rules of such a chain jump to it. The
- * commands replace the table in one transaction, one a line, each after what it refers to: chains,
- * sets, and rule by rule its counter, its limits, the chain of its actions and the rule itself.
- * Names say what a thing is ("input-mgmt", "chain-ssh", "set-banned-ipv4", "act-7"), so that none
- * of an operator's can be a word of nft's.
+ * A chain gets in if it hooks into input or output, or if rules of such a chain jump to it; so do
+ * the rules that redirect packets to Linux (nft_redirect.c). The commands replace the table in one
+ * transaction, one a line, each after what it refers to: chains, sets, and rule by rule its
+ * counter, its limits, the chain of its actions and the rule itself. Names say what a thing is
+ * ("input-mgmt", "chain-ssh", "set-banned-ipv4", "act-7"), so that none of an operator's can be a
+ * word of nft's.
  */
 #include "router/ctl/nft_internal.h"
 
@@ -61,6 +62,8 @@ static unsigned hook_reach(const struct nft_text *t, const struct conf_chain *c)
 {
 	bool before_zones = t->nzones && !c->from_zones && c->priority <= CONF_PRIO_ZONES;
 
+	if (c == &t->redirects)
+		return c->nrules ? NFT_REDIRECTS : 0;
 	if (c->hook == CONF_HOOK_INPUT)
 		return NFT_FROM_INPUT | (before_zones ? NFT_BEFORE_ZONES : 0);
 	if (c->hook != CONF_HOOK_OUTPUT)
@@ -111,12 +114,14 @@ static int find_chains(struct nft_text *t)
 	if (c->nzones && !t->zones)
 		return no_memory(t);
 	t->chains = calloc(c->nchains + t->nzones + 1, sizeof(*t->chains));
-	if (!t->chains)
+	if (!t->chains || nft_redirects(t))
 		return no_memory(t);
-	for (unsigned i = 0; i < c->nchains + t->nzones; i++) {
+	for (unsigned i = 0; i <= c->nchains + t->nzones; i++) {
 		struct nft_chain *n = &t->chains[t->nchains++];
 
-		n->conf = i < c->nchains ? &c->chains[i] : &t->zones[i - c->nchains];
+		n->conf = i < c->nchains	       ? &c->chains[i]
+			  : i < c->nchains + t->nzones ? &t->zones[i - c->nchains]
+						       : &t->redirects;
 		n->reach = hook_reach(t, n->conf);
 		hooked += n->reach != 0;
 	}
@@ -135,9 +140,10 @@ static int find_chains(struct nft_text *t)
 
 static const char *chain_prefix(const struct conf_chain *c)
 {
-	return c->hook == CONF_HOOK_INPUT    ? "input"
-	       : c->hook == CONF_HOOK_OUTPUT ? "output"
-					     : "chain";
+	return c->hook == CONF_HOOK_INPUT	 ? "input"
+	       : c->hook == CONF_HOOK_OUTPUT	 ? "output"
+	       : c->hook == CONF_HOOK_PREROUTING ? "prerouting"
+						 : "chain";
 }
 
 /* Rules that zones mean stand in no file. */
@@ -284,12 +290,14 @@ static void rule(struct nft_text *t, const struct conf_rule *conf)
 static void chain(struct nft_text *t)
 {
 	const struct conf_chain *c = t->chain->conf;
-	bool output = c->hook == CONF_HOOK_OUTPUT;
+	const char *type = t->chain->reach & NFT_REDIRECTS ? "nat" : "filter";
+
+	if (c->hook == CONF_HOOK_OUTPUT && c->priority == CONF_PRIO_MANGLE)
+		type = "route";
 
 	fprintf(t->out, "add chain inet %s %s-%s", t->table, chain_prefix(c), c->name);
 	if (c->hook != CONF_HOOK_NONE)
-		fprintf(t->out, " { type %s hook %s priority %d; policy %s; }",
-			output && c->priority == CONF_PRIO_MANGLE ? "route" : "filter",
+		fprintf(t->out, " { type %s hook %s priority %d; policy %s; }", type,
 			chain_prefix(c), c->priority, c->drop ? "drop" : "accept");
 	nft_line_end(t);
 }
@@ -321,7 +329,7 @@ static void rules(struct nft_text *t)
 		nft_accepted_rule(t);
 	for (unsigned i = 0; i < c->nrules && !t->err; i++)
 		rule(t, &c->rules[i]);
-	if (c->hook != CONF_HOOK_NONE)
+	if (c->hook != CONF_HOOK_NONE && c != &t->redirects)
 		rule(t, NULL);
 }
 
@@ -363,5 +371,6 @@ void nft_text_fini(struct nft_text *t)
 {
 	if (t->zones)
 		conf_chains_free(t->zones, t->nzones);
+	nft_redirects_fini(t);
 	free(t->chains);
 }

@@ -119,13 +119,16 @@ static struct linux_rules *linux_rules(struct router *r, struct command_ctx *c)
 	if (err)
 		command_message(c, "rules at input and output: %s", strerror(-err));
 	rules = calloc(1, sizeof(*rules) + n * sizeof(rules->rule[0]));
-	for (; rules && rules->n < n; rules->n++) {
+	for (unsigned i = 0; rules && i < n; i++) {
 		struct linux_rule *l = &rules->rule[rules->n];
 
-		take(l, &all[rules->n]);
+		if (all[i].hook == CONF_HOOK_PREROUTING) /* NAT's */
+			continue;
+		take(l, &all[i]);
 		l->order = rules->n;
 		if (rules->n && !strcmp(l->chain, l[-1].chain))
 			l->place = l[-1].place + 1;
+		rules->n++;
 	}
 	if (rules)
 		qsort(rules->rule, rules->n, sizeof(rules->rule[0]), compare);

@@ -4,8 +4,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "router/ctl/flow_text.h"
+#include "router/ctl/nft.h"
 #include "router/ctl/rows.h"
 #include "router/router.h"
 
@@ -15,7 +17,7 @@
 const struct column show_nat_columns[] = {
 	{ "name", "name", COL_TEXT, false, "of the rule" },
 	{ "kind", "kind", COL_TEXT, false, "snat, masquerade, dnat, redirect, static or none" },
-	{ "flows", "flows", COL_NUMBER, false, "it was chosen for" },
+	{ "flows", "flows", COL_NUMBER, false, "it was chosen for; of redirect, Linux's" },
 	{ "exhausted", "exhausted", COL_NUMBER, false, "flows for which no port was free" },
 	{ "mapping", NULL, COL_TEXT, false, "eim, adm or apdm" },
 	{ "filtering", NULL, COL_TEXT, false, "eif, adf or apdf" },
@@ -29,12 +31,27 @@ static const char *text_or_null(const char *s)
 	return s && s[0] ? s : NULL;
 }
 
+/* What is redirected is Linux's to count (nft.h). */
+static uint64_t linux_flows(const struct nft_counter *all, unsigned n,
+			    const struct nat_rule_info *info)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (all[i].hook == CONF_HOOK_PREROUTING && all[i].line == info->line &&
+		    !strcmp(all[i].name, info->name) && !strcmp(all[i].file, info->file))
+			return all[i].packets;
+	return 0;
+}
+
 int show_nat(struct router *r, const struct request *q, struct cursor *cur, struct command_ctx *c)
 {
 	const struct nat *nat = r->policy ? r->policy->nat : NULL;
+	const struct nft_counter *counters = NULL;
 	struct nat_rule_info info;
+	unsigned ncounters = 0;
 
 	(void)q;
+	if (r->nft && nft_counters(r->nft, &counters, &ncounters))
+		ncounters = 0;
 	for (unsigned n = 0; n < ROWS_A_CALL; n++) {
 		struct row *row;
 
@@ -44,7 +61,10 @@ int show_nat(struct router *r, const struct request *q, struct cursor *cur, stru
 		row = command_row(c);
 		row_text(row, "name", text_or_null(info.name));
 		row_text(row, "kind", info.kind);
-		row_unsigned(row, "flows", info.flows);
+		row_unsigned(row, "flows",
+			     strcmp(info.kind, "redirect") != 0
+				     ? info.flows
+				     : linux_flows(counters, ncounters, &info));
 		row_unsigned(row, "exhausted", info.packets_refused);
 		row_text(row, "mapping", info.mapping);
 		row_text(row, "filtering", info.filtering);

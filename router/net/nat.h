@@ -40,7 +40,7 @@ bool nat_is_forward(const struct nat *n, uint16_t rule);
 enum nat_verdict {
 	NAT_NONE,      /* no rule: unchanged */
 	NAT_DONE,      /* *reply says what answers look like */
-	NAT_LOCAL,     /* redirect: for this router itself */
+	NAT_LOCAL,     /* redirect: Linux's, but XDP has not left it there */
 	NAT_EXHAUSTED, /* no port is free: drop, 3/13 (requirement I8) */
 	NAT_REFUSED,   /* a mapping's filtering does not let it in */
 };

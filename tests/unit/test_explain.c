@@ -38,7 +38,9 @@ static const char rules[] =
 	"    - {name: few, from: 10.0.0.3, out: wan, action: masquerade, ports: 4000-4001}\n"
 	"    - {name: home, from: 10.0.0.0/24, out: wan, action: masquerade, ports: 10000-32767}\n"
 	"  destination:\n"
-	"    - {name: www, in: wan, proto: tcp, dport: 8080, to: 10.0.0.2, to-port: 80}\n";
+	"    - {name: www, in: wan, proto: tcp, dport: 8080, to: 10.0.0.2, to-port: 80}\n"
+	"    - {name: proxy, in: lan, proto: tcp, dport: 3128-3129, family: ipv4, action: "
+	"redirect}\n";
 
 static struct pipe_flows f;
 static struct router router;
@@ -302,6 +304,12 @@ static void test_verdicts(void **s)
 	expect("p0", "udp 10.0.0.2:1000 > 10.0.0.1:53", "linux", "");
 	expect("p0", "udp 10.0.0.2:1000 > 224.0.0.5:53", "linux", "");
 	expect("p0", "udp 0.0.0.0:67 > 10.0.0.9:68", "linux", "");
+	expect("p0", "tcp 10.0.0.2:1000 > 10.0.1.2:3129", "linux", "");
+	expect("vlan100", "tcp 10.0.3.2:1000 > 10.0.4.2:3128", "linux", "");
+	expect("p0", "udp 10.0.0.2:1000 > 10.0.1.2:3128", "forwarded", "");
+	expect("p0", "tcp 10.0.0.2:1000 > 10.0.1.2:3130", "forwarded", "");
+	expect("p0", "tcp [2001:db8::2]:1000 > [2001:db8:1::2]:3128", "forwarded", "");
+	expect("p1", "tcp 10.0.1.2:1000 > 10.0.0.2:3128", "dropped", "filter-rule");
 	expect("p0", "udp [fe80::5]:1 > [2001:db8:1::2]:53", "dropped", "beyond-scope");
 }
 

@@ -318,6 +318,42 @@ static void test_accept_before_zones(void **state)
 	free(text);
 }
 
+/* What the XDP program leaves to Linux, and zones let in. */
+static void test_redirects(void **state)
+{
+	static const char *const want[] = {
+		"add chain inet router prerouting-redirects { type nat hook prerouting priority "
+		"-100; policy accept; }\n",
+		"add rule inet router prerouting-redirects iifname { \"eth5\", \"wan0\" } meta "
+		"l4proto { 6, 17 } th dport { 53, 5300-5309 } counter name \"rule-",
+		"\" redirect to :5353 comment \"router.yaml:16 dns\"\n",
+		"add rule inet router prerouting-redirects meta nfproto ipv6 iifname { \"eth5\" } "
+		"meta l4proto 6 th dport 80 counter name \"rule-",
+		"\" redirect comment \"router.yaml:18\"\n",
+		"input-zones-input ct status dnat ",
+	};
+	char *text = rendered(
+		"  f: {hook: forward, rules: []}\n"
+		"nat:\n"
+		"  destination:\n"
+		"    - {name: dns, in: inside, proto: [tcp, udp], dport: [53, 5300-5309],\n"
+		"       action: redirect, to-port: 5353}\n"
+		"    - {in: lan0, proto: tcp, dport: 80, family: ipv6, action: redirect}\n"
+		"    - {in: wan0, proto: tcp, dport: 81, to: 10.0.0.1}\n");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++)
+		if (!strstr(text, want[i]))
+			fail_msg("%s is not in %s", want[i], text);
+	assert_null(strstr(text, "81"));
+	assert_null(strstr(text, "prerouting-redirects counter")); /* no policy */
+	free(text);
+	text = rendered("  f: {hook: forward, rules: []}\n");
+	assert_null(strstr(text, "redirects"));
+	assert_null(strstr(text, "ct status"));
+	free(text);
+}
+
 static void test_nothing_to_say(void **state)
 {
 	struct conf *c = load_good("r.yaml", "version: 1\ninterfaces: {a: {}}\nfilter:\n"
@@ -419,6 +455,7 @@ int main(void)
 		cmocka_unit_test(test_sets),
 		cmocka_unit_test(test_the_table),
 		cmocka_unit_test(test_accept_before_zones),
+		cmocka_unit_test(test_redirects),
 		cmocka_unit_test(test_nothing_to_say),
 		cmocka_unit_test(test_names_of_tables),
 		cmocka_unit_test(test_interfaces_by_mac),
