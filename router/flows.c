@@ -257,6 +257,16 @@ static inline bool must_judge(const struct dp *dp, const struct pkt *p, const st
 	       state & (dir == FLOW_ORIG ? FLOW_EACH : FLOW_EACH_REPLY) || is_wanted_syn(dp, p);
 }
 
+/* Its masquerade was another interface's (two uplinks, and the route moved): as in Linux it ends,
+ * and begins anew by the address of the one it leaves by now. */
+static bool has_moved(const struct dp *dp, const struct flow *f, enum flow_dir dir, uint32_t slot)
+{
+	const struct nh *n = slot ? nh_get(dp->cfg->nht, slot) : NULL;
+
+	return dir == FLOW_ORIG && f->nat_slot && dp->policy->nat &&
+	       nat_moved(dp->policy->nat, f->family, f->nat_slot - 1, flows_out(dp, n));
+}
+
 /* Another way may be by another interface: rules about those are asked again. */
 static inline uint32_t next_hop(struct dp *dp, struct pkt *p, uint32_t index, enum flow_dir dir,
 				struct flow_half *own, uint32_t generation)
@@ -313,7 +323,7 @@ void flows_known(struct dp *dp, struct pkt *p, const struct flow_key *key, uint3
 	struct flow *f = flow_at(dp->st->flows, index);
 	struct flow_half *own = flow_half_of(f, dir), *peer = flow_half_of(f, !dir);
 	uint32_t before = flow_state(f), state, timeout = 0, slot;
-	bool begun = must_judge(dp, p, f, dir, before);
+	bool begun = must_judge(dp, p, f, dir, before), moved;
 	struct passage g;
 	enum ct_verdict v;
 
@@ -341,7 +351,13 @@ void flows_known(struct dp *dp, struct pkt *p, const struct flow_key *key, uint3
 	state = flow_state(f);
 	if (unlikely(state != before))
 		tell_changes(dp, f, index, before, state);
+	moved = own->fib_generation != generation;
 	slot = next_hop(dp, p, index, dir, own, generation);
+	if (unlikely(moved) && has_moved(dp, f, dir, slot)) {
+		flow_kill(dp->st->flows, index);
+		flows_new(dp, p, key, ports, generation);
+		return;
+	}
 	/* what it did to its flow, or another way out, may make it necessary, too */
 	if (unlikely(begun || !is_judged(dp, f, dir))) {
 		if (!begun && !judge_raw(dp, p, f, index, dir, &g))

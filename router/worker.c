@@ -191,10 +191,10 @@ unsigned worker_turn(struct worker *w, uint64_t now)
 
 	dp->cfg = __atomic_load_n(&w->config, __ATOMIC_ACQUIRE);
 	dp->now = now;
+	see_policy(w); /* its flows end also when it has no port left */
 	if (!ports || !dp->cfg)
 		return 0;
 	w->serving = ports;
-	see_policy(w);
 	if (dp->nheld)
 		pipeline_held(dp);
 	for (unsigned i = 0; i < ports->nrx; i++) {

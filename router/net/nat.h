@@ -90,6 +90,11 @@ void nat_give_back(struct natports *ports, const struct nat_claim *claim, uint8_
 bool nat_mapping_hold(struct natports *ports, const struct flow_key *orig);
 void nat_mapping_done(struct natports *ports, const struct flow_key *orig);
 
+/* [worker] Does a flow with a port of this slot leave by another interface than the one whose
+ * address that is? Then it was masqueraded there, and answers to it would not come back by `out`.
+ */
+bool nat_moved(const struct nat *n, uint8_t family, uint16_t slot, uint16_t out);
+
 struct nat_rule_info {
 	const char *name, *kind,
 		*file; /* "masquerade", "snat", "dnat", "static", "redirect", "none" */
