@@ -168,7 +168,7 @@ mkdir "$T/www" && truncate -s ${mib}M "$T/www/file"
 ns_bg b /usr/bin/python3 -m http.server -d "$T/www" 80 > "$T/http.log" 2>&1
 check "the server answers" eventually 5 ns a curl -sfI -o "$T/head" http://198.51.100.2/file
 start=$(date +%s%N)
-(ns a curl -sSf http://198.51.100.2/file 2> "$T/curl" | wc -c > "$T/bytes") &
+(ns a curl -sSf --limit-rate $((mib / 3))M http://198.51.100.2/file 2> "$T/curl" | wc -c > "$T/bytes") &
 loading=$!
 for i in 1 2 3 4 5; do
 	sleep 0.3

@@ -104,7 +104,10 @@ dump "$T/later"
 is "after five more, without that rule, all go on" "$(compare "$T/after" "$T/later")" \
 	"$flows $flows 0 10 10"
 note "memory: $memory KiB with all flows, $(resident) KiB after 7 reloads"
-check "memory is what it was" [ "$(resident)" -lt $((memory + memory / 10 + 8192)) ]
+case $B in
+*san-*) skip "memory is what it was" "a sanitizer keeps what was freed" ;;
+*) check "memory is what it was" [ "$(resident)" -lt $((memory + memory / 10 + 8192)) ] ;;
+esac
 kill -INT $gen
 wait $gen
 sleep 0.3
