@@ -49,7 +49,26 @@ int nft_state_counters(const char *json, struct nft_rule *rules, unsigned n)
 
 /* ---- elements */
 
-static void put_part(const json_t *v, enum conf_field type, FILE *f)
+static bool is_plain(const json_t *v)
+{
+	return json_is_integer(v) || json_is_string(v);
+}
+
+/* A value, {"prefix": {"addr": value, "len": n}}, or {"range": [value, value]}. */
+static bool is_part(const json_t *v)
+{
+	const json_t *prefix = json_object_get(v, "prefix"), *range = json_object_get(v, "range");
+
+	if (prefix)
+		return json_is_string(json_object_get(prefix, "addr")) &&
+		       json_is_integer(json_object_get(prefix, "len"));
+	if (range)
+		return json_array_size(range) == 2 && is_plain(json_array_get(range, 0)) &&
+		       is_plain(json_array_get(range, 1));
+	return is_plain(v);
+}
+
+static void put_value(const json_t *v, enum conf_field type, FILE *f)
 {
 	if (json_is_integer(v))
 		fprintf(f, "%lld", (long long)json_integer_value(v));
@@ -59,20 +78,31 @@ static void put_part(const json_t *v, enum conf_field type, FILE *f)
 		fputs(json_string_value(v), f);
 }
 
-/* A value of a set without ranges: a part, or {"concat": [part, ...]}. */
-static bool is_plain(const json_t *v)
+static void put_part(const json_t *v, enum conf_field type, FILE *f)
 {
-	return json_is_integer(v) || json_is_string(v);
+	const json_t *prefix = json_object_get(v, "prefix"), *range = json_object_get(v, "range");
+
+	if (prefix) {
+		put_value(json_object_get(prefix, "addr"), type, f);
+		fprintf(f, "/%lld", (long long)json_integer_value(json_object_get(prefix, "len")));
+	} else if (range) {
+		put_value(json_array_get(range, 0), type, f);
+		fputc('-', f);
+		put_value(json_array_get(range, 1), type, f);
+	} else {
+		put_value(v, type, f);
+	}
 }
 
+/* A part, or {"concat": [part, ...]}. */
 static bool is_whole(const json_t *val, const struct conf_set *s)
 {
 	const json_t *parts = json_object_get(val, "concat");
 
 	if (!parts)
-		return s->ntypes == 1 && is_plain(val);
+		return s->ntypes == 1 && is_part(val);
 	for (size_t i = 0; i < json_array_size(parts); i++)
-		if (!is_plain(json_array_get(parts, i)))
+		if (!is_part(json_array_get(parts, i)))
 			return false;
 	return json_array_size(parts) == s->ntypes;
 }

@@ -406,9 +406,47 @@ static void test_elements_of_operators(void **state)
 	apply(text);
 	assert_true(there("127.0.0.1 timeout 3m20s"));
 	assert_true(there("2001:db8::7"));
+	assert_true(there("172.16.0.0/12"));
+	assert_true(there("172.40.0.0-172.40.0.9"));
 	assert_int_equal(element("banned", "127.0.0.1", 0, false), 1);
 	assert_int_equal(element("banned", "127.0.0.1", 0, false), 0);
 	assert_false(there("127.0.0.1"));
+}
+
+/* Ranges that time out are not merged: they come back as they are. */
+static void test_ranges_with_timeouts(void **state)
+{
+	static const char timed[] =
+		"version: 1\n"
+		"interfaces: {lan0: {}}\n"
+		"sets:\n"
+		"  nets: {type: prefix, timeout: 1h, elements: [10.0.0.0/8]}\n"
+		"  pairs: {type: [prefix, port], elements: [\"10.0.0.0/8 . 1-9\"]}\n"
+		"filter: {t: {hook: input, rules: [\n"
+		"  {name: %s, from: \"@nets\", lookup: {key: [from, dport], set: pairs}, proto: "
+		"udp,\n"
+		"   action: drop}]}}\n";
+	struct conf *c;
+	char text[1024];
+
+	(void)state;
+	need_nft();
+	for (unsigned i = 0; i < 2; i++) {
+		snprintf(text, sizeof(text), timed, i ? "second" : "first");
+		c = load_good("r.yaml", text);
+		if (nft_apply(n, c, why, sizeof(why)))
+			fail_msg("%s", why);
+		conf_destroy(c);
+		if (i)
+			break;
+		assert_int_equal(element("nets", "172.16.0.0/12", 100, true), 1);
+		assert_int_equal(element("pairs", "172.16.0.0/12 . 80-90", 0, true), 1);
+	}
+	assert_true(there("second"));
+	assert_true(there("172.16.0.0/12 timeout 1m40s"));
+	assert_true(there("172.16.0.0/12 . 80-90"));
+	assert_true(there("10.0.0.0/8 . 1-9"));
+	assert_true(there("10.0.0.0/8 "));
 }
 
 static void test_all_or_nothing(void **state)
@@ -523,6 +561,7 @@ int main(void)
 		TEST(test_rates_and_connections),
 		TEST(test_what_goes_on),
 		TEST(test_elements_of_operators),
+		TEST(test_ranges_with_timeouts),
 		TEST(test_all_or_nothing),
 		TEST(test_errors_of_the_kernel_name_the_rule),
 		TEST(test_nothing_configured_leaves_nothing),
