@@ -17,6 +17,11 @@ within()
 
 within fwd4 140 "$("$B/tests/bench/bench-c" fwd4)" "cycles a packet"
 within fwd6 182 "$("$B/tests/bench/bench-c" fwd6)" "cycles a packet"
+within ct-1k 190 "$("$B/tests/bench/bench-c" ct-1k)" "cycles a packet"
+within nat-1k 240 "$("$B/tests/bench/bench-c" nat-1k)" "cycles a packet"
+within nat-64k 360 "$("$B/tests/bench/bench-c" nat-64k)" "cycles a packet"
+within rules 4000 "$("$B/tests/bench/bench-c" rules)" "ns a first packet, 1,000 rules"
+within flow-mem 256 "$("$B/tests/bench/bench-c" flow-mem 2> /dev/null)" "MiB for a million NAT flows" # no noise in this one
 [ "$(id -u)" = 0 ] && unshare --mount --net true 2> /dev/null || { skip rss "may not unshare namespaces here"; exit; }
 within rss 32768 "$(tests/bench/rss.sh)" "KiB without packet memory"
 exit "$tap_failed"
