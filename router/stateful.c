@@ -99,6 +99,17 @@ uint16_t stateful_name_id(void *router, const struct link *l)
 	return names_get(&r->names, l->l.name);
 }
 
+/* An address that packets of others may be sent to: neither loopback nor link-local. */
+static bool is_public(const struct addr *a)
+{
+	static const uint8_t loopback[16] = { [15] = 1 };
+
+	if (a->family == AF_INET)
+		return a->bytes[0] != 127;
+	return memcmp(a->bytes, loopback, 16) != 0 &&
+	       !(a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80);
+}
+
 static unsigned locals_read(const struct router *r, struct nat_local *out, unsigned max)
 {
 	unsigned n = 0;
@@ -109,8 +120,7 @@ static unsigned locals_read(const struct router *r, struct nat_local *out, unsig
 		for (const struct link_addr *a = l->addrs; a && n < max; a = a->next) {
 			const struct addr *addr = &a->a.local.addr;
 
-			if (addr->family == AF_INET6 && addr->bytes[0] == 0xfe &&
-			    (addr->bytes[1] & 0xc0) == 0x80)
+			if (!is_public(addr))
 				continue;
 			out[n].iface = iface;
 			out[n++].addr = *addr;
