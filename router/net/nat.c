@@ -412,9 +412,7 @@ static bool share_port(const struct choice *c, uint64_t random, uint16_t *slot, 
 	struct natport_inside in = endpoint(c);
 	struct natport_want w = want(c, true);
 
-	if (natmap_use(c->n->ports, &in, &c->allowed, slot, port))
-		return true;
-	for (unsigned i = 0; i < c->tries; i++) {
+	for (unsigned i = 0; i < c->tries; i++) { /* or the mapping there is, on any of them */
 		*slot = slot_at(c, i);
 		if (!natmap_make(c->n->ports, &in, &c->allowed, slot, &w, random, port))
 			return true;
