@@ -21,6 +21,7 @@ config() # [MASQUERADE-KEY...]
 	    - {name: www, in: wan0, address: 203.0.113.2, proto: tcp, dport: 8080, to: 10.0.1.2, to-port: 7000}
 	    - {name: www6, in: wan0, address: "2001:db8:a::2", proto: tcp, dport: 8080, to: "fd00:1::2", to-port: 7000}
 	    - {name: game, in: wan0, address: 203.0.113.2, proto: udp, dport: 27000-27009, to: 10.0.1.2, to-port: 7000-7009}
+	    - {name: dns, in: lan0, proto: [udp, tcp], dport: 53, action: redirect}
 	  static: [{name: mail, external: 192.0.2.25, internal: 10.0.3.4}]
 	END
 }
@@ -64,10 +65,11 @@ check "IPv6 too" eventually 5 ns a ping -q -c 1 -W 1 2001:db8:b::2
 serve a tcp:7000-7009 udp:7000-7009
 serve b tcp:7000-7009 udp:7000-7009
 serve c tcp:7000-7009 udp:7000-7009
-serve r tcp:22
+serve r tcp:22 tcp:53 udp:53
 
 note "masquerade"
 host_addr a a0 10.0.1.9/24 fd00:1::9/64
+ip -n a addr change fd00:1::9/64 dev a0 preferred_lft 0 # only used when asked for
 for to in 198.51.100.2 2001:db8:b::2; do
 	case $to in
 	*:*) v=IPv6 out=2001:db8:a::2 neighbour=fd00:1::9 ;;
@@ -136,7 +138,11 @@ done
 is "leads to 7005 inside" "$(ctl_json '[r["reply"]["sport"] for r in d]' show conntrack dport 27005)" \
 	"[7005]"
 answers "the port behind the range is not forwarded" b udp 203.0.113.2 27010 refused
-skip "redirect" "what it sends to the router itself does not reach Linux yet"
+for proto in udp tcp; do
+	answers "redirect, $proto: the router answers for another" a $proto 198.51.100.2 53 10.0.1.2
+	answers "IPv6's" a $proto 2001:db8:b::2 53 fd00:1::2
+done
+answers "who is not redirected asks the other, who has no such service" c tcp 198.51.100.2 53 refused
 
 note "path MTU"
 ip -n x link set x1 mtu 1400 && ip -n b link set b0 mtu 1400
