@@ -294,6 +294,6 @@ nat:
     - {name: mail, external: 10.2.251.1, internal: 10.1.0.25, in: wan0}
 END
 compare dnat --outbound --service wan,10.0.2.1,80 --service wan,10.0.2.1,8080 --service wan,10.0.2.1,53 \
-	--service wan,10.2.251.1,0 --service wan,2001:db8:a2::1,80 --service wan,2001:db8:a2::1,53
+	--own 10.2.251.1 --service wan,10.2.251.1,0 --service wan,2001:db8:a2::1,80 --service wan,2001:db8:a2::1,53
 check_conservation
 finish

@@ -47,6 +47,8 @@ ACCEPTED = [
 		lambda c: c.to_own and c.step.what.startswith('icmp') and 'type 13' in c.step.what),
 	('errors about Linux\'s own traffic', 'what a host sends to the router itself has no flow here, so no error is about it',
 		lambda c: c.kind.startswith('error') and not c.ours and c.talk.hosts[1][0] in c.own),
+	('who says it went too far', 'an error of ours comes from an address of ours; the kernel has it come from what was '
+		'translated', lambda c: c.policy == 'dnat' and c.made and c.ours and c.to_own),
 	('clashes', 'requirement X7: who matches no rule is not translated because of a clash; we drop it',
 		lambda c: c.policy in ('snat', 'dnat') and c.port == 'wan' and not c.ours and c.kernel),
 	('rules of raw', 'a known flow is tracked before its rules, also those of raw, are asked: what they drop or would not '

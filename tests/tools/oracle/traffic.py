@@ -162,7 +162,8 @@ class Tcp(Talk):
 			self.acked = [n + 1 for n in self.nxt]
 			self.again = 0
 		if self.rnd.random() < .05:
-			self.phase = 'crossing'  # both open
+			self.phase = 'crossing'  # both open: net/tcp.c says how we differ
+			self.improper = max(self.improper, .01)
 		else:
 			self.phase = 'synack'
 		return self.segment(0, P.SYN, options=self.options[0])
