@@ -38,15 +38,15 @@ static const struct layout {
 	bool anew; /* each process makes its own: programs of before go on with theirs */
 } layouts[STEER_MAPS] = {
 	[STEER_MAP_LOCAL4] = { "local4", BPF_MAP_TYPE_HASH, 4, sizeof(uint16_t), STEER_LOCALS_ROOM,
-			       BPF_F_NO_PREALLOC },
+			       BPF_F_NO_PREALLOC, false },
 	[STEER_MAP_LOCAL6] = { "local6", BPF_MAP_TYPE_HASH, 16, sizeof(uint16_t), STEER_LOCALS_ROOM,
-			       BPF_F_NO_PREALLOC },
+			       BPF_F_NO_PREALLOC, false },
 	[STEER_MAP_NATPORTS] = { "natports", BPF_MAP_TYPE_ARRAY, 4, sizeof(uint64_t),
-				 STEER_NAT_SIZE, BPF_F_MMAPABLE },
+				 STEER_NAT_SIZE, BPF_F_MMAPABLE, false },
 	[STEER_MAP_FRAGMENTS] = { "fragments", BPF_MAP_TYPE_LRU_HASH, STEER_FRAGMENT_KEY_SIZE,
-				  sizeof(uint32_t), STEER_FRAGMENTS_MAX, 0 },
+				  sizeof(uint32_t), STEER_FRAGMENTS_MAX, 0, false },
 	[STEER_MAP_REDIRECTS] = { "redirects", BPF_MAP_TYPE_ARRAY, 4, sizeof(uint64_t),
-				  STEER_REDIRECT_SIZE, 0, .anew = true },
+				  STEER_REDIRECT_SIZE, 0, true },
 };
 
 static bool is_laid_out(int fd, const struct layout *l)

@@ -5,6 +5,7 @@
  * be taken away again, and then the set is empty.
  */
 #include <assert.h>
+#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
