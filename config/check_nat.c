@@ -118,11 +118,25 @@ static void check_to_port(struct check *k, const struct conf_nat *r)
 
 /* ---- kinds */
 
+/* A mapping for one peer lets in nobody else, whatever filtering says. */
+static void check_filtering(struct check *k, const struct conf_nat *r)
+{
+	char path[YAML_PATH_MAX];
+
+	if (r->mapping != CONF_MAPPING_APDM || r->filtering == CONF_FILTERING_APDF)
+		return;
+	report_warning(k->report, check_place(k, &r->filtering, &r->line),
+		       "%s: with mapping apdm a mapping has one peer, and filtering is apdf",
+		       check_path(k, &r->line, path));
+	report_help(k->report, "for others to be let in, write mapping: eim, or adm");
+}
+
 static void check_source(struct check *k, const struct conf_nat *r)
 {
 	const struct conf_match *m = &r->match;
 	char path[YAML_PATH_MAX];
 
+	check_filtering(k, r);
 	check_match(k, m, &r->line, CONF_HOOK_POSTROUTING);
 	check_pool(k, r);
 	if (r->kind != CONF_NAT_MASQUERADE || m->out.nnames || m->out.set[0])
