@@ -119,6 +119,8 @@ void value_format_duration(const struct schema_row *row, const void *field,
 	buf[0] = '\0';
 	for (unsigned i = 0; i < NUNITS && s; i++) {
 		uint32_t unit = (uint32_t)(units[i].ms / 1000);
+		if (!unit) /* what is left is less than a second */
+			break;
 		if (s >= unit)
 			used += (size_t)sprintf(buf + used, "%u%s", s / unit, units[i].name);
 		s %= unit;

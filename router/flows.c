@@ -428,7 +428,7 @@ static inline bool classify_quick(const struct dp *dp, struct pkt *p, struct flo
 	memset(k, 0, sizeof(*k));
 	if (p->flags & PKT_IP6) {
 		k->family = AF_INET6;
-		memcpy(k->src, pkt_ip6(p)->src, 32);
+		memcpy(k, p->l3 + offsetof(struct ip6_header, src), 32);
 	} else {
 		const struct ip4_header *h = pkt_ip4(p);
 

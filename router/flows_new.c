@@ -359,7 +359,7 @@ static void with_ports(struct dp *dp, struct pkt *p, uint16_t zone, const struct
 	p->proto = ports->proto;
 	key.family = p->flags & PKT_IP6 ? AF_INET6 : AF_INET;
 	if (p->flags & PKT_IP6)
-		memcpy(key.src, pkt_ip6(p)->src, 32);
+		memcpy(&key, p->l3 + offsetof(struct ip6_header, src), 32);
 	else {
 		memcpy(key.src, &pkt_ip4(p)->src, 4);
 		memcpy(key.dst, &pkt_ip4(p)->dst, 4);

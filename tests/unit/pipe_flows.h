@@ -84,6 +84,7 @@ static inline bool flows_load(struct pipe_flows *f, const char *yaml)
 static inline void flows_open_for(struct pipe_flows *f, const char *yaml, uint64_t now,
 				  unsigned workers)
 {
+	bool loaded;
 	static const char *const name[PIPE_IFACES] = { "p0", "p1", "p2", "vlan100", "qinq" };
 
 	memset(f, 0, sizeof(*f));
@@ -99,7 +100,8 @@ static inline void flows_open_for(struct pipe_flows *f, const char *yaml, uint64
 			f->local[f->nlocal++] =
 				(struct nat_local){ .iface = id, .addr = on_link(six, i, 1) };
 	}
-	assert(flows_load(f, yaml));
+	loaded = flows_load(f, yaml);
+	assert(loaded);
 }
 
 static inline void flows_open_at(struct pipe_flows *f, const char *yaml, uint64_t now)

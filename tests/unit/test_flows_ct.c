@@ -128,7 +128,7 @@ static void test_checksums(void **state)
 		frame_l4(&in)[16] ^= 1;
 		pipe_drops(&f.p, &in, DROP_FILTER_RULE);
 		talk_tcp(&t[six], &in, false, SYN, 1000, 0, 0);
-		frame_l4(&in)[12] = 0x60; /* a header longer than the packet */
+		memset(frame_l4(&in) + 12, 0x60, 1); /* a header longer than the packet */
 		frame_checksum(&in, six ? 40 : 20, IPPROTO_TCP);
 		pipe_drops(&f.p, &in, DROP_FILTER_RULE);
 		talk_tcp(&t[six], &in, false, SYN | FIN, 1000, 0, 0);
@@ -195,7 +195,7 @@ static void test_icmp(void **state)
 		pipe_drops(&f.p, &in, DROP_FILTER_RULE);
 		talk_icmp(&t, &in, true, answer[i], 1, 20); /* code */
 		pipe_drops(&f.p, &in, DROP_FILTER_RULE);
-		frame_l4(&in)[1] = 0; /* checksum */
+		memset(frame_l4(&in) + 1, 0, 1); /* checksum */
 		pipe_drops(&f.p, &in, DROP_FILTER_RULE);
 		assert_int_equal(the_half(&f, FLOW_REPLY)->packets, 3);
 		end_flows(&f);
@@ -361,9 +361,9 @@ static void test_malformed_ports(void **state)
 		       "  {ct: invalid, action: drop}]}}\n");
 	for (unsigned six = 0; six < 2; six++) {
 		talk_udp(&t[six], &in, false, 100);
-		frame_l4(&in)[5] = 200; /* longer than it is */
+		memset(frame_l4(&in) + 5, 200, 1); /* longer than it is */
 		passes(&f, &t[six], false, &in);
-		frame_l4(&in)[3] = 81;
+		memset(frame_l4(&in) + 3, 81, 1);
 		pipe_drops(&f.p, &in, DROP_FILTER_RULE);
 	}
 	assert_int_equal(live(&f), 0);
