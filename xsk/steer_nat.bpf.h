@@ -8,7 +8,8 @@
  * and UDP ports. By the bit of
  *
  *	TCP, UDP		the destination port
- *	answers of ICMP		their id: echo and timestamp answers; requests are for this host
+ *	answers of ICMP		their id: of echo, timestamp, information and address mask;
+ *				requests are for this host
  *	errors of ICMP		the source port, or the id of the request, in the packet they quote:
  *				it left here with this address, translated
  *	first fragments		all of the above, and what came of it is kept in `fragments`
@@ -48,6 +49,10 @@ enum icmp4_type {
 	ICMP4_PARAMETER_PROBLEM = 12,
 	ICMP4_TIMESTAMP = 13,
 	ICMP4_TIMESTAMP_REPLY = 14,
+	ICMP4_INFO = 15,
+	ICMP4_INFO_REPLY = 16,
+	ICMP4_MASK = 17, /* RFC 950 */
+	ICMP4_MASK_REPLY = 18,
 };
 enum icmp6_type {
 	ICMP6_UNREACHABLE = 1,
@@ -162,7 +167,8 @@ static __always_inline int quoted_bit(__u8 protocol, const union l4 *l4)
 	case IPPROTO_TCP: return bit_of(STEER_NAT_TCP, l4->ports.source);
 	case IPPROTO_UDP: return bit_of(STEER_NAT_UDP, l4->ports.source);
 	case IPPROTO_ICMP:
-		if (l4->icmp.type != ICMP4_ECHO && l4->icmp.type != ICMP4_TIMESTAMP)
+		if (l4->icmp.type != ICMP4_ECHO && l4->icmp.type != ICMP4_TIMESTAMP &&
+		    l4->icmp.type != ICMP4_INFO && l4->icmp.type != ICMP4_MASK)
 			return NO_BIT;
 		return bit_of(STEER_NAT_ID, l4->icmp.id);
 	case IPPROTO_ICMPV6:
@@ -192,7 +198,9 @@ static __always_inline int icmp4_bit(const struct iphdr *ip, const union l4 *l4,
 {
 	switch (l4->icmp.type) {
 	case ICMP4_ECHO_REPLY:
-	case ICMP4_TIMESTAMP_REPLY: return bit_of(STEER_NAT_ID, l4->icmp.id);
+	case ICMP4_TIMESTAMP_REPLY:
+	case ICMP4_INFO_REPLY:
+	case ICMP4_MASK_REPLY: return bit_of(STEER_NAT_ID, l4->icmp.id);
 	case ICMP4_UNREACHABLE:
 	case ICMP4_TIME_EXCEEDED:
 	case ICMP4_PARAMETER_PROBLEM: return quoted_bit4(ip, (const void *)(l4 + 1), end);

@@ -124,6 +124,10 @@ static void id_rows(void)
 	if (family.icmp == 1) {
 		is("timestamp reply", icmp(family.nat, 14, PORT), STEER_NAT);
 		is("timestamp request", icmp(family.nat, 13, PORT), STEER_PASS_LOCAL);
+		is("information reply", icmp(family.nat, 16, PORT), STEER_NAT);
+		is("information request", icmp(family.nat, 15, PORT), STEER_PASS_LOCAL);
+		is("mask reply", icmp(family.nat, 18, PORT), STEER_NAT);
+		is("mask request", icmp(family.nat, 17, PORT), STEER_PASS_LOCAL);
 	}
 
 	struct packet wrong = icmp(family.nat, family.reply, PORT);
