@@ -29,11 +29,12 @@ ACCEPTED = [
 	('not summed', 'requirement I3: NAT will write into errors, so their checksums always count',
 		lambda c: c.policy == 'unsummed' and c.kind in ('error sum', 'icmp sum')),
 	('protocols without ports by our own address', 'XDP knows what is for NAT by ports: an answer of another protocol to '
-		'an address of the router is for Linux', lambda c: c.kind.startswith('protocol') and c.to_own),
+		'an address of the router is for Linux', lambda c: c.to_own and c.is_other),
 	('fragments before the first, by our own address', 'XDP knows what is for NAT by ports: what comes to an address of '
 		'the router before them is for Linux (design section 2)', lambda c: c.kind.startswith('fragments') and c.to_own),
 	('invalid, and out of hops', 'HACKING, Flows: an invalid packet is never forwarded where there is NAT, so nobody '
-		'is told that it went too far', lambda c: c.policy in ('snat', 'dnat') and c.made and not c.ours and c.ttl == 1),
+		'is told that it went too far', lambda c: c.policy in ('snat', 'dnat') and c.made and not c.ours and
+			c.ttl == 1 and (c.improper or not c.step.learn or c.step.end == 1 or c.kind.startswith('icmp'))),
 	('quoted by a refusal', 'an error quotes the packet as it came (RFC 1812 4.3.2.3), the kernel one hop later',
 		lambda c: c.made and c.ours and c.same_but_quoted_ttl),
 	('from our own address', 'decision D4: nobody else may use an address of the router',
@@ -50,7 +51,7 @@ ACCEPTED = [
 	('who says it went too far', 'an error of ours comes from an address of ours; the kernel has it come from what was '
 		'translated', lambda c: c.policy == 'dnat' and c.made and c.ours and c.to_own),
 	('clashes', 'requirement X7: who matches no rule is not translated because of a clash; we drop it',
-		lambda c: c.policy in ('snat', 'dnat') and c.port == 'wan' and not c.ours and c.kernel),
+		lambda c: c.policy in ('snat', 'dnat') and not c.ours and c.source_port_moved),
 	('rules of raw', 'a known flow is tracked before its rules, also those of raw, are asked: what they drop or would not '
 		'track makes it replied', lambda c: c.policy == 'firewall' and (c.banned or c.talk.hosts[1][1] == 33434)),
 	('more than the window', 'the kernel lets by what exceeds the window by less than a window; requirement C3 does not',

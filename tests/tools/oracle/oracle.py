@@ -17,7 +17,7 @@ import packet as P
 from differences import ACCEPTED, AT_MOST, BANNED
 from cases import TCP_CASES, UDP_CASES, ByHand
 from lab import SIDES, Lab
-from traffic import conversation
+from traffic import Other, conversation
 
 AT_ONCE = 12
 SHOWN = 12
@@ -52,6 +52,17 @@ class Case:
 			b[port:port + 2] = b[at:at + 2] = b'\0\0'
 			return bytes(b)
 		return [(d, mask(p)) for d, p in self.kernel] == [(d, mask(p)) for d, p in self.ours]
+
+	@property
+	def is_other(self):
+		return isinstance(self.talk, Other)
+
+	@property
+	def source_port_moved(self):
+		"""By the kernel, of what came from the WAN."""
+		ports = lambda packets: {q.ports[0] for q in map(P.Parsed, packets) if q.ports}
+		left = ports(p for _, p in self.out['kernel'])
+		return self.port == 'wan' and bool(left) and left != ports(self.sent['kernel'])
 
 	@property
 	def from_own(self):
