@@ -2,8 +2,6 @@
 """Where our router may differ from the kernel: each with its reason. Anything else fails the test.
 
 A row: (name, reason, test). The test sees a Case and says whether the row explains it."""
-import ipaddress
-
 ACCEPTED = [
 	('fragments not whole', 'nothing is reassembled (design section 5): fragments go on when the first of their '
 		'datagram is known, also where the kernel waits for all of it',
@@ -52,8 +50,8 @@ ACCEPTED = [
 		'translated', lambda c: c.policy == 'dnat' and c.made and c.ours and c.to_own),
 	('clashes', 'requirement X7: who matches no rule is not translated because of a clash; we drop it',
 		lambda c: c.policy in ('snat', 'dnat') and not c.ours and c.source_port_moved),
-	('rules of raw', 'a known flow is tracked before its rules, also those of raw, are asked: what they drop or would not '
-		'track makes it replied', lambda c: c.policy == 'firewall' and (c.banned or c.talk.hosts[1][1] == 33434)),
+	('notrack of one direction', 'a flow that is tracked stays so: what a rule of raw does not track, but answers it, '
+		'makes it replied', lambda c: c.policy == 'firewall' and c.talk.hosts[1][1] == NOTRACK),
 	('more than the window', 'the kernel lets by what exceeds the window by less than a window; requirement C3 does not',
 		lambda c: c.improper and c.kernel and c.state('ours') in ('invalid', 'dropped')),
 	('improper TCP', 'where net/tcp.c says that it departs from the table: unanswered resets are remembered, a SYN far '
@@ -61,10 +59,8 @@ ACCEPTED = [
 		lambda c: c.improper),
 ]
 
-# A known flow is tracked before its rules, also those of raw, drop its packets: what these hosts answer
-# makes a flow replied, though nobody hears it.
-BANNED = [ipaddress.ip_network(n) for n in ('10.1.7.0/24', '10.2.9.0/24', '10.2.10.0/23', '10.2.12.0/22',
-	'2001:db8:1:0:8000::/66')]
+# The port that policy firewall does not track.
+NOTRACK = 33434
 
 # The most that a row may explain, as a part of all packets.
 AT_MOST = {'more than the window': .02, 'improper TCP': .02}

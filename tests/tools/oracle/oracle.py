@@ -14,7 +14,7 @@ import sys
 import time
 
 import packet as P
-from differences import ACCEPTED, AT_MOST, BANNED
+from differences import ACCEPTED, AT_MOST, NOTRACK
 from cases import TCP_CASES, UDP_CASES, ByHand
 from lab import SIDES, Lab
 from traffic import Other, conversation
@@ -29,7 +29,6 @@ class Case:
 
 	def __init__(self, step, talk, port, sent, out, own, policy):
 		self.policy = policy
-		self.banned = any(ipaddress.ip_address(h[0]) in n for h in talk.hosts for n in BANNED)
 		self.step, self.talk, self.port, self.sent, self.own = step, talk, port, sent, own
 		self.kind = step.kind
 		self.out = out
@@ -44,11 +43,12 @@ class Case:
 	@property
 	def same_but_port(self):
 		"""But for a source port and what follows from it."""
-		port = 20 if self.v4 else 40
+		fragments = self.kind.startswith('fragments')
+		port = (13 if self.v4 else 38) if fragments else 20 if self.v4 else 40  # see packet.canonical()
 
 		def mask(p):
 			b = bytearray(p)
-			at = {P.TCP: port + 16, P.UDP: port + 6, P.UDPLITE: port + 6}.get(P.Parsed(p).proto, port + 2)
+			at = port + 6 if fragments else {P.TCP: port + 16, P.UDP: port + 6, P.UDPLITE: port + 6}.get(P.Parsed(p).proto, port + 2)
 			b[port:port + 2] = b[at:at + 2] = b'\0\0'
 			return bytes(b)
 		return [(d, mask(p)) for d, p in self.kernel] == [(d, mask(p)) for d, p in self.ours]
@@ -266,7 +266,7 @@ class Oracle:
 				self.improper += 1
 			elif key[0] not in ('1', '6', '17', '58') and k and packed(k[1][1]) in self.own:
 				self.doubtful += 1  # answers are not known to be for NAT: differences.py
-			elif self.args.policy == 'firewall' and ('33434' in key or any(ipaddress.ip_address(a) in n for n in BANNED for a in key[2:4])):
+			elif self.args.policy == 'firewall' and str(NOTRACK) in key:
 				self.doubtful += 1
 			elif doubtful & set(key) or any(packed(a) in self.own for a in key[2:4]) or \
 					(k is None and o[0] == 'CLOSE') or not self.slow & set(key) and mask_udp(key, k) == mask_udp(key, o):
