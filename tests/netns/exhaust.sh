@@ -1,6 +1,7 @@
 #!/bin/bash
 # tests/netns/exhaust.sh: what there is only so much of is used up: flows, outside ports, a source's
 # share, places for fragments. Those who have theirs keep it, and the rest is counted.
+# check: heavy
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/../peers.sh"
 

@@ -1,6 +1,7 @@
 #!/bin/bash
 # tests/netns/reload_flows.sh: 100,000 flows go on through NAT while the rules change: none gets
 # another outside port, none is forgotten, and what the new rules say holds from the next packet on.
+# check: heavy
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/../peers.sh"
 

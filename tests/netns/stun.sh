@@ -2,6 +2,7 @@
 # tests/netns/stun.sh: a STUN server outside tells inside hosts what kind of NAT they are behind (RFC
 # 5780): what it says is what the host's rule says, for all mappings and filters. One inside address
 # for each, so that all ask at once.
+# check: heavy
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/../peers.sh"
 command -v turnserver > /dev/null || skip_all "no coturn here"
