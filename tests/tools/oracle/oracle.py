@@ -155,13 +155,14 @@ class Oracle:
 		self.learn(talk, step, case)
 		self.judge(case)
 
-	def learn(self, talk, step, case):
-		for side in SIDES:
+	@staticmethod
+	def learn(talk, step, case):
+		"""What arrives tells the other end who speaks to it."""
+		far = talk.ports[1 - step.end]
+		for side in SIDES if step.learn else ():
 			for port, p in case.out[side]:
-				q = P.Parsed(p)
-				if port == talk.ports[1 - step.end] and q.src not in self.own or not q.error and step.learn:
-					if step.learn and port == talk.ports[1 - step.end] and not q.offset:
-						talk.got(side, 1 - step.end, p)
+				if port == far and not P.Parsed(p).offset:
+					talk.got(side, 1 - step.end, p)
 
 	def judge(self, case):
 		if case.kind == 'tcp' and not (case.kernel and case.ours):

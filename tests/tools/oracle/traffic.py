@@ -34,6 +34,7 @@ class Talk:
 	tos: int = 0
 	tainted: str = ''
 	history: list = field(default_factory=list)
+	begun: bool = False  # its first end has spoken
 
 	def __post_init__(self):
 		a, b = self.hosts
@@ -280,7 +281,7 @@ class Udp(Talk):
 		if error:
 			return error
 		r = self.rnd
-		end = 0 if not getattr(self, 'begun', False) else r.randrange(2)
+		end = 0 if not self.begun else r.randrange(2)
 		self.begun = True
 		data = r.randbytes(r.choice([0, 1, 20, 100, 700]))
 		damage = r.choice([''] * 14 + ['zero', 'zero', 'sum', 'long', 'small', 'less', 'short'])
@@ -313,7 +314,7 @@ class Ping(Talk):
 		r, v4 = self.rnd, len(self.hosts[0][0]) == 4
 		query, answer = r.choice([(8, 0)] * 6 + [(13, 14), (15, 16), (17, 18), (10, 9), (30, 31), (8, 5)]
 			if v4 else [(128, 129)] * 8 + [(130, 131), (135, 136), (144, 145), (137, 128)])
-		end = 0 if not getattr(self, 'begun', False) else r.randrange(2)
+		end = 0 if not self.begun else r.randrange(2)
 		self.begun = True
 		kind = query if end == 0 else answer
 		if r.random() < .1:
@@ -356,7 +357,7 @@ class Other(Talk):
 		if error:
 			return error
 		r = self.rnd
-		end = 0 if not getattr(self, 'begun', False) else r.randrange(2)
+		end = 0 if not self.begun else r.randrange(2)
 		self.begun = True
 		data = r.randbytes(r.choice([8, 20, 100]))
 		if self.proto == P.GRE:
@@ -393,7 +394,7 @@ class Pieces(Talk):
 			return None
 		self.left -= 1
 		r, v4 = self.rnd, len(self.hosts[0][0]) == 4
-		end = 0 if not getattr(self, 'begun', False) else r.randrange(2)
+		end = 0 if not self.begun else r.randrange(2)
 		self.begun = True
 		data = r.randbytes(r.choice([200, 1000, 2500]))
 		ident = r.getrandbits(16 if v4 else 32)
