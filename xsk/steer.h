@@ -56,7 +56,8 @@ int steer_local_replace(struct steer *s, const struct addr *a, unsigned n);
 
 /* NAT on addresses of this host. A packet to such an address goes to the socket if its port is set
  * in the address's slot of the bitmap: the TCP or UDP destination port, the id of an ICMP answer,
- * what an ICMP error quotes; a fragment goes where the first of its datagram went. */
+ * what an ICMP error quotes; a fragment goes where the first of its datagram went, and to NAT
+ * before that. */
 #define STEER_NAT_NONE (-1)
 #define STEER_NAT_ALL  STEER_NAT_SLOTS /* whatever the port, as static NAT has it */
 

@@ -13,7 +13,9 @@
  *	errors of ICMP		the source port, or the id of the request, in the packet they quote:
  *				it left here with this address, translated
  *	first fragments		all of the above, and what came of it is kept in `fragments`
- *	other fragments		what came of their first one; no claim, when that is not known
+ *	other fragments		what came of their first one; until that comes they are NAT's: the
+ *				daemon lets them wait for it (RFC 4787 REQ-14), and in Linux they would
+ *				be lost to it. (What is Linux's then waits in vain; there is far less.)
  *
  * is_claimed4() and is_claimed6() say true for NAT, or for Linux. There is no claim on all else:
  * other protocols, headers cut short, IPv4 options and IPv6 extension headers. Behind those a
@@ -226,7 +228,10 @@ static __always_inline bool is_claimed_fragment(const struct datagram *d)
 {
 	const __u32 *first = bpf_map_lookup_elem(&fragments, d);
 
-	return first && *first;
+	if (first)
+		return *first;
+	return d->protocol == IPPROTO_TCP || d->protocol == IPPROTO_UDP ||
+	       d->protocol == IPPROTO_ICMP || d->protocol == IPPROTO_ICMPV6;
 }
 
 static __always_inline bool is_claimed4(const struct iphdr *ip, const void *end,

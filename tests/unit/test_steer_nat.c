@@ -284,17 +284,19 @@ static void fragment_rows(void)
 
 	id += 10;
 	set_bit(SLOT, STEER_NAT_UDP, PORT, true);
-	is("before its first", fragment_of(PORT, id, 3, true), STEER_PASS_LOCAL);
+	is("before its first", fragment_of(PORT, id, 3, true), STEER_NAT);
 	is("first", fragment_of(PORT, id, 0, true), STEER_NAT);
 	is("middle", fragment_of(PORT, id, 3, true), STEER_NAT);
 	is("last", fragment_of(PORT, id, 8191, false), STEER_NAT);
-	is("another id", fragment_of(PORT, id + 1, 3, true), STEER_PASS_LOCAL);
+	is("another id", fragment_of(PORT, id + 1, 3, true), STEER_NAT);
 	k = fragment_of(PORT, id, 3, true);
 	k.src = family.transit;
-	is("another source", k, STEER_PASS_LOCAL);
+	is("another source", k, STEER_NAT);
 	k = fragment_of(PORT, id, 3, true);
 	k.protocol = 6;
-	is("another protocol", k, STEER_PASS_LOCAL);
+	is("another protocol", k, STEER_NAT);
+	k.protocol = 47;
+	is("without ports", k, STEER_PASS_LOCAL);
 	k = fragment_of(PORT, id, 3, true);
 	k.dst = family.plain;
 	is("another address", k, STEER_PASS_LOCAL);
@@ -307,7 +309,7 @@ static void fragment_rows(void)
 	is("id is Linux's", fragment_of(OTHER, id, 3, false), STEER_PASS_LOCAL);
 
 	is("alone", fragment_of(PORT, id + 2, 0, false), STEER_NAT);
-	is("nothing was kept", fragment_of(PORT, id + 2, 3, false), STEER_PASS_LOCAL);
+	is("nothing was kept", fragment_of(OTHER, id + 2, 3, false), STEER_NAT);
 	k = fragment_of(PORT, id + 3, 0, true);
 	k.len = 7;
 	is("first without ports", k, STEER_PASS_LOCAL);
@@ -328,7 +330,7 @@ static void test_fragments(void **state)
 	each_way(fragment_rows);
 }
 
-/* Many datagrams at once: an old one is forgotten and becomes Linux's, a new one never is. */
+/* Many datagrams at once: an old one is forgotten, a new one never is. */
 static void test_fragments_are_bounded(void **state)
 {
 	(void)state;
@@ -336,11 +338,13 @@ static void test_fragments_are_bounded(void **state)
 	tags_now = NULL;
 	prepare(family6());
 	set_bit(SLOT, STEER_NAT_UDP, PORT, true);
-	for (unsigned id = 1; id < 3 * STEER_FRAGMENTS_MAX; id++) {
+	is("Linux's", fragment_of(OTHER, 1, 0, true), STEER_PASS_LOCAL);
+	is("Linux's next", fragment_of(OTHER, 1, 3, false), STEER_PASS_LOCAL);
+	for (unsigned id = 2; id < 3 * STEER_FRAGMENTS_MAX; id++) {
 		is("first", fragment_of(PORT, id, 0, true), STEER_NAT);
 		is("next", fragment_of(PORT, id, 3, false), STEER_NAT);
 	}
-	is("long ago", fragment_of(PORT, 1, 3, false), STEER_PASS_LOCAL);
+	is("long ago", fragment_of(OTHER, 1, 3, false), STEER_NAT);
 }
 
 /* ---- addresses ---- */

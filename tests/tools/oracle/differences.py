@@ -28,8 +28,6 @@ ACCEPTED = [
 		lambda c: c.policy == 'unsummed' and c.kind in ('error sum', 'icmp sum')),
 	('protocols without ports by our own address', 'XDP knows what is for NAT by ports: an answer of another protocol to '
 		'an address of the router is for Linux', lambda c: c.to_own and c.is_other),
-	('fragments before the first, by our own address', 'XDP knows what is for NAT by ports: what comes to an address of '
-		'the router before them is for Linux (design section 2)', lambda c: c.kind.startswith('fragments') and c.to_own),
 	('invalid, and out of hops', 'HACKING, Flows: an invalid packet is never forwarded where there is NAT, so nobody '
 		'is told that it went too far', lambda c: c.policy in ('snat', 'dnat') and c.made and not c.ours and
 			c.ttl == 1 and (c.improper or not c.step.learn or c.step.end == 1 or c.kind.startswith('icmp'))),
