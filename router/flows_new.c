@@ -273,6 +273,7 @@ static void make(struct dp *dp, struct pkt *p, struct making *m, const struct fr
 	for (unsigned i = 0; i < MATCH_LIMITS; i++)
 		if (m->g.m.counted[i])
 			limit_count(dp->st->limits, m->g.m.counted[i], &m->orig);
+	dp->made++;
 	if (dp->events)
 		ct_event_put(dp->events, t, index, CT_EVENT_NEW, dp->tick, dp->now);
 	flows_mangle(dp, p, &m->g.r, m->n);
@@ -420,16 +421,18 @@ static void gone(void *arg, struct flow_table *t, uint32_t index)
 	}
 }
 
+/* So many records looked at that a loop stays short; but not fewer than flows come: each is looked
+ * at once or twice while it lives. */
 void flows_upkeep(struct dp *dp)
 {
 	struct stateful *st = dp->st;
 	uint64_t quiet = __atomic_load_n(&st->quiet, __ATOMIC_ACQUIRE);
 	uint64_t owned = flow_owned(st->flows, dp->worker);
-	unsigned looked =
-		flow_expire(st->flows, dp->worker, dp->tick, quiet, EXPIRE_BUDGET, gone, dp);
+	unsigned budget = EXPIRE_BUDGET + 2 * dp->made;
+	unsigned looked = flow_expire(st->flows, dp->worker, dp->tick, quiet, budget, gone, dp);
 
-	dp->due = looked == EXPIRE_BUDGET ||
-		  owned - flow_owned(st->flows, dp->worker) == EXPIRE_BUDGET;
+	dp->made = 0;
+	dp->due = looked == budget || owned - flow_owned(st->flows, dp->worker) == budget;
 	frag_expire(st->frags, dp);
 }
 

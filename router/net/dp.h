@@ -157,6 +157,7 @@ struct dp {
 	struct stateful *st;
 	struct ct_events *events; /* somebody monitors: read once a loop */
 	unsigned worker;
+	unsigned made;	     /* flows, since the last look at what expires */
 	bool due;	     /* more flows have expired than the last turn looked at */
 	uint16_t generation; /* of the policy */
 	uint32_t tick;	     /* of the flow table, now */

@@ -18,6 +18,15 @@
 	"nat: {source: [{name: all, from: 10.0.0.0/8, out: wan, action: snat, "                    \
 	"pool: 203.0.113.0/28}]}\n"
 
+static void die_of_drops(const struct lab *l)
+{
+	for (unsigned i = 0; i < DROP__COUNT; i++)
+		if (l->w->count.drop[i])
+			fprintf(stderr, "%s %lu\n", drop_info[i].name,
+				(unsigned long)l->w->count.drop[i]);
+	lab_die("a new flow was dropped");
+}
+
 /* n new flows from number `first` on; the ns they took. */
 static uint64_t create(struct lab *l, unsigned first, unsigned n)
 {
@@ -34,7 +43,7 @@ static uint64_t create(struct lab *l, unsigned first, unsigned n)
 		}
 		spent += lab_turn(l, 0, frame, k, NULL, &got);
 		if (got != k)
-			lab_die("a new flow was dropped");
+			die_of_drops(l);
 		if (i % (64 * BURST) == 0)
 			lab_grace(l);
 	}
