@@ -390,6 +390,13 @@ void flows_fragment(struct dp *dp, struct pkt *p, uint16_t zone, uint32_t genera
 
 /* ---- the end */
 
+/* Host order; of a query its id. */
+static uint16_t outside_port(uint8_t proto, const struct flow_key *reply)
+{
+	return ntohs(proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6 ? reply->sport
+								      : reply->dport);
+}
+
 static void gone(void *arg, struct flow_table *t, uint32_t index)
 {
 	struct dp *dp = arg;
@@ -413,11 +420,43 @@ static void gone(void *arg, struct flow_table *t, uint32_t index)
 
 		flow_key(t, index, FLOW_REPLY, &reply);
 		remote = addr_of(&reply, reply.src);
-		nat_give_back(dp->st->ports, &c, f->proto,
-			      ntohs(f->proto == IPPROTO_ICMP || f->proto == IPPROTO_ICMPV6
-					    ? reply.sport
-					    : reply.dport),
-			      &remote);
+		nat_give_back(dp->st->ports, &c, f->proto, outside_port(f->proto, &reply), &remote);
+	}
+}
+
+/* What ends next: its places in the hash, its port and its mapping come into the cache for all of
+ * them at a time. */
+static void expect_ends(struct dp *dp)
+{
+	struct flow_table *t = dp->st->flows;
+	struct natport_outside outside[FLOW_BURST];
+	struct natport_inside inside[FLOW_BURST];
+	struct flow_key orig[FLOW_BURST], reply[FLOW_BURST];
+	uint32_t index[FLOW_BURST];
+	unsigned n = flow_due(t, dp->worker, dp->tick, index, FLOW_BURST), ports = 0;
+
+	if (n < 2)
+		return;
+	for (unsigned i = 0; i < n; i++) {
+		const struct flow *f = flow_at(t, index[i]);
+
+		flow_key(t, index[i], FLOW_ORIG, &orig[i]);
+		flow_key(t, index[i], FLOW_REPLY, &reply[i]);
+		if (!f->nat_slot)
+			continue;
+		outside[ports].slot = f->nat_slot - 1;
+		outside[ports].plane = (uint8_t)natport_plane_of(f->proto);
+		outside[ports].port = outside_port(f->proto, &reply[i]);
+		inside[ports++] = (struct natport_inside){ .addr = addr_of(&orig[i], orig[i].src),
+							   .port = ntohs(orig[i].sport),
+							   .proto = f->proto,
+							   .zone = f->zone };
+	}
+	flow_prefetch_burst(t, orig, n);
+	flow_prefetch_burst(t, reply, n);
+	if (ports) {
+		natport_prefetch(dp->st->ports, outside, ports);
+		natmap_prefetch(dp->st->ports, inside, ports);
 	}
 }
 
@@ -428,11 +467,15 @@ void flows_upkeep(struct dp *dp)
 	struct stateful *st = dp->st;
 	uint64_t quiet = __atomic_load_n(&st->quiet, __ATOMIC_ACQUIRE);
 	uint64_t owned = flow_owned(st->flows, dp->worker);
-	unsigned budget = EXPIRE_BUDGET + 2 * dp->made;
-	unsigned looked = flow_expire(st->flows, dp->worker, dp->tick, quiet, budget, gone, dp);
+	unsigned budget = EXPIRE_BUDGET + 2 * dp->made, looked = 0, n;
 
+	do {
+		expect_ends(dp);
+		n = flow_expire(st->flows, dp->worker, dp->tick, quiet, EXPIRE_BUDGET, gone, dp);
+		looked += n;
+	} while (n == EXPIRE_BUDGET && looked < budget);
 	dp->made = 0;
-	dp->due = looked == budget || owned - flow_owned(st->flows, dp->worker) == budget;
+	dp->due = n == EXPIRE_BUDGET || owned - flow_owned(st->flows, dp->worker) >= EXPIRE_BUDGET;
 	frag_expire(st->frags, dp);
 }
 

@@ -249,6 +249,7 @@ uint32_t flow_new(struct flow_table *t, unsigned worker, const struct flow_key *
 		  const struct flow_key *reply, uint32_t tick, enum flow_refusal *why);
 /* [worker] A tuple that flow_commit() will meet soon: its place comes into the cache. */
 void flow_prefetch(const struct flow_table *t, const struct flow_key *k);
+void flow_prefetch_burst(const struct flow_table *t, const struct flow_key *k, unsigned n);
 /* [its worker] Another reply tuple for a private record: after FLOW_CLASH. */
 void flow_set_reply(struct flow_table *t, uint32_t index, const struct flow_key *reply);
 /* [its worker] Give a private one back. */
@@ -304,6 +305,10 @@ uint32_t flow_left(const struct flow_table *t, uint32_t index, uint32_t tick);
  * lookup since the last quiescent report, or (control) from a walk since the last grace period. */
 void flow_kill(struct flow_table *t, uint32_t index);
 
+/* [its worker] Up to n records that flow_expire() will bury next, for what belongs to them to be
+ * prefetched. */
+unsigned flow_due(struct flow_table *t, unsigned worker, uint32_t tick, uint32_t *index,
+		  unsigned n);
 /* [its worker] Every loop: looks at what is due, at most `budget` records (128 that expire take
  * some 30 us). What is gone is told to gone() (ports go back to NAT there; may be NULL), and freed
  * once `quiet` says that every worker has reported a quiescent state since. Returns how many were

@@ -384,6 +384,17 @@ void flow_prefetch(const struct flow_table *t, const struct flow_key *k)
 	__builtin_prefetch(group_of(t, hash), 1);
 }
 
+void flow_prefetch_burst(const struct flow_table *t, const struct flow_key *k, unsigned n)
+{
+	uint64_t hash[FLOW_BURST];
+
+	flow_hash_burst(t, k, hash, n);
+	for (unsigned i = 0; i < n; i++) {
+		__builtin_prefetch(&t->bucket[hash[i] & t->mask], 1);
+		__builtin_prefetch(group_of(t, hash[i]), 1);
+	}
+}
+
 enum flow_refusal flow_hash_insert(struct flow_table *t, uint32_t index, uint32_t tick,
 				   uint32_t *other)
 {

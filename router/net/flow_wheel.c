@@ -219,6 +219,19 @@ static void prefetch_record(const struct flow_table *t, uint32_t index)
 	__builtin_prefetch(f + 128);
 }
 
+unsigned flow_due(struct flow_table *t, unsigned worker, uint32_t tick, uint32_t *index, unsigned n)
+{
+	struct flow_worker *w = &t->worker[worker];
+	unsigned found = 0;
+
+	if (!turn(t, w, tick))
+		return 0;
+	for (uint32_t i = w->list[FLOW_DUE]; i != FLOW_NONE && n; i = flow_at(t, i)->next, n--)
+		if (flow_over(flow_at(t, i), tick))
+			index[found++] = i;
+	return found;
+}
+
 static unsigned look_at_due(struct flow_table *t, struct flow_worker *w, uint32_t tick,
 			    unsigned budget, flow_gone_fn *gone, void *arg)
 {

@@ -119,6 +119,12 @@ bool natmap_find(const struct natports *n, const struct natport_inside *in,
 /* [any worker] These endpoints will be asked for soon: their chains come into the cache, for all of
  * them at a time. n <= FLOW_BURST. */
 void natmap_prefetch(const struct natports *n, const struct natport_inside *in, unsigned count);
+/* [any worker] The same for outside ports whose flows end: natport_done(). */
+struct natport_outside {
+	uint16_t slot, port; /* port: host order */
+	uint8_t plane;	     /* enum natport_plane */
+};
+void natport_prefetch(const struct natports *n, const struct natport_outside *out, unsigned count);
 /* [any worker] A new one on *slot, one of slots, with its first flow; or (two were at it at once)
  * the one there is by now, one more flow using it: *slot and *port say. 0; -ENOSPC: no port is
  * free, or no memory. */

@@ -274,6 +274,24 @@ bool natmap_find(const struct natports *n, const struct natport_inside *in,
 	return m;
 }
 
+__attribute__((no_sanitize("thread"))) void natport_prefetch(const struct natports *n,
+							     const struct natport_outside *out,
+							     unsigned count)
+{
+	const uint32_t *head[FLOW_BURST];
+
+	for (unsigned i = 0; i < count; i++) {
+		uint32_t id =
+			natport_id(out[i].slot, (enum natport_plane)out[i].plane, out[i].port);
+
+		head[i] = out_head(n, id);
+		__builtin_prefetch(head[i], 1);
+		__builtin_prefetch(&n->taken[port_word(id)], 1);
+	}
+	for (unsigned i = 0; i < count; i++)
+		__builtin_prefetch(natmap_at(n, *(const volatile uint32_t *)head[i]), 1);
+}
+
 /* The place is locked, and there is none. */
 static int make(struct natports *n, const struct place *p, const struct key *k, uint16_t slot,
 		const struct natport_want *w, uint64_t random, uint16_t *port)
