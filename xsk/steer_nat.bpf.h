@@ -133,19 +133,21 @@ static __always_inline int bit_of(enum steer_nat_plane plane, __be16 port)
 struct claim {
 	void *bitmap;
 	__u32 first, planes;
+	bool early; /* also on fragments before their first */
 };
 
 static __always_inline struct claim claim_of_nat(__u16 local)
 {
 	return (struct claim){ &natports, (local - 1u) * STEER_NAT_PLANES * STEER_NAT_WORDS,
-			       STEER_NAT_PLANES };
+			       STEER_NAT_PLANES, true };
 }
 
 /* plane: of TCP; that of UDP follows, as in NAT's. */
 static __always_inline struct claim claim_of_redirect(__u8 set, enum steer_redirect_plane plane)
 {
 	return (struct claim){ &redirects,
-			       ((set - 1u) * STEER_REDIRECT_PLANES + plane) * STEER_NAT_WORDS, 2 };
+			       ((set - 1u) * STEER_REDIRECT_PLANES + plane) * STEER_NAT_WORDS, 2,
+			       false };
 }
 _Static_assert(STEER_REDIRECT_UDP4 - STEER_REDIRECT_TCP4 == STEER_NAT_UDP - STEER_NAT_TCP &&
 		       STEER_REDIRECT_UDP6 - STEER_REDIRECT_TCP6 == STEER_NAT_UDP - STEER_NAT_TCP,
@@ -224,14 +226,14 @@ static __always_inline int bit4(const struct iphdr *ip, const void *end)
 	}
 }
 
-static __always_inline bool is_claimed_fragment(const struct datagram *d)
+static __always_inline bool is_claimed_fragment(const struct datagram *d, const struct claim *c)
 {
 	const __u32 *first = bpf_map_lookup_elem(&fragments, d);
 
 	if (first)
 		return *first;
-	return d->protocol == IPPROTO_TCP || d->protocol == IPPROTO_UDP ||
-	       d->protocol == IPPROTO_ICMP || d->protocol == IPPROTO_ICMPV6;
+	return c->early && (d->protocol == IPPROTO_TCP || d->protocol == IPPROTO_UDP ||
+			    d->protocol == IPPROTO_ICMP || d->protocol == IPPROTO_ICMPV6);
 }
 
 static __always_inline bool is_claimed4(const struct iphdr *ip, const void *end,
@@ -249,7 +251,7 @@ static __always_inline bool is_claimed4(const struct iphdr *ip, const void *end,
 	};
 
 	if (fragment & IP_OFFSET_MASK)
-		return is_claimed_fragment(&d);
+		return is_claimed_fragment(&d, c);
 
 	__u32 claimed = is_set(c, bit4(ip, end));
 
@@ -329,7 +331,7 @@ static __always_inline bool is_claimed_fragment6(const struct ipv6hdr *ip, const
 	d.id = f->id;
 	d.protocol = f->next;
 	if (f->offset & bpf_htons(IP6_OFFSET_MASK))
-		return is_claimed_fragment(&d);
+		return is_claimed_fragment(&d, c);
 
 	__u32 claimed = is_set(c, bit6(ip, f->next, (const void *)(f + 1), end));
 
