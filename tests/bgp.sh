@@ -97,7 +97,8 @@ bgp_flap()
 {
 	local until=$((SECONDS + 10)) pids=() to flaps=0
 	for to in 20.0.0.1 20.3.231.77 2001:db8:8000::1 2001:db8:81f3::9; do
-		ns_bg a ping -q -i 0.02 -w 9 -W 1 "$to" > "$T/ping-$to"
+		# not -w: what is under way at the end would count as lost
+		ns_bg a ping -q -i 0.02 -c 440 -W 2 "$to" > "$T/ping-$to"
 		pids+=($!)
 	done
 	# not -w: with it ping ends at the first error it is told of
