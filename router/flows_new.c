@@ -15,7 +15,7 @@
 #include "router/forward.h"
 #include "router/net/ct_event.h"
 #include "router/net/limit.h"
-#include "router/net/random.h"
+#include "router/net/siphash.h"
 
 #define NAT_TRIES     4
 #define EXPIRE_BUDGET 64
@@ -80,7 +80,7 @@ static enum nat_verdict choose_source(struct dp *dp, struct making *m, unsigned 
 	m->leaves.sport = m->g.m.key.sport; /* the id of a query is translated with its target */
 	if (nat && nat_has_source(nat))
 		v = nat_source(nat, &m->g.m, &m->hairpin, attempt,
-			       random_word(dp->st->secret, ++dp->random), &outside,
+			       siphash_number(dp->st->secret, ++dp->random), &outside,
 			       &m->outside_port, &m->claim);
 	if (v == NAT_DONE) {
 		memcpy(m->leaves.src, outside.bytes, sizeof(m->leaves.src));

@@ -161,7 +161,7 @@ struct dp {
 	bool due;	     /* more flows have expired than the last turn looked at */
 	uint16_t generation; /* of the policy */
 	uint32_t tick;	     /* of the flow table, now */
-	uint64_t random;     /* state of random choices: net/random.h */
+	uint64_t random;     /* state of random choices: siphash_number() */
 
 	/* Given by the worker, with itself behind `dp`. flush: hand out[port] to its send queue.
 	 * alloc: a frame with HEADROOM before the pointer, or NULL. ask, note: a message to

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * SipHash-1-3 (Aumasson and Bernstein, 2012) of flow keys, keyed at boot so that nobody outside can
- * aim at a bucket. An IPv4 key is a message of 15 bytes (two words with its length in the last
- * byte), an IPv6 key one of 39 bytes (five words): the length stands where the key has its family.
+ * SipHash-1-3 of flow keys, keyed at boot so that nobody outside can aim at a bucket. An IPv4 key
+ * is a message of 15 bytes (two words with its length in the last byte), an IPv6 key one of 39
+ * bytes (five words): the length stands where the key has its family.
  *
  * A burst is laid out word by word, and one loop hashes all of it: the compiler makes vectors of
  * that. It is compiled three times, and a table is told at birth which one its CPU can run. [any]
@@ -10,61 +10,13 @@
 #include <endian.h>
 
 #include "router/net/flow_internal.h"
+#include "router/net/siphash.h"
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
 #define WORDS4 2u
 #define WORDS6 5u
 #define LANES  8u /* a burst is filled up to a multiple, so that no vector loop has a remainder */
-
-struct sip {
-	uint64_t v0, v1, v2, v3;
-};
-
-static ALWAYS_INLINE uint64_t rotl(uint64_t x, unsigned by)
-{
-	return x << by | x >> (64 - by);
-}
-
-static ALWAYS_INLINE void sip_round(struct sip *s)
-{
-	s->v0 += s->v1;
-	s->v2 += s->v3;
-	s->v1 = rotl(s->v1, 13) ^ s->v0;
-	s->v3 = rotl(s->v3, 16) ^ s->v2;
-	s->v0 = rotl(s->v0, 32);
-	s->v2 += s->v1;
-	s->v0 += s->v3;
-	s->v1 = rotl(s->v1, 17) ^ s->v2;
-	s->v3 = rotl(s->v3, 21) ^ s->v0;
-	s->v2 = rotl(s->v2, 32);
-}
-
-static ALWAYS_INLINE struct sip sip_start(const uint64_t key[2])
-{
-	return (struct sip){
-		.v0 = key[0] ^ 0x736f6d6570736575,
-		.v1 = key[1] ^ 0x646f72616e646f6d,
-		.v2 = key[0] ^ 0x6c7967656e657261,
-		.v3 = key[1] ^ 0x7465646279746573,
-	};
-}
-
-static ALWAYS_INLINE void sip_word(struct sip *s, uint64_t word)
-{
-	s->v3 ^= word;
-	sip_round(s);
-	s->v0 ^= word;
-}
-
-static ALWAYS_INLINE uint64_t sip_end(struct sip *s)
-{
-	s->v2 ^= 0xff;
-	sip_round(s);
-	sip_round(s);
-	sip_round(s);
-	return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
-}
 
 static ALWAYS_INLINE uint64_t load64(const void *at)
 {
@@ -95,14 +47,14 @@ static ALWAYS_INLINE uint64_t addresses4(const struct flow_key *k)
 static ALWAYS_INLINE void hash_all(const uint64_t key[2], const uint64_t w[][FLOW_BURST],
 				   uint64_t *restrict out, unsigned n, unsigned words)
 {
-	const struct sip start = sip_start(key);
+	const struct siphash start = siphash_start(key);
 
 	for (unsigned i = 0; i < (n & ~(LANES - 1)); i++) {
-		struct sip s = start;
+		struct siphash s = start;
 
 		for (unsigned j = 0; j < words; j++)
-			sip_word(&s, w[j][i]);
-		out[i] = sip_end(&s);
+			siphash_word(&s, w[j][i]);
+		out[i] = siphash_end(&s);
 	}
 }
 
@@ -169,27 +121,27 @@ void flow_hash_choose(struct flow_table *t)
 
 uint64_t flow_hash(const struct flow_table *t, const struct flow_key *k)
 {
-	struct sip s = sip_start(t->key);
+	struct siphash s = siphash_start(t->key);
 
 	if (k->family == AF_INET) {
-		sip_word(&s, addresses4(k));
-		sip_word(&s, last_word(k, WORDS4));
-		return sip_end(&s);
+		siphash_word(&s, addresses4(k));
+		siphash_word(&s, last_word(k, WORDS4));
+		return siphash_end(&s);
 	}
 	for (unsigned j = 0; j < WORDS6 - 1; j++)
-		sip_word(&s, load64((const uint8_t *)k + 8 * (size_t)j));
-	sip_word(&s, last_word(k, WORDS6));
-	return sip_end(&s);
+		siphash_word(&s, load64((const uint8_t *)k + 8 * (size_t)j));
+	siphash_word(&s, last_word(k, WORDS6));
+	return siphash_end(&s);
 }
 
 /* Of a source: its address or /64, zone and family. */
 uint64_t flow_hash_source(const struct flow_table *t, const struct flow_key *k)
 {
-	struct sip s = sip_start(t->key);
+	struct siphash s = siphash_start(t->key);
 
-	sip_word(&s, load64(k->src) & (k->family == AF_INET ? UINT32_MAX : UINT64_MAX));
-	sip_word(&s, (uint64_t)k->zone << 8 | k->family);
-	return sip_end(&s);
+	siphash_word(&s, load64(k->src) & (k->family == AF_INET ? UINT32_MAX : UINT64_MAX));
+	siphash_word(&s, (uint64_t)k->zone << 8 | k->family);
+	return siphash_end(&s);
 }
 
 /* The IPv6 keys of a mixed burst: gathered, hashed, put in their places. */

@@ -19,7 +19,7 @@
 #include <sys/mman.h>
 
 #include "router/lib/spinlock.h"
-#include "router/net/random.h"
+#include "router/net/siphash.h"
 
 #define SWEEP	 64u /* parts of the table, one for each frag_expire() */
 #define CROWDING 4u  /* words for sources, by datagram: few share one */
@@ -28,11 +28,7 @@
 
 static uint64_t hash(const struct frags *f, const uint64_t *word, unsigned words)
 {
-	uint64_t h = words; /* first of all: messages of two lengths have nothing in common */
-
-	for (unsigned i = 0; i < words; i++)
-		h = random_word(f->config.key, h) ^ word[i];
-	return random_word(f->config.key, h);
+	return siphash_words(f->config.key, word, words);
 }
 
 static uint64_t hash_key(const struct frags *f, const struct frag_key *k)
@@ -318,7 +314,7 @@ int frags_create(const struct frags_config *c, struct frags **out)
 	f->bucket = (struct frag_bucket *)((uint8_t *)f + table_at);
 	f->datagram = (struct datagram *)((uint8_t *)f + entry_at);
 	f->source = (uint32_t *)((uint8_t *)f + source_at);
-	f->next_id = (uint16_t)random_word(c->key, UINT64_MAX);
+	f->next_id = (uint16_t)siphash_number(c->key, UINT64_MAX);
 	*out = f;
 	return 0;
 }

@@ -19,7 +19,7 @@
 #include <string.h>
 
 #include "router/net/nat_internal.h"
-#include "router/net/random.h"
+#include "router/net/siphash.h"
 
 /* ---- small things */
 
@@ -47,7 +47,7 @@ static uint64_t hash_source(const struct nat_rule *r, const struct flow_key *k)
 	uint64_t word[2];
 
 	memcpy(word, k->src, sizeof(word));
-	return random_word(r->key, random_word(r->key, word[0]) ^ word[1]);
+	return siphash_words(r->key, word, 2);
 }
 
 unsigned nat_local_find(const struct nat *n, const struct addr *a)
@@ -383,9 +383,7 @@ static struct natport_inside endpoint(const struct choice *c)
 		uint64_t word[2];
 
 		memcpy(word, k->dst, sizeof(word));
-		in.scope = (uint32_t)random_word(c->rule->key,
-						 random_word(c->rule->key, word[0]) ^ word[1]) |
-			   1;
+		in.scope = (uint32_t)siphash_words(c->rule->key, word, 2) | 1;
 	}
 	return in;
 }

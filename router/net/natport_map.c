@@ -11,7 +11,7 @@
 #include <errno.h>
 
 #include "router/net/natport_internal.h"
-#include "router/net/random.h"
+#include "router/net/siphash.h"
 
 /* ---- what a record is found by */
 
@@ -68,21 +68,21 @@ static bool has_key(const struct natmap *m, const struct key *k)
 	       (!k->slots || natport_slots_have(k->slots, id_slot(m->outside)));
 }
 
-/* Chained, a word at a time: keys of one family are of one length. */
+/* Two words of an IPv4 key, four of an IPv6 one. */
 static uint64_t hash_of(const struct natports *n, const struct key *k)
 {
-	uint64_t word[2], h;
+	uint64_t last = (uint64_t)k->scope << 32 | k->outside;
+	uint64_t word[4];
 
-	memcpy(word, k->addr, sizeof(word));
-	if (k->outside & NATMAP_IP6) {
-		h = random_word(n->key, word[0]);
-		h = random_word(n->key, h ^ word[1]);
-		h = random_word(n->key, h ^ ((uint64_t)k->zone << 16 | k->port));
-	} else {
-		h = random_word(n->key,
-				word[0] | (uint64_t)k->port << 32 | (uint64_t)k->zone << 48);
+	memcpy(word, k->addr, sizeof(k->addr));
+	if (!(k->outside & NATMAP_IP6)) {
+		word[0] |= (uint64_t)k->port << 32 | (uint64_t)k->zone << 48;
+		word[1] = last;
+		return siphash_words(n->key, word, 2);
 	}
-	return random_word(n->key, h ^ ((uint64_t)k->scope << 32 | k->outside));
+	word[2] = (uint64_t)k->zone << 16 | k->port;
+	word[3] = last;
+	return siphash_words(n->key, word, 4);
 }
 
 /* Where a key is, with its shard locked. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * SipHash-1-3 (Aumasson and Bernstein, 2012) of a message of whole words, for tables whose keys
- * come from outside: without the secret nobody can aim at a bucket. (net/flow_siphash.c has the
- * same for bursts of flow keys.) [any]
+ * SipHash-1-3 (Aumasson and Bernstein, 2012), for tables whose keys come from outside, and for
+ * choices nobody outside may predict: without the secret nobody can aim at a bucket. All is inline,
+ * so that loops over it can become vectors (net/flow_siphash.c). [any]
  */
 #ifndef ROUTER_NET_SIPHASH_H
 #define ROUTER_NET_SIPHASH_H
@@ -10,16 +10,18 @@
 #include <stdint.h>
 #include <string.h>
 
+#define SIPHASH_INLINE static inline __attribute__((always_inline))
+
 struct siphash {
 	uint64_t v0, v1, v2, v3;
 };
 
-static inline uint64_t siphash_rotate(uint64_t x, unsigned by)
+SIPHASH_INLINE uint64_t siphash_rotate(uint64_t x, unsigned by)
 {
 	return x << by | x >> (64 - by);
 }
 
-static inline void siphash_round(struct siphash *s)
+SIPHASH_INLINE void siphash_round(struct siphash *s)
 {
 	s->v0 += s->v1;
 	s->v2 += s->v3;
@@ -33,11 +35,31 @@ static inline void siphash_round(struct siphash *s)
 	s->v2 = siphash_rotate(s->v2, 32);
 }
 
-static inline void siphash_word(struct siphash *s, uint64_t word)
+SIPHASH_INLINE struct siphash siphash_start(const uint64_t key[2])
+{
+	return (struct siphash){
+		.v0 = key[0] ^ 0x736f6d6570736575,
+		.v1 = key[1] ^ 0x646f72616e646f6d,
+		.v2 = key[0] ^ 0x6c7967656e657261,
+		.v3 = key[1] ^ 0x7465646279746573,
+	};
+}
+
+SIPHASH_INLINE void siphash_word(struct siphash *s, uint64_t word)
 {
 	s->v3 ^= word;
 	siphash_round(s);
 	s->v0 ^= word;
+}
+
+/* Behind the last word, which has the length of the message in its top byte. */
+SIPHASH_INLINE uint64_t siphash_end(struct siphash *s)
+{
+	s->v2 ^= 0xff;
+	siphash_round(s);
+	siphash_round(s);
+	siphash_round(s);
+	return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
 }
 
 /* Of n words as they lie in memory of a little-endian host. */
@@ -47,18 +69,18 @@ static inline uint64_t siphash_words(const uint8_t key[16], const uint64_t *word
 	uint64_t k[2];
 
 	memcpy(k, key, sizeof(k));
-	s.v0 = k[0] ^ 0x736f6d6570736575;
-	s.v1 = k[1] ^ 0x646f72616e646f6d;
-	s.v2 = k[0] ^ 0x6c7967656e657261;
-	s.v3 = k[1] ^ 0x7465646279746573;
+	s = siphash_start(k);
 	for (unsigned i = 0; i < n; i++)
 		siphash_word(&s, word[i]);
 	siphash_word(&s, (uint64_t)(8 * n) << 56);
-	s.v2 ^= 0xff;
-	siphash_round(&s);
-	siphash_round(&s);
-	siphash_round(&s);
-	return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+	return siphash_end(&s);
+}
+
+/* Of a counter: numbers nobody outside can predict (RFC 6056), for packet code that may not call
+ * the kernel for them. */
+static inline uint64_t siphash_number(const uint8_t key[16], uint64_t counter)
+{
+	return siphash_words(key, &counter, 1);
 }
 
 #endif

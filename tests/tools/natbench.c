@@ -10,7 +10,7 @@
 
 #include "router/lib/clock.h"
 #include "router/net/natport.h"
-#include "router/net/random.h"
+#include "router/net/siphash.h"
 
 #define ADDRESSES 16u
 #define PORTS	  64512u
@@ -23,7 +23,7 @@ static uint64_t random64(void)
 {
 	static uint64_t counter;
 
-	return random_word(key, ++counter);
+	return siphash_number(key, ++counter);
 }
 
 static uint64_t cycles(void)

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "router/net/natport_internal.h"
-#include "router/net/random.h"
+#include "router/net/siphash.h"
 
 static const uint8_t natport_key[16] = "fifteen letters";
 
@@ -20,7 +20,7 @@ static inline uint64_t random64(void)
 {
 	static _Thread_local uint64_t counter;
 
-	return random_word(natport_key, ++counter);
+	return siphash_number(natport_key, ++counter);
 }
 
 static inline struct natports *ports_of(uint32_t max)
