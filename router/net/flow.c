@@ -16,24 +16,6 @@
 
 /* ---- create and destroy */
 
-static uint64_t power_of_two(uint64_t at_least)
-{
-	uint64_t n = FLOW_GROUP;
-
-	while (n < at_least)
-		n *= 2;
-	return n;
-}
-
-/* `bytes` more behind *end, on pages of their own. Returns where they begin. */
-static uint64_t reserve(uint64_t *end, uint64_t bytes)
-{
-	uint64_t at = *end;
-
-	*end = (at + bytes + FLOW_PAGE - 1) & ~(uint64_t)(FLOW_PAGE - 1);
-	return at;
-}
-
 /* A bucket for two flows of `max`, that is four of seven slots used at the most; for sources as
  * many, should each flow have its own. */
 static void lay_out(struct flow_header *h, const struct flow_table_config *c)
@@ -44,16 +26,17 @@ static void lay_out(struct flow_header *h, const struct flow_table_config *c)
 	h->magic = FLOW_MAGIC;
 	h->version = FLOW_VERSION;
 	h->config = *c;
-	h->buckets = power_of_two((c->max + 1) / 2);
+	h->buckets = region_slots(FLOW_GROUP, (c->max + 1) / 2);
 	h->sources = c->per_source_max ? h->buckets : 0;
-	reserve(&end, sizeof(*h));
-	h->worker_at = reserve(&end, c->workers * sizeof(struct flow_worker));
-	h->chunk_at = reserve(&end, chunks * sizeof(struct flow_chunk));
-	h->group_at = reserve(&end, h->buckets / FLOW_GROUP * sizeof(struct flow_group));
-	h->bucket_at = reserve(&end, h->buckets * sizeof(struct flow_bucket));
-	h->source_group_at = reserve(&end, h->sources / FLOW_GROUP * sizeof(struct flow_group));
-	h->source_at = reserve(&end, h->sources * sizeof(struct flow_bucket));
-	h->record_at = reserve(&end, chunks * FLOW_CHUNK_BYTES);
+	region_reserve(&end, sizeof(*h));
+	h->worker_at = region_reserve(&end, c->workers * sizeof(struct flow_worker));
+	h->chunk_at = region_reserve(&end, chunks * sizeof(struct flow_chunk));
+	h->group_at = region_reserve(&end, h->buckets / FLOW_GROUP * sizeof(struct flow_group));
+	h->bucket_at = region_reserve(&end, h->buckets * sizeof(struct flow_bucket));
+	h->source_group_at =
+		region_reserve(&end, h->sources / FLOW_GROUP * sizeof(struct flow_group));
+	h->source_at = region_reserve(&end, h->sources * sizeof(struct flow_bucket));
+	h->record_at = region_reserve(&end, chunks * FLOW_CHUNK_BYTES);
 	h->bytes = end;
 	/* Index 0 is nobody's, and so is its chunk. */
 	h->pool = (struct flow_pool){
@@ -270,7 +253,7 @@ static size_t hash_bytes(const struct flow_group *g, uint64_t buckets)
 
 	for (uint64_t i = 0; i < buckets / FLOW_GROUP; i++)
 		if (__atomic_load_n(&g[i].touched, __ATOMIC_RELAXED))
-			bytes += FLOW_PAGE;
+			bytes += REGION_PAGE;
 	return bytes;
 }
 

@@ -23,11 +23,11 @@
 
 #include "router/lib/spinlock.h"
 #include "router/net/flow.h"
+#include "router/net/region.h"
 #include "router/net/tcp.h" /* its states */
 
 #define FLOW_MAGIC   0x776f6c66u /* "flow" */
 #define FLOW_VERSION 1u
-#define FLOW_PAGE    4096u
 
 /* ---- buckets: a cache line each, 64 a group, a group a page with one lock */
 
@@ -46,7 +46,8 @@ struct flow_bucket {
 	uint64_t head;
 };
 static_assert(sizeof(struct flow_bucket) == 64, "a cache line");
-static_assert(sizeof(struct flow_bucket) * FLOW_GROUP == FLOW_PAGE, "a group is trimmed as a page");
+static_assert(sizeof(struct flow_bucket) * FLOW_GROUP == REGION_PAGE,
+	      "a group is trimmed as a page");
 
 struct flow_group {
 	uint32_t lock;
@@ -61,7 +62,7 @@ struct flow_group {
 #define FLOW_CHUNK4	 (FLOW_CHUNK_BYTES / FLOW_SIZE4)
 #define FLOW_CHUNK6	 (FLOW_CHUNK_BYTES / FLOW_SIZE6)
 static_assert(FLOW_CHUNK4 * FLOW_SIZE4 == FLOW_CHUNK6 * FLOW_SIZE6, "no remainder");
-static_assert(FLOW_CHUNK_BYTES % FLOW_PAGE == 0, "whole pages can be given back");
+static_assert(FLOW_CHUNK_BYTES % REGION_PAGE == 0, "whole pages can be given back");
 
 struct flow_chunk {
 	uint32_t serial;     /* odd while a worker has it */

@@ -254,7 +254,7 @@ static bool trim_group(struct flow_table *t, struct flow_group *g, const struct 
 		return false;
 	spin_lock(&g->lock);
 	if (!g->used) {
-		given = give_back(t, page, FLOW_PAGE);
+		given = give_back(t, page, REGION_PAGE);
 		__atomic_store_n(&g->touched, 0, __ATOMIC_RELAXED);
 	}
 	spin_unlock(&g->lock);

@@ -21,26 +21,9 @@ static unsigned log_of(uint64_t n)
 	return (unsigned)__builtin_ctzll(n);
 }
 
-static uint64_t power_of_two(uint64_t at_least)
-{
-	uint64_t n = NATPORT_HEADS_MIN;
-
-	while (n < at_least)
-		n *= 2;
-	return n;
-}
-
-static uint64_t reserve(uint64_t *end, uint64_t bytes)
-{
-	uint64_t at = *end;
-
-	*end = (at + bytes + NATPORT_PAGE - 1) & ~(uint64_t)(NATPORT_PAGE - 1);
-	return at;
-}
-
 /* Inside a head for two mappings of `max`, outside, where they spread more evenly, for four. Of
- * records: two units for a mapping and two for a permit of
- * each flow, and for each shard a chunk of each size partly used and one kept. */
+ * records: two units for a mapping and two for a permit of each flow, and for each shard a chunk of
+ * each size partly used and one kept. */
 static void lay_out(struct natport_header *h, uint32_t max, bool lent)
 {
 	uint64_t chunks = 1 + (4ull * max) / NATMAP_CHUNK_UNITS + 4 * NATPORT_SHARDS;
@@ -50,22 +33,22 @@ static void lay_out(struct natport_header *h, uint32_t max, bool lent)
 	h->version = NATPORT_VERSION;
 	if (chunks > NATMAP_CHUNKS_MAX)
 		chunks = NATMAP_CHUNKS_MAX;
-	h->in_heads = power_of_two((max + 1ull) / 2);
-	h->out_heads = power_of_two((max + 3ull) / 4);
-	reserve(&end, sizeof(*h));
-	h->slot_at = reserve(&end, NATPORT_SLOTS * sizeof(struct natport_slot));
-	h->state_at = reserve(&end, (uint64_t)NATPORT_SLOTS * NATPORT_PLANES *
-					    sizeof(struct natport_state));
-	h->shard_at = reserve(&end, NATPORT_SHARDS * sizeof(struct natmap_shard));
-	h->stripe_at = reserve(&end, NATPORT_SHARDS * sizeof(struct natport_stripe));
-	h->chunk_at = reserve(&end, chunks * sizeof(struct natmap_chunk));
-	h->taken_at = lent ? 0 : reserve(&end, bitmap);
-	h->blocked_at = reserve(&end, bitmap);
-	h->reserved_at = reserve(&end, bitmap);
-	h->held_at = reserve(&end, bitmap);
-	h->in_at = reserve(&end, h->in_heads * sizeof(uint32_t));
-	h->out_at = reserve(&end, h->out_heads * sizeof(uint32_t));
-	h->unit_at = reserve(&end, chunks * NATMAP_CHUNK_BYTES);
+	h->in_heads = region_slots(NATPORT_HEADS_MIN, (max + 1ull) / 2);
+	h->out_heads = region_slots(NATPORT_HEADS_MIN, (max + 3ull) / 4);
+	region_reserve(&end, sizeof(*h));
+	h->slot_at = region_reserve(&end, NATPORT_SLOTS * sizeof(struct natport_slot));
+	h->state_at = region_reserve(&end, (uint64_t)NATPORT_SLOTS * NATPORT_PLANES *
+						   sizeof(struct natport_state));
+	h->shard_at = region_reserve(&end, NATPORT_SHARDS * sizeof(struct natmap_shard));
+	h->stripe_at = region_reserve(&end, NATPORT_SHARDS * sizeof(struct natport_stripe));
+	h->chunk_at = region_reserve(&end, chunks * sizeof(struct natmap_chunk));
+	h->taken_at = lent ? 0 : region_reserve(&end, bitmap);
+	h->blocked_at = region_reserve(&end, bitmap);
+	h->reserved_at = region_reserve(&end, bitmap);
+	h->held_at = region_reserve(&end, bitmap);
+	h->in_at = region_reserve(&end, h->in_heads * sizeof(uint32_t));
+	h->out_at = region_reserve(&end, h->out_heads * sizeof(uint32_t));
+	h->unit_at = region_reserve(&end, chunks * NATMAP_CHUNK_BYTES);
 	h->bytes = end;
 	h->pool = (struct natmap_pool){ .fresh = 1, .chunks = (uint32_t)chunks };
 }

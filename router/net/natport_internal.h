@@ -32,10 +32,10 @@
 
 #include "router/lib/spinlock.h"
 #include "router/net/natport.h"
+#include "router/net/region.h"
 
 #define NATPORT_MAGIC	0x7074616eu /* "natp" */
 #define NATPORT_VERSION 1u
-#define NATPORT_PAGE	4096u
 
 #define NATPORT_ALL_WORDS ((size_t)NATPORT_SLOTS * NATPORT_PLANES * NATPORT_WORDS)
 
@@ -125,7 +125,7 @@ static inline void natmap_set_next_out(struct natmap *m, uint32_t index)
 #define NATMAP_CHUNK_UNITS 2048u
 #define NATMAP_CHUNK_BYTES (NATMAP_CHUNK_UNITS * NATMAP_UNIT)
 #define NATMAP_CHUNKS_MAX  ((1u << 24) / NATMAP_CHUNK_UNITS)
-static_assert(NATMAP_CHUNK_BYTES % NATPORT_PAGE == 0, "whole pages can be given back");
+static_assert(NATMAP_CHUNK_BYTES % REGION_PAGE == 0, "whole pages can be given back");
 
 struct natmap_chunk {
 	uint32_t free;	     /* a record, others through its `outside`; 0: none */
@@ -147,7 +147,7 @@ struct natmap_pool {
 /* ---- parts under a lock each */
 
 #define NATPORT_SHARDS	  64u /* and as many stripes */
-#define NATPORT_HEADS_MIN (NATPORT_SHARDS * NATPORT_PAGE / sizeof(uint32_t))
+#define NATPORT_HEADS_MIN (NATPORT_SHARDS * REGION_PAGE / sizeof(uint32_t))
 
 struct natmap_shard {
 	alignas(64) uint32_t lock;

@@ -27,7 +27,7 @@ static void test_config(void **state)
 	assert_ptr_equal(t, state);
 	c.per_source_max = 0;
 	assert_int_equal(flow_table_create(&c, &t), 0);
-	assert_true(resident(t) <= 16 * FLOW_PAGE); /* an empty table costs next to nothing */
+	assert_true(resident(t) <= 16 * REGION_PAGE); /* an empty table costs next to nothing */
 	flow_table_destroy(t);
 	flow_table_destroy(NULL);
 }

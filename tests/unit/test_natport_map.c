@@ -277,11 +277,11 @@ static void a_million(void **state)
 	natports_trim(n);
 	assert_int_equal(natports_bytes(n), empty);
 	/* bitmaps, and pages of chunk descriptions, shards, stripes */
-	assert_in_range(resident(n), 0, before + 2 * bitmaps + 64 * NATPORT_PAGE);
+	assert_in_range(resident(n), 0, before + 2 * bitmaps + 64 * REGION_PAGE);
 	for (unsigned i = 0; i < ADDRESSES; i++)
 		natports_let_go(n, slot[i]);
 	natports_trim(n);
-	assert_in_range(resident(n), 0, before + 64 * NATPORT_PAGE);
+	assert_in_range(resident(n), 0, before + 64 * REGION_PAGE);
 	ports_close(n);
 }
 
