@@ -109,11 +109,8 @@ static inline bool natport_slots_have(const struct natport_slots *s, uint16_t sl
 	return slot < NATPORT_SLOTS && s->word[slot / 64] >> slot % 64 & 1;
 }
 
-/* [any worker] The mapping of this endpoint on one of these slots, one more flow using it; false:
- * none. (An endpoint may have one by each rule whose outside addresses are others.) */
-bool natmap_use(struct natports *n, const struct natport_inside *in,
-		const struct natport_slots *slots, uint16_t *slot, uint16_t *port);
-/* [any] The same, used by no further flow. */
+/* [any] The mapping of this endpoint on one of these slots; false: none. (An endpoint may have one
+ * by each rule whose outside addresses are others.) */
 bool natmap_find(const struct natports *n, const struct natport_inside *in,
 		 const struct natport_slots *slots, uint16_t *slot, uint16_t *port);
 /* [any worker] These endpoints will be asked for soon: their chains come into the cache, for all of
@@ -125,9 +122,8 @@ struct natport_outside {
 	uint8_t plane;	     /* enum natport_plane */
 };
 void natport_prefetch(const struct natports *n, const struct natport_outside *out, unsigned count);
-/* [any worker] A new one on *slot, one of slots, with its first flow; or (two were at it at once)
- * the one there is by now, one more flow using it: *slot and *port say. 0; -ENOSPC: no port is
- * free, or no memory. */
+/* [any worker] The one there is, one more flow using it; or a new one on *slot, one of slots, with
+ * its first flow: *slot and *port say. 0; -ENOSPC: no port is free, or no memory. */
 int natmap_make(struct natports *n, const struct natport_inside *in,
 		const struct natport_slots *slots, uint16_t *slot, const struct natport_want *w,
 		uint64_t random, uint16_t *port);

@@ -219,22 +219,6 @@ static void record_end(struct natports *n, const struct place *p, struct natmap 
 	natmap_free(n, p->shard, index_of(n, m));
 }
 
-bool natmap_use(struct natports *n, const struct natport_inside *in,
-		const struct natport_slots *slots, uint16_t *slot, uint16_t *port)
-{
-	struct key k = mapping_key(in, slots);
-	struct place p = place_lock(n, &k);
-	struct natmap *m = find_in(n, &p, &k);
-
-	if (m) {
-		m->flows++;
-		*slot = id_slot(m->outside);
-		*port = id_port(m->outside);
-	}
-	place_unlock(&p);
-	return m;
-}
-
 __attribute__((no_sanitize("thread"))) void natmap_prefetch(const struct natports *n,
 							    const struct natport_inside *in,
 							    unsigned count)

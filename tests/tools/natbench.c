@@ -93,8 +93,10 @@ static void batch(struct natports *n, const uint16_t *slot, unsigned slots, uint
 	start = cycles();
 	for (unsigned i = 0; i < BATCH; i++) {
 		struct natport_inside in = endpoint(first + i);
+		struct natport_want w = want(in.port);
 
-		made += natmap_use(n, &in, &all, &at[i], &port[i]);
+		if (port[i])
+			made += !natmap_make(n, &in, &all, &at[i], &w, 0, &port[i]);
 	}
 	c->use += cycles() - start;
 	start = cycles();

@@ -85,8 +85,6 @@ static inline uint16_t map(struct natports *n, const struct natport_inside *in, 
 	struct natport_slots slots = only(slot);
 	uint16_t port = 0;
 
-	if (natmap_use(n, in, &slots, &slot, &port))
-		return port;
 	return natmap_make(n, in, &slots, &slot, w, random64(), &port) ? 0 : port;
 }
 

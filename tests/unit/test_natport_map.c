@@ -97,9 +97,10 @@ static void only_on_slots_of_the_rule_x8(void **state)
 	(void)state;
 	natport_slots_add(&both, new);
 	assert_int_equal(map(n, &in, old, &w), 5000);
-	assert_false(natmap_use(n, &in, &of_new, &slot, &port));
+	assert_false(natmap_find(n, &in, &of_new, &slot, &port));
 	slot = new;
-	assert_true(natmap_use(n, &in, &both, &slot, &port));
+	assert_int_equal(natmap_make(n, &in, &both, &slot, &w, 0, &port), 0);
+	assert_int_equal(port, 5000);
 	assert_int_equal(slot, old);
 	assert_int_equal(map(n, &in, new, &w), 5000);
 	natport_done(n, old, NATPORT_UDP, 5000);
