@@ -18,7 +18,6 @@
 
 struct set {
 	char name[CONF_NAME];
-	bool dynamic;
 	unsigned n;
 	struct set_key key[FAKE_ELEMENTS];
 };
@@ -35,13 +34,12 @@ struct limits {
 	unsigned asked[FAKE_LIMITS + 1];
 };
 
-static inline struct set *fake_set(struct sets *s, const char *name, bool dynamic)
+static inline struct set *fake_set(struct sets *s, const char *name)
 {
 	struct set *set = &s->set[s->n++];
 
 	memset(set, 0, sizeof(*set));
 	snprintf(set->name, sizeof(set->name), "%s", name);
-	set->dynamic = dynamic;
 	return set;
 }
 
@@ -51,11 +49,6 @@ struct set *sets_find(struct sets *s, const char *name)
 		if (!strcmp(s->set[i].name, name))
 			return &s->set[i];
 	return NULL;
-}
-
-bool set_is_dynamic(const struct set *s)
-{
-	return s->dynamic;
 }
 
 void set_key_address(struct set_key *k, uint8_t family, const uint8_t bytes[16])

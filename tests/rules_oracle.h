@@ -438,11 +438,11 @@ static inline const char *oracle_name(void *arg, unsigned i)
 
 static inline void oracle_sets(struct oracle *o)
 {
-	struct set *hosts = fake_set(&o->sets, "hosts", false);
-	struct set *banned = fake_set(&o->sets, "banned", true);
-	struct set *ports = fake_set(&o->sets, "ports", false);
-	struct set *ifs = fake_set(&o->sets, "ifs", false);
-	struct set *pairs = fake_set(&o->sets, "pairs", false);
+	struct set *hosts = fake_set(&o->sets, "hosts");
+	struct set *banned = fake_set(&o->sets, "banned");
+	struct set *ports = fake_set(&o->sets, "ports");
+	struct set *ifs = fake_set(&o->sets, "ifs");
+	struct set *pairs = fake_set(&o->sets, "pairs");
 	const uint8_t seed[] = { 9, 3, 1, 7, 5, 66, 4, 2, 13, 200, 3, 17, 2, 5, 8, 1, 1, 1 };
 	struct bytes b = { seed, seed + sizeof(seed) };
 

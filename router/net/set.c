@@ -83,25 +83,6 @@ static uint32_t timeout_of(const struct conf_set *c, const struct conf_element *
 	return e->timeout_s ? e->timeout_s : c->timeout_s;
 }
 
-static bool rule_adds_to(const struct conf_rule *r, const char *set)
-{
-	for (unsigned i = 0; i < r->nactions; i++)
-		if (r->actions[i].act == CONF_ACT_ADD_TO && !strcmp(r->actions[i].name, set))
-			return true;
-	return false;
-}
-
-static bool says_dynamic(const struct conf *c, const struct conf_set *set)
-{
-	if (set->timeout_s || !set->nelements)
-		return true;
-	for (unsigned i = 0; i < c->nchains; i++)
-		for (unsigned r = 0; r < c->chains[i].nrules; r++)
-			if (rule_adds_to(&c->chains[i].rules[r], set->name))
-				return true;
-	return false;
-}
-
 static int check(const struct conf_set *c, char *why, size_t size)
 {
 	uint32_t room = c->size ? c->size : SET_SIZE_DEFAULT;
@@ -182,7 +163,6 @@ static void carry(const struct sets *all, struct set *from, struct set *to)
 			continue;
 		set_unsplit(from, n, &e);
 		set_put_element(to, &e, &how, &err);
-		to->dynamic = true;
 	}
 	for (uint32_t i = 0; i < from->nranges; i++) {
 		if (!from->range[i] || !from->range[i]->dynamic ||
@@ -190,7 +170,6 @@ static void carry(const struct sets *all, struct set *from, struct set *to)
 			continue;
 		how.until = from->range[i]->until;
 		set_put_element(to, &from->range[i]->e, &how, &err);
-		to->dynamic = true;
 	}
 }
 
@@ -219,8 +198,8 @@ static struct set *kept(const struct sets *s, const struct conf_set *c, const st
 }
 
 /* The set that c asks for: the one there is, or a new one. */
-static int follow_one(struct sets *s, const struct conf *c, const struct conf_set *set,
-		      struct set **out, char *why, size_t size)
+static int follow_one(struct sets *s, const struct conf_set *set, struct set **out, char *why,
+		      size_t size)
 {
 	struct set *old = sets_find(s, set->name), *new;
 	int err = check(set, why, size);
@@ -240,7 +219,6 @@ static int follow_one(struct sets *s, const struct conf *c, const struct conf_se
 	err = add_files(new, set, why, size);
 	if (err)
 		goto out;
-	new->dynamic = says_dynamic(c, set);
 	if (old && same_types(old, set)) {
 		new->refused = __atomic_load_n(&old->refused, __ATOMIC_RELAXED);
 		carry(s, old, new);
@@ -290,8 +268,6 @@ static void take_over(struct sets *s, const struct conf *c, struct set **set, st
 				set[i]->changes = &s->changes;
 		}
 		__atomic_store_n(&set[i]->timeout_s, c->sets[i].timeout_s, __ATOMIC_RELAXED);
-		if (says_dynamic(c, &c->sets[i]))
-			__atomic_store_n(&set[i]->dynamic, true, __ATOMIC_RELAXED);
 	}
 	free(s->set);
 	free(s->old);
@@ -315,7 +291,7 @@ int sets_follow(struct sets *s, const struct conf *c, char *why, size_t size)
 		goto out;
 	}
 	for (; i < c->nsets; i++) {
-		err = follow_one(s, c, &c->sets[i], &set[i], why, size);
+		err = follow_one(s, &c->sets[i], &set[i], why, size);
 		if (err)
 			goto out;
 	}
@@ -416,11 +392,6 @@ void set_key_value(struct set_key *k, uint32_t value)
 	k->n++;
 }
 
-bool set_is_dynamic(const struct set *s)
-{
-	return __atomic_load_n(&s->dynamic, __ATOMIC_RELAXED);
-}
-
 /* ---- operators */
 
 int set_add_text(struct set *s, const char *text, uint32_t timeout_s, uint64_t now, char *why,
@@ -433,10 +404,8 @@ int set_add_text(struct set *s, const char *text, uint32_t timeout_s, uint64_t n
 	if (err)
 		return err;
 	how.until = set_deadline(now, timeout_s ? timeout_s : s->timeout_s);
-	if (set_put_element(s, &e, &how, &err) != SET_FULL) {
-		__atomic_store_n(&s->dynamic, true, __ATOMIC_RELAXED);
+	if (set_put_element(s, &e, &how, &err) != SET_FULL)
 		return 0;
-	}
 	if (err == -E2BIG) {
 		snprintf(why, size, "ranges of too many parts, or too many different lengths");
 		return -EINVAL;

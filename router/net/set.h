@@ -51,9 +51,6 @@ void set_key_value(struct set_key *k, uint32_t value); /* port (host order), pro
 bool set_has(const struct set *s, const struct set_key *k, uint64_t now);
 /* [any worker] Adds an element or starts its timeout anew. False: the set is full. */
 bool set_add(struct set *s, const struct set_key *k, uint64_t now);
-/* May elements come without a new configuration? A rule adds some, they time out, the file names
- * none, or an operator has added one. */
-bool set_is_dynamic(const struct set *s);
 
 /* [control] By words, as in the file: "10.0.0.1", "10.0.0.0/8", "10.0.0.1-10.0.0.9", "80", "lan0",
  * and concatenations as "10.0.0.1 . 80". timeout_s 0: the set's. 0; -EINVAL with why; -ENOSPC;

@@ -87,7 +87,6 @@ struct set {
 	uint8_t word_at[CONF_FIELDS_MAX];
 	int8_t filtered; /* the field the filter goes by; -1: all is exact */
 	enum conf_field type[CONF_FIELDS_MAX];
-	bool dynamic;
 	uint64_t *changes; /* of all sets */
 
 	/* written when elements come and go */

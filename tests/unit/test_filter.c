@@ -262,8 +262,7 @@ static void test_actions(void **state)
 
 static void test_add_to(void **state)
 {
-	struct set *banned = fake_set(&sets, "banned", true),
-		   *pairs = fake_set(&sets, "pairs", true);
+	struct set *banned = fake_set(&sets, "banned"), *pairs = fake_set(&sets, "pairs");
 	unsigned c = add_chain("c", CONF_HOOK_FORWARD, 0, false);
 	struct conf_rule *r = add_rule(c, "", 0);
 	struct set_key host = { 0 }, pair = { 0 };
@@ -372,7 +371,7 @@ static void test_dry(void **state)
 {
 	unsigned first = add_chain("first", CONF_HOOK_FORWARD, 0, false),
 		 second = add_chain("second", CONF_HOOK_FORWARD, 1, true);
-	struct set *banned = fake_set(&sets, "banned", true);
+	struct set *banned = fake_set(&sets, "banned");
 	struct match_packet p = packet(80);
 	struct filter_rule_info info;
 	struct heard heard = { 0 };

@@ -389,34 +389,6 @@ static void test_going_back(void **state)
 	lab_fini(&l);
 }
 
-static void test_dynamic(void **state)
-{
-	struct conf_action act = { .act = CONF_ACT_ADD_TO, .name = "fed" };
-	struct conf_rule rule = { .actions = &act, .nactions = 1 };
-	struct conf_chain chain = { .rules = &rule, .nrules = 1 };
-	struct lab l;
-
-	(void)state;
-	lab_init(&l);
-	lab_set(&l, "fixed", 1, port);
-	lab_set(&l, "fed", 1, port);
-	lab_set(&l, "empty", 1, port);
-	lab_element(&l, &l.set[0], "80", 0);
-	lab_element(&l, &l.set[1], "80", 0);
-	lab_follow(&l, "fixed");
-	assert_false(set_is_dynamic(sets_find(l.sets, "fixed")));
-	assert_false(set_is_dynamic(sets_find(l.sets, "fed")));
-	assert_true(set_is_dynamic(sets_find(l.sets, "empty")));
-	l.conf.chains = &chain;
-	l.conf.nchains = 1;
-	lab_follow(&l, "fixed");
-	assert_false(set_is_dynamic(sets_find(l.sets, "fixed")));
-	assert_true(set_is_dynamic(sets_find(l.sets, "fed")));
-	add(&l, sets_find(l.sets, "fixed"), "81", 0, SECONDS); /* an operator's */
-	assert_true(set_is_dynamic(sets_find(l.sets, "fixed")));
-	lab_fini(&l);
-}
-
 /* Two loads without a sweep between: what came into the first still gets to the third. */
 static void test_two_reloads(void **state)
 {
@@ -482,9 +454,8 @@ int main(void)
 		cmocka_unit_test(test_full),	      cmocka_unit_test(test_walk),
 		cmocka_unit_test(test_reload_keeps),  cmocka_unit_test(test_file_is_exact),
 		cmocka_unit_test(test_file_timeouts), cmocka_unit_test(test_other_type),
-		cmocka_unit_test(test_refused),	      cmocka_unit_test(test_dynamic),
-		cmocka_unit_test(test_two_reloads),   cmocka_unit_test(test_going_back),
-		cmocka_unit_test(test_from_a_file),
+		cmocka_unit_test(test_refused),	      cmocka_unit_test(test_two_reloads),
+		cmocka_unit_test(test_going_back),    cmocka_unit_test(test_from_a_file),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
