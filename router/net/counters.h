@@ -55,6 +55,16 @@
 	X(NEIGH_FAILED,    "neighbour-failed", "l2",      "Linux could not resolve the neighbour")     \
 	X(NEIGH_HOLD_FULL, "hold-full",        "l2",      "hold queue of the neighbour is full")       \
 	X(NEIGH_GONE,      "hold-gone",        "l2",      "interface went while a packet waited")      \
+	X(QDISC_FULL,      "qdisc-full",       "shape",   "the limit of a queue")                         \
+	X(QDISC_AQM,       "qdisc-aqm",        "shape",   "dropped early by active queue management")    \
+	X(QDISC_OVERSIZE,  "qdisc-oversize",   "shape",   "longer than the bucket of its qdisc")          \
+	X(QDISC_LOSS,      "qdisc-loss",       "shape",   "lost by netem, on purpose")                    \
+	X(QDISC_GONE,      "qdisc-gone",       "shape",   "its queue was deleted or changed")             \
+	X(QDISC_BUDGET,    "qdisc-budget",     "shape",   "the tree holds all the frames it may")         \
+	X(QDISC_HANDOVER,  "qdisc-handover",   "shape",   "the ring to the owner of the tree is full")    \
+	X(POLICED,         "policed",          "shape",   "a policer drops it")                           \
+	X(TC_ACTION,       "tc-action",        "shape",   "an action of a filter drops it")               \
+	X(TC_LOOP,         "tc-loop",          "shape",   "redirected too often")                         \
 	X(TX_RING_FULL,    "tx-ring-full",     "send",    "send ring is full")                         \
 	X(TX_NO_PORT,      "tx-no-port",       "send",    "egress port has gone")                      \
 	X(TX_DEVICE,       "tx-device",        "send",    "the device dropped it (EBUSY)")

@@ -110,6 +110,8 @@ struct hold;
 struct policy;
 struct stateful;
 struct ct_events;
+struct qos;
+struct qpkt;
 
 /* A message to the control thread. */
 struct dp_message {
@@ -162,6 +164,11 @@ struct dp {
 	uint16_t generation; /* of the policy */
 	uint32_t tick;	     /* of the flow table, now */
 	uint64_t random;     /* state of random choices: siphash_number() */
+
+	/* shaping: all NULL and 0 without */
+	uint64_t shaped;       /* a bit for each port with a tree of qdiscs: emit() asks */
+	const struct qos *qos; /* read once a loop */
+	struct qpkt *qpkt;     /* what queues know of packets, by frame: net/qdisc/qdisc.h */
 
 	/* Given by the worker, with itself behind `dp`. flush: hand out[port] to its send queue.
 	 * alloc: a frame with HEADROOM before the pointer, or NULL. ask, note: a message to

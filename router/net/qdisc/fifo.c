@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* pfifo and bfifo: first in, first out, with a limit in packets or in bytes. tc-bfifo(8). */
+#include "router/net/qdisc/qdisc.h"
+
+#define PACKETS 1000 /* Linux's default txqueuelen */
+
+struct fifo {
+	struct qdisc q;
+	struct pktq list;
+	uint64_t limit;
+};
+
+static int pfifo_init(struct qdisc *q, const struct conf_qdisc *c)
+{
+	((struct fifo *)q)->limit = c->fifo.limit ? c->fifo.limit : PACKETS;
+	return 0;
+}
+
+static int bfifo_init(struct qdisc *q, const struct conf_qdisc *c)
+{
+	uint64_t mtu = q->tree->mtu + ETH_HLEN;
+
+	((struct fifo *)q)->limit = c->fifo.limit ? c->fifo.limit : PACKETS * mtu;
+	return 0;
+}
+
+static struct qpkt *fifo_dequeue(struct qdisc *q)
+{
+	struct qpkt *p = pktq_pop(&((struct fifo *)q)->list);
+
+	if (p)
+		qdisc_leave(q, p);
+	return p;
+}
+
+static void push(struct fifo *f, struct qpkt *p, bool fits)
+{
+	if (!fits) {
+		qdisc_drop(&f->q, p, DROP_QDISC_FULL);
+		return;
+	}
+	pktq_push(&f->list, p);
+	qdisc_join(&f->q, p);
+}
+
+static void pfifo_enqueue(struct qdisc *q, struct qpkt *p)
+{
+	struct fifo *f = (struct fifo *)q;
+
+	push(f, p, f->list.n < f->limit);
+}
+
+static void bfifo_enqueue(struct qdisc *q, struct qpkt *p)
+{
+	struct fifo *f = (struct fifo *)q;
+
+	push(f, p, f->list.bytes + (uint64_t)p->len <= f->limit);
+}
+
+/* As in Linux, a lower limit drops nothing: it keeps new packets out. */
+static void fifo_change(struct qdisc *q, struct qdisc *fresh)
+{
+	((struct fifo *)q)->limit = ((struct fifo *)fresh)->limit;
+}
+
+static void fifo_reset(struct qdisc *q)
+{
+	struct qpkt *p;
+
+	while ((p = fifo_dequeue(q)))
+		qdisc_drop(q, p, DROP_QDISC_GONE);
+}
+
+const struct qdisc_ops pfifo_ops = {
+	.kind = "pfifo",
+	.id = CONF_QDISC_PFIFO,
+	.size = sizeof(struct fifo),
+	.init = pfifo_init,
+	.change = fifo_change,
+	.enqueue = pfifo_enqueue,
+	.dequeue = fifo_dequeue,
+	.reset = fifo_reset,
+};
+
+const struct qdisc_ops bfifo_ops = {
+	.kind = "bfifo",
+	.id = CONF_QDISC_BFIFO,
+	.size = sizeof(struct fifo),
+	.init = bfifo_init,
+	.change = fifo_change,
+	.enqueue = bfifo_enqueue,
+	.dequeue = fifo_dequeue,
+	.reset = fifo_reset,
+};

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A tree of qdiscs as a whole: made from a configuration, run by its owner, changed under load.
+ *
+ * A change is computed by control: which qdiscs and classes are new (made, unseen), which have
+ * other options (a fresh one each, to take them from), which go. The owner carries it out within
+ * one turn and allocates nothing; what it took out stays in the change, and control frees it. What
+ * is the same in both configurations is not touched: its packets, tokens and statistics stay.
+ */
+#ifndef ROUTER_NET_QDISC_TREE_H
+#define ROUTER_NET_QDISC_TREE_H
+
+#include "router/net/qdisc/qdisc.h"
+
+struct tree_config {
+	const struct conf_tree *conf; /* checked; kept by nobody */
+	uint32_t mtu;		      /* of the port */
+	uint32_t budget;	      /* frames */
+	uint64_t seed;
+};
+
+/* [control] 0 or -ENOMEM, -EINVAL. */
+int tree_create(const struct tree_config *c, struct qdisc_tree **out);
+/* [control] Out of use; what it still holds is dropped through dp, which may be NULL if it is
+ * empty. */
+void tree_destroy(struct qdisc_tree *t, struct dp *dp);
+
+struct tree_change;
+/* [control] The way from `was`, which t was made or last changed by, to `c`. 0 with *out NULL if
+ * nothing changes; else -ENOMEM. */
+int tree_plan(const struct qdisc_tree *t, const struct conf_tree *was, const struct tree_config *c,
+	      struct tree_change **out);
+/* [owner] Carry it out. Once. */
+void tree_apply(struct qdisc_tree *t, struct tree_change *change);
+/* [control] After that, or if it never came to that. */
+void tree_change_destroy(struct tree_change *change);
+
+/* [owner] p: addr, lengths, l3, hash, priority, mark, cls are set. Takes it. t->now and t->dp are
+ * good. */
+void tree_enqueue(struct qdisc_tree *t, struct qpkt *p);
+/* [owner] The next packet to send now; or NULL, and t->wake says when to ask again (QDISC_NEVER:
+ * when one was enqueued). The caller sends it. */
+struct qpkt *tree_dequeue(struct qdisc_tree *t);
+
+/* [any while nothing changes it] By handle; NULL. */
+struct qdisc *tree_qdisc(const struct qdisc_tree *t, uint32_t handle);
+struct qclass *tree_class(const struct qdisc_tree *t, uint32_t classid);
+
+/* [any] The sojourn time, in ns, that a share of `percent` packets stayed below; 0: there were
+ * none. */
+uint64_t sojourn_percentile(const struct sojourn *s, double percent);
+
+#endif
