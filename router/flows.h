@@ -14,7 +14,7 @@
 #include "router/net/dp.h"
 #include "router/net/flow.h"
 
-/* n <= BURST packets, of one family, parsed; dp->policy says stateful. Takes ownership of all. */
+/* n <= BURST packets, of one family, parsed; there is a dp->policy. Takes ownership of all. */
 void flows_run(struct dp *dp, struct pkt *p, unsigned n);
 
 /* A translated packet as it was before: for errors about it. */

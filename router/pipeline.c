@@ -171,7 +171,7 @@ void pipeline_run(struct dp *dp, const struct dp_frame *frames, unsigned n)
 		for (unsigned i = 0; i < b.n6; i++)
 			complete_checksum(dp, &b.p6[i]);
 	}
-	if (dp->policy && dp->policy->stateful) {
+	if (dp->policy) {
 		if (b.n4)
 			flows_run(dp, b.p4, b.n4);
 		if (b.n6)

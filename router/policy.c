@@ -177,7 +177,6 @@ int policy_build(const struct policy_config *pc, struct policy **out, char *why,
 		return -ENOMEM;
 	ct_options(&c->conntrack, &p->ct);
 	p->generation = 1;
-	p->stateful = true;
 	p->per_zone_max = c->conntrack.per_zone_max;
 	limits_build_begin(pc->st->limits);
 	if (wants_filter(c))

@@ -433,7 +433,7 @@ static void begin(struct explain *e, const struct router *r, struct command_ctx 
 	e->dp.count = &e->count;
 	e->dp.now = clock_now();
 	e->dp.free = forget;
-	if (r->policy && r->policy->stateful && r->st) {
+	if (r->policy) {
 		e->dp.policy = r->policy;
 		e->dp.st = r->st;
 		e->dp.generation = r->policy->generation;

@@ -14,7 +14,6 @@
 struct policy {
 	uint16_t generation;   /* never 0; another for every policy, and when a set that rules
 				look at has changed */
-	bool stateful;	       /* conntrack, NAT or filters that track: flows are looked up */
 	bool syns;	       /* every SYN is judged: a rule clamps the MSS, or looks for SYNs */
 	uint32_t per_zone_max; /* flows of one zone; 0: no limit */
 	struct ct_options ct;
