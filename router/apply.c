@@ -275,25 +275,32 @@ void apply_start(struct router *r)
 	apply_kernel(r);
 }
 
-/* The tables are made once. */
-static void keep_tables(const struct conf_conntrack *old, struct conf_conntrack *c, FILE *messages)
+/* The tables are made once, and outlive a configuration that wants none. */
+static void keep_tables(const struct router *r, struct conf_conntrack *c, FILE *messages)
 {
-	if (!old->enabled || (old->max == c->max && old->per_source_max == c->per_source_max &&
-			      old->drop_new == c->drop_new && old->fragments == c->fragments &&
-			      old->fragments_per_source == c->fragments_per_source))
+	const struct conf_conntrack *made = &r->tables;
+
+	if (!r->st || !c->enabled ||
+	    (made->max == c->max && made->per_source_max == c->per_source_max &&
+	     made->drop_new == c->drop_new && made->fragments == c->fragments &&
+	     made->fragments_per_source == c->fragments_per_source &&
+	     made->timeout[CONF_TIMEOUT_FRAGMENT] == c->timeout[CONF_TIMEOUT_FRAGMENT]))
 		return;
-	if (c->enabled)
-		fprintf(messages, "conntrack: sizes and limits take effect at the next start\n");
-	c->max = old->max;
-	c->per_source_max = old->per_source_max;
-	c->drop_new = old->drop_new;
-	c->fragments = old->fragments;
-	c->fragments_per_source = old->fragments_per_source;
+	fprintf(messages, "conntrack: sizes, limits and the timeout of fragments take effect at "
+			  "the next start\n");
+	c->max = made->max;
+	c->per_source_max = made->per_source_max;
+	c->drop_new = made->drop_new;
+	c->fragments = made->fragments;
+	c->fragments_per_source = made->fragments_per_source;
+	c->timeout[CONF_TIMEOUT_FRAGMENT] = made->timeout[CONF_TIMEOUT_FRAGMENT];
 }
 
 /* Settings that are fixed while the process lives. */
-static void keep_fixed(const struct conf *old, struct conf *c, FILE *messages)
+static void keep_fixed(const struct router *r, struct conf *c, FILE *messages)
 {
+	const struct conf *old = r->conf;
+
 	if (memcmp(&old->workers, &c->workers, sizeof(c->workers)) != 0) {
 		fprintf(messages, "router.workers: takes effect at the next start\n");
 		c->workers = old->workers;
@@ -302,7 +309,7 @@ static void keep_fixed(const struct conf *old, struct conf *c, FILE *messages)
 		fprintf(messages, "router.memory: takes effect at the next start\n");
 		c->memory = old->memory;
 	}
-	keep_tables(&old->conntrack, &c->conntrack, messages);
+	keep_tables(r, &c->conntrack, messages);
 	if (memcmp(&old->stats.socket, &c->stats.socket, sizeof(c->stats.socket)) != 0 ||
 	    memcmp(&old->stats.read_only_socket, &c->stats.read_only_socket,
 		   sizeof(c->stats.read_only_socket)) != 0) {
@@ -323,7 +330,7 @@ int apply_reload(struct router *r, FILE *messages)
 		r->refused++;
 		return err;
 	}
-	keep_fixed(old, c, messages);
+	keep_fixed(r, c, messages);
 	err = stateful_build(r, c, &policy, why, sizeof(why));
 	if (err) {
 		fprintf(messages, "%s\n", why);

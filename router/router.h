@@ -42,7 +42,8 @@ struct router {
 	/* stateful forwarding (policy.h): NULL until a configuration asks for it */
 	struct names names; /* of interfaces, as rules know them */
 	struct stateful *st;
-	struct policy *policy; /* as published */
+	struct conf_conntrack tables; /* as st was made */
+	struct policy *policy;	      /* as published */
 	struct nat_retired retired;
 	struct nft *nft;			  /* chains of Linux's own traffic: ctl/nft.h */
 	struct flow_feed *feed;			  /* ctl/flow_feed.h; NULL: nobody monitors flows */

@@ -78,6 +78,7 @@ static int create(struct router *r, const struct conf *c, char *why, size_t size
 		snprintf(why, size, "tables of connection tracking: %s", strerror(-err));
 		return err;
 	}
+	r->tables = c->conntrack;
 	if (steer_natports_note(r->steer))
 		log_warn("NAT: %s; the router's own addresses cannot be outside addresses",
 			 steer_natports_note(r->steer));

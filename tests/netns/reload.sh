@@ -14,6 +14,7 @@ config() # LAN-KEY [DESTINATION]...: routes over b
 	cat <<- END
 	version: 1
 	router: { xdp: { mode: ${MODE:-best-effort} } }
+	${CONNTRACK:-}
 	interfaces:
 	  $1: { match: { name: lan0 }, addresses: [ 10.0.1.1/24 ] }
 	  wan0: { match: { mac: $wan_mac }, addresses: [ 10.0.2.1/24 ] }
@@ -69,6 +70,20 @@ check "back again" reload office 192.0.2.0/24
 check "to native" eventually 3 attached native
 check "and packets go through" eventually 3 ping_through
 check "and by a gateway" eventually 3 ping_beyond
+check_conservation
+
+# ---- tables that are made once, and stay when they are not asked for
+CONNTRACK='conntrack: {max: 4096}' check "connection tracking begins" reload office 192.0.2.0/24
+is "with tables of the size asked for" "$(ctl_json 'd["max"]' show conntrack stats)" 4096
+check "and packets go through" eventually 3 ping_through
+check "it ends" reload office 192.0.2.0/24
+CONNTRACK='conntrack: {max: 8192}' reload office 192.0.2.0/24 > "$T/said"
+is "when it begins anew, the operator is told of the tables" \
+	"$(grep -c 'conntrack: sizes.*take effect at the next start' "$T/said")" 1
+is "which are those of before" "$(ctl_json 'd["max"]' show conntrack stats)" 4096
+check "and packets go through" eventually 3 ping_through
+CONNTRACK='conntrack: {max: 4096}' reload office 192.0.2.0/24 > "$T/said"
+check_not "who asks for what there is hears nothing" grep conntrack: "$T/said"
 check_conservation
 
 # ---- killed, and the file changed before the next start
