@@ -16,6 +16,15 @@
 #include "router/worker.h"
 #include "xsk/steer.h"
 
+/* What stateful_follow() and stateful_upkeep() remember from one call to the next. */
+struct upkeep {
+	struct nat_local *locals; /* our addresses, as the policy knows them */
+	unsigned nlocals;
+	uint64_t said[DROP__COUNT], said_at; /* drops that the log knows of */
+	uint64_t sets, sets_at;		     /* sets_changes(), and when */
+	uint64_t trimmed_at;
+};
+
 struct router {
 	const char *conf_path;
 	char run_dir[96];
@@ -49,6 +58,7 @@ struct router {
 	struct flow_feed *feed;			  /* ctl/flow_feed.h; NULL: nobody monitors flows */
 	uint16_t policy_generation, policy_since; /* latest; first of this policy */
 	struct loop_timer *flows_timer;
+	struct upkeep upkeep;
 	struct port_set ports_wanted; /* for NAT */
 	struct kernel_reserved ports_reserved;
 	bool ports_unknown; /* that Linux's sockets cannot be seen was said */

@@ -246,21 +246,28 @@ static void rebuild(struct router *r)
 		stateful_publish(r, p);
 }
 
+/* Are they those of the last call? Out of memory: no. */
+static bool locals_known(struct upkeep *u, const struct nat_local *now, unsigned n)
+{
+	if (n == u->nlocals && (!n || !memcmp(now, u->locals, n * sizeof(now[0]))))
+		return true;
+	free(u->locals);
+	u->locals = n ? malloc(n * sizeof(now[0])) : NULL;
+	u->nlocals = u->locals ? n : 0;
+	if (u->locals)
+		memcpy(u->locals, now, n * sizeof(now[0]));
+	return false;
+}
+
 void stateful_follow(struct router *r)
 {
-	static struct nat_local now[LOCALS_MAX], before[LOCALS_MAX];
-	static unsigned nbefore;
-	unsigned n;
+	static struct nat_local now[LOCALS_MAX];
 
 	if (!r->policy || !r->policy->nat)
 		return;
 	memset(now, 0, sizeof(now));
-	n = locals_read(r, now, LOCALS_MAX);
-	if (n == nbefore && !memcmp(now, before, n * sizeof(now[0])))
-		return;
-	memcpy(before, now, sizeof(before));
-	nbefore = n;
-	rebuild(r);
+	if (!locals_known(&r->upkeep, now, locals_read(r, now, LOCALS_MAX)))
+		rebuild(r);
 }
 
 /* ---- the log of rules */
@@ -322,19 +329,19 @@ static void complain(struct router *r, uint64_t now)
 	static const enum drop_reason about[] = { DROP_CT_FULL, DROP_CT_SOURCE_LIMIT,
 						  DROP_CT_ZONE_LIMIT, DROP_NAT_EXHAUSTED,
 						  DROP_FRAG_LIMIT };
-	static uint64_t said[sizeof(about) / sizeof(about[0])], at;
+	struct upkeep *u = &r->upkeep;
 
-	if (now - at < COMPLAIN)
+	if (now - u->said_at < COMPLAIN)
 		return;
 	for (unsigned i = 0; i < sizeof(about) / sizeof(about[0]); i++) {
 		uint64_t n = drops(r, about[i]);
 
-		if (n == said[i])
+		if (n == u->said[about[i]])
 			continue;
 		log_warn("%s: %llu packets dropped", drop_info[about[i]].text,
-			 (unsigned long long)(n - said[i]));
-		said[i] = n;
-		at = now;
+			 (unsigned long long)(n - u->said[about[i]]));
+		u->said[about[i]] = n;
+		u->said_at = now;
 	}
 }
 
@@ -350,8 +357,8 @@ bool stateful_busy(const struct router *r)
 
 void stateful_upkeep(struct router *r, uint64_t now)
 {
-	static uint64_t sets_at, changes, trimmed_at;
-	uint64_t quiet, grown;
+	struct upkeep *u = &r->upkeep;
+	uint64_t quiet, sets;
 
 	if (!r->st)
 		return;
@@ -360,15 +367,15 @@ void stateful_upkeep(struct router *r, uint64_t now)
 	__atomic_store_n(&r->st->quiet, quiet, __ATOMIC_RELEASE);
 	nat_retired_walk(&r->retired, r->st->flows, RETIRE);
 	complain(r, now);
-	if (now - sets_at >= SETS_EVERY) {
-		sets_at = now;
-		grown = sets_changes(r->st->sets, now);
-		if (grown != changes && r->policy)
+	if (now - u->sets_at >= SETS_EVERY) {
+		u->sets_at = now;
+		sets = sets_changes(r->st->sets, now);
+		if (sets != u->sets && r->policy)
 			judge_again(r);
-		changes = grown;
+		u->sets = sets;
 	}
-	if (now - trimmed_at >= NSEC_PER_SEC) {
-		trimmed_at = now;
+	if (now - u->trimmed_at >= NSEC_PER_SEC) {
+		u->trimmed_at = now;
 		flow_table_trim(r->st->flows, TRIM_PIECES);
 		natports_trim(r->st->ports);
 	}
@@ -382,6 +389,7 @@ void stateful_stop(struct router *r)
 	nft_destroy(r->nft);
 	policy_destroy(r->policy);
 	r->policy = NULL;
+	free(r->upkeep.locals);
 	nat_retired_fini(&r->retired);
 	stateful_destroy(r->st, NULL, NULL);
 	r->st = NULL;
