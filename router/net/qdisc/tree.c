@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A tree in use; see tree.h. How it is made and changed is in tree_build.c. */
+/* A tree in use; see tree.h. How it is made and changed: tree_plan.c, tree_change.c. */
 #include "router/net/qdisc/tree.h"
 
 #include <math.h>

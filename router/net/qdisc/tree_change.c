@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * How a tree is made, changed and ended; see tree.h.
+ *
+ * The owner carries a plan out in this order: what goes is emptied, bottom up, and cut off; what is
+ * new is linked, top down; what stays takes its new options.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "router/net/qdisc/tree_internal.h"
+
+#define LINE 64
+
+/* ---- parts */
+
+int tree_list_add(struct tree_list *l, void *p)
+{
+	if (l->n == l->room) {
+		unsigned room = l->room ? 2 * l->room : 16;
+		void **more = realloc(l->at, room * sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		l->at = more;
+		l->room = room;
+	}
+	l->at[l->n++] = p;
+	return 0;
+}
+
+int tree_pairs_add(struct tree_pairs *l, void *a, void *b)
+{
+	int err = tree_list_add(&l->first, a);
+
+	return err ? err : tree_list_add(&l->second, b);
+}
+
+/* Public parts begin on a line, so that hot fields of disciplines lie as they were laid out. */
+static void *zeroed(size_t size)
+{
+	size_t room = (size + LINE - 1) / LINE * LINE;
+	void *p = aligned_alloc(LINE, room);
+
+	return p ? memset(p, 0, room) : NULL;
+}
+
+struct qdisc *tree_qdisc_make(const struct qdisc_tree *t, const struct conf_qdisc *c)
+{
+	const struct qdisc_ops *ops = qdisc_ops_of[c->kind];
+	struct qdisc *q = ops ? zeroed(ops->size) : NULL;
+
+	if (!q)
+		return NULL;
+	q->ops = ops;
+	q->tree = (struct qdisc_tree *)(uintptr_t)t;
+	q->handle = c->handle;
+	if (ops->init && ops->init(q, c)) {
+		free(q);
+		return NULL;
+	}
+	return q;
+}
+
+void tree_qdisc_free(struct qdisc *q)
+{
+	if (!q)
+		return;
+	if (q->ops->fini)
+		q->ops->fini(q);
+	free(q);
+}
+
+struct qclass *tree_class_make(struct qdisc *q, uint32_t classid, const struct conf_class *c)
+{
+	struct qclass *cl = zeroed(q->ops->class_size);
+
+	if (!cl)
+		return NULL;
+	cl->qdisc = q;
+	cl->classid = classid;
+	if (q->ops->class_init && q->ops->class_init(cl, c)) {
+		free(cl);
+		return NULL;
+	}
+	return cl;
+}
+
+static void pairs_free(struct tree_pairs *l)
+{
+	free(l->first.at);
+	free(l->second.at);
+}
+
+void tree_change_destroy(struct tree_change *c)
+{
+	const struct tree_list *qdiscs, *classes;
+
+	if (!c)
+		return;
+	qdiscs = c->applied ? &c->gone_qdiscs : &c->new_qdiscs;
+	classes = c->applied ? &c->gone_classes.first : &c->new_classes.first;
+	for (unsigned i = 0; i < qdiscs->n; i++)
+		tree_qdisc_free(qdiscs->at[i]);
+	for (unsigned i = 0; i < classes->n; i++)
+		free(classes->at[i]);
+	for (unsigned i = 0; i < c->changed_qdiscs.second.n; i++)
+		tree_qdisc_free(c->changed_qdiscs.second.at[i]);
+	for (unsigned i = 0; i < c->changed_classes.second.n; i++)
+		free(c->changed_classes.second.at[i]);
+	free(c->gone_qdiscs.at);
+	free(c->new_qdiscs.at);
+	pairs_free(&c->gone_classes);
+	pairs_free(&c->new_classes);
+	pairs_free(&c->children);
+	pairs_free(&c->changed_qdiscs);
+	pairs_free(&c->changed_classes);
+	pairs_free(&c->renamed);
+	free(c->cls);
+	free(c);
+}
+
+/* ---- the owner's part */
+
+static void cut(struct qdisc_tree *t, const struct tree_change *c)
+{
+	for (unsigned i = 0; i < c->gone_qdiscs.n; i++) {
+		struct qdisc *q = c->gone_qdiscs.at[i];
+
+		q->ops->reset(q);
+	}
+	for (unsigned i = 0; i < c->gone_classes.first.n; i++) {
+		struct qclass *cl = c->gone_classes.first.at[i];
+		struct qdisc *q = c->gone_classes.second.at[i];
+
+		if (q && q->ops->class_unlink)
+			q->ops->class_unlink(q, cl);
+		t->cls[cl->index] = NULL;
+	}
+}
+
+static void link_new(struct qdisc_tree *t, const struct tree_change *c)
+{
+	for (unsigned i = 0; i < c->children.first.n; i++) {
+		struct qclass *cl = c->children.first.at[i];
+
+		cl->child = c->children.second.at[i];
+	}
+	for (unsigned i = 0; i < c->new_classes.first.n; i++) {
+		struct qclass *cl = c->new_classes.first.at[i];
+
+		t->cls[cl->index] = cl;
+		if (cl->qdisc->ops->class_link)
+			cl->qdisc->ops->class_link(cl->qdisc, cl, c->new_classes.second.at[i]);
+	}
+}
+
+static void take_options(const struct tree_change *c)
+{
+	for (unsigned i = 0; i < c->changed_qdiscs.first.n; i++) {
+		struct qdisc *q = c->changed_qdiscs.first.at[i];
+
+		q->ops->change(q, c->changed_qdiscs.second.at[i]);
+	}
+	for (unsigned i = 0; i < c->changed_classes.first.n; i++) {
+		struct qclass *cl = c->changed_classes.first.at[i];
+
+		cl->qdisc->ops->class_change(cl, c->changed_classes.second.at[i]);
+	}
+	for (unsigned i = 0; i < c->renamed.first.n; i++) {
+		struct qdisc *q = c->renamed.first.at[i];
+
+		q->handle = (uint32_t)(uintptr_t)c->renamed.second.at[i];
+	}
+}
+
+void tree_apply(struct qdisc_tree *t, struct tree_change *c)
+{
+	struct qclass **old = t->cls;
+
+	cut(t, c);
+	if (t->ncls)
+		memcpy(c->cls, old, t->ncls * sizeof(struct qclass *));
+	t->cls = c->cls;
+	t->ncls = c->ncls;
+	c->cls = old;
+	t->mtu = c->mtu;
+	t->budget = c->budget;
+	t->root = c->root;
+	link_new(t, c);
+	take_options(c);
+	c->applied = true;
+}
+
+/* ---- the beginning and the end */
+
+int tree_create(const struct tree_config *c, struct qdisc_tree **out)
+{
+	static const struct conf_tree nothing;
+	struct qdisc_tree *t = zeroed(sizeof(*t));
+	struct tree_change *change = NULL;
+	int err;
+
+	if (!t)
+		return -ENOMEM;
+	t->mtu = c->mtu;
+	t->budget = c->budget;
+	t->random = c->seed | 1;
+	err = tree_plan(t, &nothing, c, &change);
+	if (err) {
+		tree_destroy(t, NULL);
+		return err;
+	}
+	tree_apply(t, change);
+	tree_change_destroy(change);
+	*out = t;
+	return 0;
+}
+
+/* Empty, from the leaves up: what is above is still there to be counted down. */
+static void subtree_reset(struct qdisc_tree *t, struct qdisc *q)
+{
+	for (uint32_t i = 0; q->ops->class_size && i < t->ncls; i++)
+		if (t->cls[i] && t->cls[i]->qdisc == q && t->cls[i]->child)
+			subtree_reset(t, t->cls[i]->child);
+	q->ops->reset(q);
+}
+
+void tree_destroy(struct qdisc_tree *t, struct dp *dp)
+{
+	if (!t)
+		return;
+	t->dp = dp;
+	if (t->root) {
+		subtree_reset(t, t->root);
+		tree_qdisc_free(t->root);
+	}
+	for (uint32_t i = 0; i < t->ncls; i++) {
+		if (t->cls[i])
+			tree_qdisc_free(t->cls[i]->child);
+		free(t->cls[i]);
+	}
+	free(t->cls);
+	free(t);
+}
+
+/* ---- looking up */
+
+struct qclass *tree_class(const struct qdisc_tree *t, uint32_t classid)
+{
+	for (uint32_t i = 0; i < t->ncls; i++)
+		if (t->cls[i] && t->cls[i]->classid == classid)
+			return t->cls[i];
+	return NULL;
+}
+
+struct qdisc *tree_qdisc(const struct qdisc_tree *t, uint32_t handle)
+{
+	if (t->root && t->root->handle == handle)
+		return t->root;
+	for (uint32_t i = 0; i < t->ncls; i++) {
+		struct qdisc *child = t->cls[i] ? t->cls[i]->child : NULL;
+
+		if (child && child->handle == handle)
+			return child;
+	}
+	return NULL;
+}
