@@ -11,6 +11,9 @@
  * Two more questions are in steer_nat.bpf.h. A local address that also does NAT: is the packet for
  * a port of NAT's? And on a port some of whose interfaces redirect, a packet to another host: is it
  * for a port that Linux answers? Packets to be forwarded otherwise never get there.
+ *
+ * A port that is handed over whole asks none of this: it is one end of a cross-connect, where ARP,
+ * DHCP and what is not even IP belong to whoever is at the other end.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -175,6 +178,8 @@ static __always_inline enum steer_verdict judge(const void *frame, const void *e
 	const struct ethhdr *eth = frame;
 	const void *next = frame + sizeof(*eth);
 
+	if (port.whole)
+		return STEER_WHOLE;
 	if (next > end)
 		return STEER_PASS_SHORT;
 	if (eth->h_dest[0] & 1)
@@ -205,6 +210,11 @@ static __always_inline enum steer_verdict judge(const void *frame, const void *e
 	return is_vlan(proto) ? STEER_PASS_VLAN : STEER_PASS_ETHERTYPE;
 }
 
+static __always_inline bool is_for_socket(enum steer_verdict v)
+{
+	return v == STEER_SOCKET || v == STEER_NAT || v == STEER_WHOLE;
+}
+
 static __always_inline void count(enum steer_verdict v)
 {
 	__u32 key = v;
@@ -220,7 +230,7 @@ int steer(struct xdp_md *ctx)
 	enum steer_verdict v = judge((void *)(long)ctx->data, (void *)(long)ctx->data_end);
 	int action = XDP_PASS;
 
-	if (v == STEER_SOCKET || v == STEER_NAT) {
+	if (is_for_socket(v)) {
 		/* an empty slot answers with the fallback, so no lookup has to come first */
 		action = bpf_redirect_map(&xsks, ctx->rx_queue_index, port.fallback);
 		if (action != XDP_REDIRECT)

@@ -5,7 +5,8 @@
  * To Linux (XDP_PASS): all but IPv4 and IPv6, multicast and broadcast, frames for other MACs,
  * packets to an address of this host but those that NAT has a claim on, packets to other hosts on
  * redirected ports, DHCPv4 answers (UDP 67 to 68), VLAN tags nobody asked for. To the socket of the
- * receive queue: the rest. Where a queue has no socket: fallback (drop or pass).
+ * receive queue: the rest. Where a queue has no socket: fallback (drop or pass). A port may also be
+ * handed over whole, for a cross-connect: then nothing of it goes to Linux.
  *
  * One struct steer per daemon: the maps all ports share (local addresses, NAT's ports), pinned
  * together with a link and maps per port below pin_dir, so that a process that dies leaves the
@@ -99,6 +100,12 @@ int steer_port_vlan(struct steer_port *p, uint16_t vid, bool ours);
 /* Of frames with this vid (0: without a tag) these are redirected; NULL: none. -ENOSPC: more than
  * STEER_REDIRECT_SETS different ones at a time; nothing is then. */
 int steer_port_redirect(struct steer_port *p, uint16_t vid, const struct steer_redirects *ports);
+/* Every frame of the port goes to the socket from now on, whatever it is: any ethertype, multicast,
+ * broadcast, other MACs, any tag, too short to have a header; or no longer. Linux then neither sees
+ * nor answers anything there, its own addresses included. While it lasts (and this process lives),
+ * the device is promiscuous, since its filter would keep frames for other MACs and VLANs away.
+ * Idempotent; a new port is not. -errno: nothing has changed. */
+int steer_port_whole(struct steer_port *p, bool on);
 /* Summed over CPUs, since this program was loaded. */
 void steer_port_counters(const struct steer_port *p, uint64_t out[STEER__COUNT]);
 const char *steer_port_mode(const struct steer_port *p); /* "native", "generic", "" before attach */

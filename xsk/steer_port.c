@@ -89,6 +89,7 @@ int steer_port_create(struct steer *s, const struct steer_port_config *c, struct
 	p->next = s->ports;
 	s->ports = p;
 	p->link = -1;
+	p->promisc = -1;
 	p->mode = "";
 	p->ifindex = c->ifindex;
 	snprintf(p->name, sizeof(p->name), "%s", c->name);
@@ -259,6 +260,7 @@ void steer_port_destroy(struct steer_port *p, bool leave)
 	if (p->link >= 0)
 		close(p->link); /* a pin, if there is one, keeps the link */
 	steer_redirects_release(p);
+	steer_whole_release(p);
 	unlist(p);
 	steer_bpf__destroy(p->skel);
 	free(p->percpu);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What steer.c (the shared maps), steer_local.c (their addresses), steer_redirect.c (their
- * redirected ports) and steer_port.c (the ports) know of each other. */
+ * redirected ports), steer_whole.c (ports handed over whole) and steer_port.c (the ports) know of
+ * each other. */
 #ifndef XSK_STEER_PRIVATE_H
 #define XSK_STEER_PRIVATE_H
 
@@ -50,7 +51,8 @@ struct steer_port {
 	uint8_t redirecting[STEER_VIDS]; /* as the map has it */
 	unsigned nredirecting;		 /* that are not 0 */
 	int cpus;
-	int link; /* -1: not attached */
+	int link;    /* -1: not attached */
+	int promisc; /* a packet socket that keeps the device promiscuous; -1: not whole */
 	int ifindex;
 	char name[IF_NAMESIZE];
 	unsigned queues;
@@ -58,6 +60,8 @@ struct steer_port {
 	const char *mode;
 };
 
-void steer_redirects_release(struct steer_port *p); /* before the port goes */
+/* Before the port goes. */
+void steer_redirects_release(struct steer_port *p);
+void steer_whole_release(struct steer_port *p);
 
 #endif

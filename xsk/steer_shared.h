@@ -10,6 +10,7 @@
 #define STEER_VERDICTS(X)                                                                          \
 	X(SOCKET, "to-socket", "redirected to the AF_XDP socket")                                  \
 	X(NAT, "to-socket-nat", "to an address of this host, but NAT's: redirected likewise")      \
+	X(WHOLE, "to-socket-whole", "of a port that is handed over whole: redirected likewise")    \
 	X(NO_SOCKET, "no-socket", "queue without a socket: fallback taken")                        \
 	X(PASS_LOCAL, "pass-local", "to an address of this host")                                  \
 	X(PASS_MULTICAST, "pass-multicast", "multicast or broadcast")                              \
@@ -66,9 +67,11 @@ enum steer_redirect_plane {
 /* What the program reads of its port. Every change is one aligned store of the daemon's into this
  * memory, so the program never sees half a MAC address. */
 struct steer_port_state {
-	__u64 mac;		      /* the six bytes as they stand in a frame, then two of zero */
-	__u32 fallback;		      /* XDP_DROP or XDP_PASS */
-	__u32 redirects;	      /* 0: none of redirect[] */
+	__u64 mac;	 /* the six bytes as they stand in a frame, then two of zero */
+	__u32 fallback;	 /* XDP_DROP or XDP_PASS */
+	__u32 redirects; /* 0: none of redirecting[] */
+	__u32 whole;	 /* not 0: every frame is for the socket */
+	__u32 unused;
 	__u64 vlans[STEER_VIDS / 64]; /* bit vid: frames tagged with it are ours */
 };
 

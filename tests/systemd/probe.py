@@ -72,6 +72,7 @@ def read(path):
 
 QUESTIONS = {
     "xdp-socket": lambda: socket.socket(AF_XDP, socket.SOCK_RAW).close(),
+    "packet-socket": lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close(),
     "netlink": lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW).close(),
     "load-and-pin": load_and_pin,
     "attach": attach,

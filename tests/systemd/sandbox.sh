@@ -48,6 +48,7 @@ said()
 for unit in router router@blue; do
 	answers $unit
 	said xdp-socket "may open AF_XDP sockets" yes
+	said packet-socket "may keep a port promiscuous" yes
 	said netlink "may open netlink sockets" yes
 	said load-and-pin "may load a program and pin it in its folder" yes
 	said attach "may attach it to a port" yes

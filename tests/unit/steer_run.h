@@ -63,7 +63,7 @@ static inline void expect_length(const char *what, const struct frame *f, unsign
 /* On a queue with a socket. */
 static inline int action_of(enum steer_verdict v)
 {
-	return v == STEER_SOCKET || v == STEER_NAT ? XDP_REDIRECT : XDP_PASS;
+	return v == STEER_SOCKET || v == STEER_NAT || v == STEER_WHOLE ? XDP_REDIRECT : XDP_PASS;
 }
 
 static inline void expect(const char *what, struct frame f, enum steer_verdict want)
