@@ -380,6 +380,10 @@ void flows_fragment(struct dp *dp, struct pkt *p, uint16_t zone, uint32_t genera
 	if (frag_input(dp->st->frags, dp, p, zone, &ports) != FRAG_KNOWN)
 		return;
 	with_ports(dp, p, zone, &ports, generation);
+	if (ports.first && !p->l3) {
+		frag_refuse(dp->st->frags, dp, &ports);
+		return;
+	}
 	while (ports.first && frag_waiting(dp->st->frags, dp, &ports, &next)) {
 		if (is_iface(dp, next.iface))
 			with_ports(dp, &next, zone, &ports, generation);

@@ -200,10 +200,12 @@ static inline void dp_send(struct dp *dp, unsigned port, const uint8_t *frame, u
 	dp->dirty |= 1ull << port;
 }
 
+/* Its frame is gone afterwards, and p says so: who gave p to others can see what became of it. */
 static inline void pkt_drop(struct dp *dp, struct pkt *p, enum drop_reason why)
 {
 	counter_add(&dp->count->drop[why], 1);
 	dp->free(dp, p->l3);
+	p->l3 = NULL;
 }
 
 static inline void dp_event(struct dp *dp, enum dp_event e)

@@ -229,6 +229,44 @@ static void test_refused(void **state)
 	}
 }
 
+/* A flow that rules refuse by now, and what is not tracked: the first fragment's fate is that of
+ * all, and nobody asks the rules about the others. */
+static void test_refused_once(void **state)
+{
+	static const char *const config[] = {
+		"filter: {c: {hook: forward, rules: [{proto: udp, dport: 80, action: drop}]}}\n",
+		"filter: {r: {hook: prerouting, priority: raw, rules: [{action: notrack}]},\n"
+		"         c: {hook: forward, rules: [{proto: udp, dport: 80, action: drop}]}}\n",
+	};
+	struct talk t[] = { TALK4, TALK6 };
+	struct frame whole, part[PARTS];
+	struct frag_stats stats;
+	struct pipe_flows f;
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		flows_open(&f, "conntrack: {}\n");
+		datagram(&t[i / 2], &whole, false, 0);
+		passes(&f, &t[i / 2], false, &whole);
+		assert_true(flows_load(&f, config[i % 2]));
+		cut_in_three(part, &whole, 1);
+		part_drops(&f, &part[0], DROP_FILTER_RULE);
+		part_drops(&f, &part[2], DROP_FRAG_REFUSED);
+		part_drops(&f, &part[1], DROP_FRAG_REFUSED);
+		cut_in_three(part, &whole, 2);
+		part_waits(&f, &part[2]);
+		part_waits(&f, &part[1]);
+		receive(&f, &part[0]);
+		pipe_quiet(&f.p);
+		assert_int_equal(f.p.w->count.drop[DROP_FRAG_REFUSED], 4);
+		assert_int_equal(f.p.w->count.drop[DROP_FILTER_RULE], 2);
+		frags_stats(f.st->frags, &stats);
+		assert_int_equal(stats.datagrams, 0); /* complete: no share of the source's */
+		assert_int_equal(stats.held, 0);
+		flows_close(&f);
+	}
+}
+
 /* Rules that came between two fragments hold for the second: it is judged by the ports it has. */
 static void test_reload(void **state)
 {
@@ -436,11 +474,12 @@ static void test_stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_orders),	cmocka_unit_test(test_counted),
-		cmocka_unit_test(test_refused), cmocka_unit_test(test_reload),
-		cmocka_unit_test(test_notrack), cmocka_unit_test(test_malformed),
-		cmocka_unit_test(test_timeout), cmocka_unit_test(test_flood),
-		cmocka_unit_test(test_zones),	cmocka_unit_test(test_stop),
+		cmocka_unit_test(test_orders),	  cmocka_unit_test(test_counted),
+		cmocka_unit_test(test_refused),	  cmocka_unit_test(test_refused_once),
+		cmocka_unit_test(test_reload),	  cmocka_unit_test(test_notrack),
+		cmocka_unit_test(test_malformed), cmocka_unit_test(test_timeout),
+		cmocka_unit_test(test_flood),	  cmocka_unit_test(test_zones),
+		cmocka_unit_test(test_stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
