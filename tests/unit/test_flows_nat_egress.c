@@ -37,6 +37,10 @@ static void test_masquerade(void **state)
 	assert_int_equal(source_by(2), on_link(false, 2, 1).v4);
 	route_by(1);
 	assert_int_equal(source_by(1), on_link(false, 1, 1).v4);
+	assert_int_equal(flows_stats(&f).made, 3);
+	f.p.nht.generation++; /* routes moved, but not this one */
+	assert_int_equal(source_by(1), on_link(false, 1, 1).v4);
+	assert_int_equal(flows_stats(&f).made, 3);
 	flows_close(&f);
 }
 

@@ -41,6 +41,7 @@ static void test_pairs(void **state)
 	assert_true(to_host(1, 0, 53, 1000)); /* the answer */
 	assert_false(to_host(1, 0, 54, 1000));
 	assert_false(to_host(0, 2, 1, 2)); /* p2 is in no zone, but lan may not go there */
+	assert_false(to_host(2, 0, 1, 2)); /* nor come from there */
 	flows_close(&f);
 }
 
@@ -62,18 +63,26 @@ static void test_by_hand(void **state)
 /* A port forward needs no rule beside it; a static pair does. */
 static void test_forwards(void **state)
 {
+	static const char pair[] =
+		"filter: {own: {hook: forward, priority: filter, rules: [{in: wan, proto: udp, "
+		"dport: 8, action: accept}]}}\n";
 	char yaml[1024];
+	int len;
 
 	(void)state;
-	snprintf(yaml, sizeof(yaml), "%s%s", zones,
-		 "nat: {destination: [{name: game, in: wan, proto: udp, dport: 7, address: "
-		 "10.0.1.77, "
-		 "to: 10.0.0.2}], static: [{name: mail, external: 10.0.1.78, internal: "
-		 "10.0.0.2}]}\n");
+	len = snprintf(yaml, sizeof(yaml), "%s%s", zones,
+		       "nat: {destination: [{name: game, in: wan, proto: udp, dport: 7, address: "
+		       "10.0.1.77, "
+		       "to: 10.0.0.2}], static: [{name: mail, external: 10.0.1.78, internal: "
+		       "10.0.0.2}]}\n");
 	flows_open(&f, yaml);
 	assert_true(passes(1, 0, 1000, 7, net4(10, 0, 1, 77)));
 	assert_false(passes(1, 0, 1000, 8, net4(10, 0, 1, 77)));
-	assert_false(passes(1, 0, 1000, 7, net4(10, 0, 1, 78)));
+	assert_false(passes(1, 0, 1001, 7, net4(10, 0, 1, 78)));
+	snprintf(yaml + len, sizeof(yaml) - (size_t)len, "%s", pair);
+	assert_true(flows_load(&f, yaml));
+	assert_false(passes(1, 0, 1001, 7, net4(10, 0, 1, 78)));
+	assert_true(passes(1, 0, 1001, 8, net4(10, 0, 1, 78)));
 	flows_close(&f);
 }
 
