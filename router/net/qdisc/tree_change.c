@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "router/net/qdisc/qflow.h"
 #include "router/net/qdisc/tree_internal.h"
 
 #define LINE 64
@@ -207,7 +208,9 @@ int tree_create(const struct tree_config *c, struct qdisc_tree **out)
 	t->mtu = c->mtu;
 	t->budget = c->budget;
 	t->random = c->seed | 1;
-	err = tree_plan(t, &nothing, c, &change);
+	err = qflows_create(c->budget, &t->flows);
+	if (!err)
+		err = tree_plan(t, &nothing, c, &change);
 	if (err) {
 		tree_destroy(t, NULL);
 		return err;
@@ -242,6 +245,7 @@ void tree_destroy(struct qdisc_tree *t, struct dp *dp)
 		free(t->cls[i]);
 	}
 	free(t->cls);
+	qflows_destroy(t->flows);
 	free(t);
 }
 
