@@ -33,6 +33,22 @@ struct codel_law {
 	uint64_t ecn_mark, ce_mark;
 };
 
+/* Without the law: the packet at the head stayed for so short a time that there is nothing to learn
+ * of a codel at rest. NULL: ask codel_dequeue(). */
+static inline struct qpkt *codel_pass(struct codel_law *law, struct qdisc *q, struct pktq *list)
+{
+	struct qpkt *p = list->head;
+	uint64_t stayed = p ? q->tree->now - p->enqueued : 0;
+
+	if (!p || stayed >= law->target || stayed > law->ce_threshold)
+		return NULL;
+	pktq_pop(list);
+	qdisc_leave(q, p);
+	if (p->len > law->maxpacket)
+		__atomic_store_n(&law->maxpacket, p->len, __ATOMIC_RELAXED);
+	return p;
+}
+
 /* The next packet of `list`, a queue of q, after what the law drops before it; NULL: all gone. What
  * is returned has left q. */
 struct qpkt *codel_dequeue(struct codel_law *law, struct codel *c, struct qdisc *q,
