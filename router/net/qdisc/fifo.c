@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* pfifo and bfifo: first in, first out, with a limit in packets or in bytes. tc-bfifo(8). */
+/*
+ * First in, first out: pfifo with a limit in packets, bfifo with one in bytes (tc-bfifo(8)), and
+ * noqueue without. What Linux sends at once under noqueue is drained here in the same turn, so it
+ * waits for nothing but the send ring, and only the tree's budget bounds it.
+ */
 #include "router/net/qdisc/qdisc.h"
 
 #define PACKETS 1000 /* Linux's default txqueuelen */
@@ -21,6 +25,13 @@ static int bfifo_init(struct qdisc *q, const struct conf_qdisc *c)
 	uint64_t mtu = q->tree->mtu + ETH_HLEN;
 
 	((struct fifo *)q)->limit = c->fifo.limit ? c->fifo.limit : PACKETS * mtu;
+	return 0;
+}
+
+static int noqueue_init(struct qdisc *q, const struct conf_qdisc *c)
+{
+	(void)c;
+	((struct fifo *)q)->limit = UINT64_MAX;
 	return 0;
 }
 
@@ -89,6 +100,17 @@ const struct qdisc_ops bfifo_ops = {
 	.init = bfifo_init,
 	.change = fifo_change,
 	.enqueue = bfifo_enqueue,
+	.dequeue = fifo_dequeue,
+	.reset = fifo_reset,
+};
+
+const struct qdisc_ops noqueue_ops = {
+	.kind = "noqueue",
+	.id = CONF_QDISC_NOQUEUE,
+	.size = sizeof(struct fifo),
+	.init = noqueue_init,
+	.change = fifo_change,
+	.enqueue = pfifo_enqueue,
 	.dequeue = fifo_dequeue,
 	.reset = fifo_reset,
 };
