@@ -1,0 +1,99 @@
+#!/bin/bash
+# tests/netns/qos_fair.sh: equal flows get equal shares behind fq_codel, and classes of htb what the
+# tree says, borrowed included: root 20; A 4, B 12 (B1 8, B2 4), C 4 Mbit, each up to 20.
+# check: release-only
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../peers.sh"
+. "$(dirname "$0")/../qos.sh"
+command -v iperf3 > "$T/seen" || skip_all "no iperf3 here"
+
+# ---- flows
+jain()
+{
+	json "$T/flows.json" '(lambda x: round(sum(x) ** 2 / len(x) / sum(v * v for v in x), 4))(
+		[s["receiver"]["bytes"] for s in d["end"]["streams"]])'
+}
+
+equal_flows()
+{
+	ns a iperf3 -c 10.0.2.2 -P 8 -C cubic -t 10 -O 2 -J > "$T/flows.json" || return
+	echo "index $(jain); $(json "$T/flows.json" \
+		'[s["receiver"]["bytes"] // 1000 for s in d["end"]["streams"]]') kB"
+	awk -v index_="$(jain)" 'BEGIN { exit !(index_ >= 0.98) }'
+}
+
+# Two of eight flows share one of 1024 queues once in forty times.
+equal_again()
+{
+	equal_flows || { note "$(jain): once more, with other ports" && equal_flows; }
+}
+
+# ---- classes
+declare -A port=([A]=5301 [B1]=5302 [B2]=5303 [C]=5304)
+shares='{root: {htb: {}, handle: "1:"}, classes: {
+	all: {handle: "1:1", rate: 20mbit, ceil: 20mbit},
+	a: {parent: all, handle: "1:10", rate: 4mbit, ceil: 20mbit},
+	b: {parent: all, handle: "1:20", rate: 12mbit, ceil: 20mbit},
+	b1: {parent: b, handle: "1:21", rate: 8mbit, ceil: 20mbit},
+	b2: {parent: b, handle: "1:22", rate: 4mbit, ceil: 20mbit},
+	c: {parent: all, handle: "1:30", rate: 4mbit, ceil: 20mbit}},
+	filters: [{priority: 1, proto: udp, dport: 5301, class: a},
+	{priority: 1, proto: udp, dport: 5302, class: b1},
+	{priority: 1, proto: udp, dport: 5303, class: b2},
+	{priority: 1, proto: udp, dport: 5304, class: c}]}'
+
+# got NAME: Mbit/s with headers, of datagrams of 1400 bytes
+got()
+{
+	json "$T/share.$1" 'round(d["end"]["sum"]["bytes"] * (1 - d["end"]["sum"]["lost_percent"] / 100)
+		* 8 / d["end"]["sum"]["seconds"] * 1442 / 1400 / 1e6, 2)'
+}
+
+# split NAME=MBIT...: these classes are busy, each with all the line could take
+split()
+{
+	local c pids=() bad=0
+	for c in "$@"; do
+		ns a timeout 20 iperf3 -c 10.0.2.2 -p "${port[${c%=*}]}" -u -b 21M -l 1400 -t 6 -O 1 -J \
+			> "$T/share.${c%=*}" &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
+	for c in "$@"; do
+		echo "${c%=*}: $(got "${c%=*}") of ${c#*=} Mbit/s"
+		awk -v got="$(got "${c%=*}")" -v want="${c#*=}" \
+			'BEGIN { exit !(got > want * 0.95 && got < want * 1.05) }' || bad=1
+	done
+	return $bad
+}
+
+shares()
+{
+	check "$1" split "${@:2}"
+	sed 's/^/# /' "$T/seen"
+	check "and nothing is left" qos_idle
+}
+
+qos_topo || exit
+router_start
+check "it forwards" flood_ready ours
+check "iperf3's servers" bulk_server b 5201 "${port[@]}"
+
+check "a line of 40 Mbit/s with fq_codel" shape '{root: {htb: {default: all}, handle: "1:"},
+	classes: {all: {handle: "1:10", rate: 40mbit, leaf: {fq_codel: {}}}}}'
+check "8 equal flows: Jain's index is 0.98 or more" equal_again
+sed 's/^/# /' "$T/seen"
+check "nothing is left" qos_idle
+
+check "the tree" shape "$shares"
+shares "all are busy: each has its rate" A=4 B1=8 B2=4 C=4
+shares "one alone has the line" A=20
+shares "two of one family share it by their rates" B1=13.33 B2=6.67
+shares "two of one rate share it equally" A=10 C=10
+for pair in "A B2" "A B1"; do
+	read -r x y <<< "$pair"
+	shares "what two families leave over, $pair" $x=6 "$y=14"
+done
+bulk_stop
+check_conservation
+finish

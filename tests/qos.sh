@@ -1,0 +1,103 @@
+# shellcheck shell=bash disable=SC2034
+# tests/qos.sh - what the tests of shaping share. Source it after lib.sh and peers.sh.
+#
+#   qos_topo                     topo_three, and 20.0.0.0/24 behind b, which says nothing
+#   linux_topo                   the same with Linux as the router, for comparison: hosts la and lb,
+#                                addresses 10.1.x where topo_three has 10.0.x; its egress is wan0 in l
+#   shape [YAML]                 reloads with this as the egress of wan0, {flow style}; without: none
+#   qos HANDLE KEY               a number of `show qos -s` of wan0's qdisc or class with that handle
+#   qos_idle                     nothing is queued any more in wan0's tree, nor held in memory
+#   flood NAME SIZE PPS SECONDS [SPORTS]
+#                                UDP through the router of NAME (ours or linux), frames of SIZE bytes
+#                                with FCS; what came out is in $T/NAME.sink, what went in in .gen
+#   bulk_server NS [PORT...] | bulk_stop
+#                                iperf3 listens there, one process a port
+pktgen=$B/tests/tools/pktgen
+bulk_pids=()
+
+# What arrives for 20.0.0.0/24 is nobody's: no answers disturb the count.
+qos_topo()
+{
+	topo_three && ip -n r route add 20.0.0.0/24 via 10.0.2.2 || return
+	ns a sysctl -qw net.ipv4.tcp_congestion_control=cubic
+	ns b sysctl -qw net.ipv4.tcp_congestion_control=cubic
+}
+
+linux_topo()
+{
+	ns_add la l lb || return
+	veth la a0 l lan0 && veth l wan0 lb b0 || return
+	host_addr la a0 10.1.1.2/24 && host_addr l lan0 10.1.1.1/24 &&
+		host_addr l wan0 10.1.2.1/24 && host_addr lb b0 10.1.2.2/24 || return
+	ip -n la route add default via 10.1.1.1 && ip -n lb route add default via 10.1.2.1
+	ip -n l route add 20.0.0.0/24 via 10.1.2.2
+	ns l sysctl -qw net.ipv4.ip_forward=1
+	ns l ethtool -K lan0 gro on # a veth takes pktgen's frames if its end polls
+}
+
+shape()
+{
+	reload_with <<- END
+	version: 1
+	interfaces: {lan0: {}, wan0: {}}
+	${1:+qos: {wan0: {egress: $1}}}
+	END
+}
+
+qos()
+{
+	ctl_json "[r for r in d if r['dev'] == 'wan0' and r['handle'] == '$1'][0]['$2']" show qos -s
+}
+
+qos_empty()
+{
+	ctl -j show qos -s dev wan0 > "$T/qos" && cat "$T/qos" &&
+		[ "$(json "$T/qos" 'sum(r.get("backlog", 0) + r.get("qlen", 0) for r in d)')" = 0 ]
+}
+
+qos_idle()
+{
+	eventually "${1:-5}" qos_empty
+}
+
+flood()
+{
+	local name=$1 size=$2 pps=$3 seconds=$4 sports=${5:-1024-1039} from=a router=r to=b net=10.0 sink
+	[ "$name" != linux ] || from=la router=l to=lb net=10.1
+	ns_bg $to "$pktgen" sink b0 --time 60 -j > "$T/$name.sinking"
+	sink=$!
+	eventually 5 grep -q ready "$T/$name.sinking" || return
+	ns $from "$pktgen" gen a0 --dst-mac "$(ip -n $router -j link show lan0 | json - 'd[0]["address"]')" \
+		--src $net.1.2 --dst 20.0.0.1 --sport "$sports" --dport 9 --flows 16 --size "$size" \
+		--rate "$pps" --time "$seconds" -j > "$T/$name.gen"
+	sleep 0.3 # what is queued
+	kill -INT $sink
+	wait $sink
+	tail -n 1 "$T/$name.sinking" > "$T/$name.sink"
+}
+
+# The neighbour behind a router is asked for before anything counts.
+flood_ready()
+{
+	local to=10.0.2.2 from=a
+	[ "$1" != linux ] || to=10.1.2.2 from=la
+	eventually 5 ns $from ping -q -c 1 -W 1 $to
+}
+
+bulk_server()
+{
+	local n=$1 port
+	shift
+	for port in "${@:-5201}"; do
+		ns_bg "$n" iperf3 -s -p "$port" > "$T/iperf3.$port.log" 2>&1
+		bulk_pids+=($!)
+		eventually 5 sh -c "nsenter --net=/run/netns/$n ss -Hlnt sport = :$port | grep ." || return
+	done
+}
+
+bulk_stop()
+{
+	[ ${#bulk_pids[@]} = 0 ] || kill "${bulk_pids[@]}"
+	wait "${bulk_pids[@]}" 2> "$T/ended"
+	bulk_pids=()
+}
