@@ -17,6 +17,7 @@ const struct qdisc_ops *const qdisc_ops_of[CONF_QDISC_KINDS] = {
 	[CONF_QDISC_TBF] = &tbf_ops,
 	[CONF_QDISC_PRIO] = &prio_ops,
 	[CONF_QDISC_SFQ] = &sfq_ops,
+	[CONF_QDISC_RED] = &red_ops,
 	[CONF_QDISC_CODEL] = &codel_ops,
 	[CONF_QDISC_FQ_CODEL] = &fq_codel_ops,
 };
