@@ -20,6 +20,7 @@ const struct qdisc_ops *const qdisc_ops_of[CONF_QDISC_KINDS] = {
 	[CONF_QDISC_RED] = &red_ops,
 	[CONF_QDISC_CODEL] = &codel_ops,
 	[CONF_QDISC_FQ_CODEL] = &fq_codel_ops,
+	[CONF_QDISC_NETEM] = &netem_ops,
 };
 
 void qdisc_drop(struct qdisc *q, struct qpkt *p, enum drop_reason why)
