@@ -16,6 +16,7 @@ const struct qdisc_ops *const qdisc_ops_of[CONF_QDISC_KINDS] = {
 	[CONF_QDISC_NOQUEUE] = &noqueue_ops,
 	[CONF_QDISC_TBF] = &tbf_ops,
 	[CONF_QDISC_PRIO] = &prio_ops,
+	[CONF_QDISC_HTB] = &htb_ops,
 	[CONF_QDISC_SFQ] = &sfq_ops,
 	[CONF_QDISC_RED] = &red_ops,
 	[CONF_QDISC_CODEL] = &codel_ops,

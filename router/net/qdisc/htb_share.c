@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Who is served next among the classes of an htb.
+ *
+ * Each class offers its parent the best that it, or anything below it, has: a key. Something within
+ * a guarantee is better than something to be borrowed, then the lower priority number is better. A
+ * green class's borrowers are within its guarantee for those above; a red class offers nothing. So
+ * the top sees at once whether anything may leave, and the way down from there follows the best key
+ * of each class.
+ *
+ * Under one key, deficit round robin in rounds: a member that comes into a round gets its quantum,
+ * is served until that is used up, and then waits for the next round, which begins when nobody has
+ * anything left of this one. The quantum of an inner class among borrowers is the sum of those of
+ * the leaves below it that borrow through it.
+ *
+ * A class that leaves a row in mid-turn finds its turn as it left it, if it comes back in the same
+ * round. Rounds end only when something is picked, and borrowers are only picked from while nobody
+ * below the lender is within a guarantee; so turning green for a packet costs nobody his share.
+ */
+#include "router/net/qdisc/htb.h"
+
+static struct htb_rows *rows_above(struct htb *h, const struct htb_class *cl)
+{
+	return cl->up ? &cl->up->rows : &h->rows;
+}
+
+static struct htb_turn *turn_of(struct htb_class *cl, unsigned key)
+{
+	return &cl->turn[key < HTB_PRIOS ? 0 : key - HTB_PRIOS + 1];
+}
+
+/* ---- rings */
+
+static void ring_push(struct htb_class **ring, struct htb_class *cl)
+{
+	struct htb_class *first = *ring;
+
+	if (!first) {
+		cl->next = cl->prev = cl;
+		*ring = cl;
+		return;
+	}
+	cl->next = first;
+	cl->prev = first->prev;
+	cl->prev->next = cl;
+	first->prev = cl;
+}
+
+static void ring_remove(struct htb_row *row, struct htb_class *cl)
+{
+	struct htb_class *next = cl->next != cl ? cl->next : NULL;
+
+	cl->prev->next = cl->next;
+	cl->next->prev = cl->prev;
+	if (row->now == cl)
+		row->now = next;
+	else if (row->later == cl)
+		row->later = next;
+}
+
+/* ---- rows */
+
+static void row_join(struct htb_row *row, struct htb_class *cl, unsigned key)
+{
+	const struct htb_turn *turn = turn_of(cl, key);
+	bool served = turn->round == row->round && turn->deficit <= 0;
+
+	ring_push(served ? &row->later : &row->now, cl);
+	row->weight += cl->weight;
+}
+
+static void row_leave(struct htb_row *row, struct htb_class *cl)
+{
+	ring_remove(row, cl);
+	row->weight -= cl->weight;
+}
+
+/* The member whose turn it is. The row has one. */
+static struct htb_class *row_first(struct htb_row *row, unsigned key)
+{
+	for (;;) {
+		struct htb_class *cl;
+		struct htb_turn *turn;
+
+		if (!row->now) {
+			row->now = row->later;
+			row->later = NULL;
+			row->round++;
+		}
+		cl = row->now;
+		turn = turn_of(cl, key);
+		if (turn->round != row->round) {
+			turn->round = row->round;
+			turn->deficit =
+				(int64_t)cl->weight + (turn->deficit < 0 ? turn->deficit : 0);
+		}
+		if (turn->deficit > 0)
+			return cl;
+		ring_remove(row, cl);
+		ring_push(&row->later, cl);
+	}
+}
+
+struct htb_class *htb_pick(struct htb *h, struct htb_class **lender)
+{
+	struct htb_rows *rows = &h->rows;
+	struct htb_class *cl = NULL;
+	bool lent = false;
+
+	/* At the top there is nobody to borrow from. */
+	if (!(rows->mask & ((1u << HTB_PRIOS) - 1)))
+		return NULL;
+	while (rows->mask) {
+		unsigned key = (unsigned)__builtin_ctz(rows->mask);
+
+		if (key >= HTB_PRIOS && !lent) {
+			lent = true;
+			*lender = cl;
+		}
+		cl = row_first(&rows->row[key], key);
+		rows = &cl->rows;
+	}
+	if (!lent)
+		*lender = cl;
+	return cl;
+}
+
+void htb_take_turn(struct htb *h, struct htb_class *cl, uint32_t size)
+{
+	struct htb_turn *turn = turn_of(cl, cl->key);
+	struct htb_row *row;
+
+	turn->deficit -= size;
+	if (turn->deficit > 0)
+		return;
+	row = &rows_above(h, cl)->row[cl->key];
+	ring_remove(row, cl);
+	ring_push(&row->later, cl);
+}
+
+/* ---- what a class offers */
+
+static unsigned best_key(const struct htb_class *cl)
+{
+	unsigned key;
+
+	if (!cl->active || cl->mode == HTB_RED)
+		return HTB_NOTHING;
+	if (!cl->rows.mask)
+		return cl->mode == HTB_GREEN ? cl->prio : HTB_PRIOS + cl->prio;
+	key = (unsigned)__builtin_ctz(cl->rows.mask);
+	return key >= HTB_PRIOS && cl->mode == HTB_GREEN ? key - HTB_PRIOS : key;
+}
+
+/* An inner class borrows for those below it. */
+static uint64_t weight_under(const struct htb_class *cl, unsigned key)
+{
+	return key < HTB_PRIOS || !cl->rows.mask ? cl->quantum : cl->rows.row[key].weight;
+}
+
+static bool reweigh(struct htb_row *row, struct htb_class *cl, uint64_t weight)
+{
+	if (weight == cl->weight)
+		return false;
+	row->weight += weight - cl->weight;
+	cl->weight = weight;
+	return true;
+}
+
+bool htb_relist(struct htb *h, struct htb_class *cl)
+{
+	struct htb_rows *rows = rows_above(h, cl);
+	unsigned key = best_key(cl);
+	uint64_t weight = key == HTB_NOTHING ? 0 : weight_under(cl, key);
+	uint32_t before = rows->mask;
+
+	if (key == cl->key)
+		return key != HTB_NOTHING && reweigh(&rows->row[key], cl, weight) &&
+		       key >= HTB_PRIOS;
+	if (cl->key != HTB_NOTHING) {
+		row_leave(&rows->row[cl->key], cl);
+		if (!rows->row[cl->key].now && !rows->row[cl->key].later)
+			rows->mask &= ~(1u << cl->key);
+	}
+	cl->key = (uint8_t)key;
+	cl->weight = weight;
+	if (key != HTB_NOTHING) {
+		row_join(&rows->row[key], cl, key);
+		rows->mask |= 1u << key;
+	}
+	return rows->mask != before ||
+	       (cl->up && cl->up->key != HTB_NOTHING && cl->up->key >= HTB_PRIOS);
+}
