@@ -36,8 +36,14 @@ const struct schema_row *schema_end(const struct schema_row *row)
 	return end;
 }
 
+const struct schema_row *schema_body(const struct schema_row *row)
+{
+	return row->like ? schema_find(row->like) : row;
+}
+
 const struct schema_row *schema_child(const struct schema_row *parent, const char *key)
 {
+	parent = schema_body(parent);
 	const struct schema_row *end = schema_end(parent);
 
 	for (const struct schema_row *row = parent + 1; row < end; row++) {

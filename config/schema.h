@@ -42,6 +42,20 @@ enum schema_type {
 	SCHEMA_RATE,	   /* 50/s: the field is followed by the period */
 	SCHEMA_TCP_FLAGS,  /* syn/syn+ack: the field is followed by the mask */
 	SCHEMA_ELEMENT,	   /* of a set, whose type says how it is written */
+	/* values of shaping; see value_units.c */
+	SCHEMA_INT,	     /* a number that may be negative */
+	SCHEMA_NUMBER,	     /* 16 or 0x10 */
+	SCHEMA_ANY_MAC,	     /* a group's, too */
+	SCHEMA_BITRATE,	     /* 95mbit: bytes a second */
+	SCHEMA_SIZE,	     /* 15kb: bytes */
+	SCHEMA_TIME,	     /* 5ms: nanoseconds */
+	SCHEMA_PERCENT,	     /* 0.1%: of 2^32 - 1 */
+	SCHEMA_PROBABILITY,  /* 0 to 1: of 2^32 - 1 */
+	SCHEMA_QDISC_HANDLE, /* "1:" */
+	SCHEMA_CLASS_HANDLE, /* "1:10" */
+	SCHEMA_SKB_PRIORITY, /* a number, or a class's handle */
+	SCHEMA_REFERENCE,    /* a class's name, or a handle; resolved when all are known */
+	SCHEMA_BYTECODE,     /* "N,code jt jf k,..." */
 	/* values that are one word or a list of words; see value_list.c */
 	SCHEMA_ADDRESSES, /* struct conf_addresses */
 	SCHEMA_RANGES,	  /* addresses, neither negated nor a set */
@@ -51,8 +65,10 @@ enum schema_type {
 	SCHEMA_PROTOS,
 	SCHEMA_ICMP,
 	SCHEMA_ICMPV6,
-	SCHEMA_BITS,  /* each word or number is a bit of the field */
-	SCHEMA_WORDS, /* at most CONF_FIELDS_MAX of the row's words, in order */
+	SCHEMA_BITS,	 /* each word or number is a bit of the field */
+	SCHEMA_WORDS,	 /* at most CONF_FIELDS_MAX of the row's words, in order */
+	SCHEMA_PERCENTS, /* in an array of the record, up to its end */
+	SCHEMA_NUMBERS,	 /* of bytes; all of them, or none */
 };
 
 /* Which struct the field of a row lives in. */
@@ -75,6 +91,30 @@ enum schema_record {
 	SCHEMA_NAT_DESTINATION,
 	SCHEMA_NAT_STATIC,
 	SCHEMA_CONNTRACK,
+	SCHEMA_QOS,
+	SCHEMA_TREE,
+	SCHEMA_QDISC,
+	SCHEMA_PFIFO, /* options of qdiscs, a kind each */
+	SCHEMA_BFIFO,
+	SCHEMA_PFIFO_FAST,
+	SCHEMA_NOQUEUE,
+	SCHEMA_TBF,
+	SCHEMA_PRIO,
+	SCHEMA_HTB,
+	SCHEMA_SFQ,
+	SCHEMA_RED,
+	SCHEMA_CODEL,
+	SCHEMA_FQ_CODEL,
+	SCHEMA_NETEM,
+	SCHEMA_CLASS,
+	SCHEMA_TC_FILTER,
+	SCHEMA_FRAME, /* what a filter of shaping or a mirror looks at in frames */
+	SCHEMA_U32,
+	SCHEMA_TC_ACTION,
+	SCHEMA_POLICE,
+	SCHEMA_PEDIT,
+	SCHEMA_MIRROR,
+	SCHEMA_REDIRECT,
 	SCHEMA_RECORDS,
 };
 
@@ -93,13 +133,18 @@ struct schema_row {
 	bool single_too;   /* of a list: one element may stand without its brackets */
 	bool map_too;	   /* of a value: it may be a mapping of the keys below instead */
 	bool empty_too;	   /* of a list of words: it may be empty */
+	bool bare_too;	   /* of a size: bytes may do without a unit */
+	bool in_place;	   /* of a list: an array of `max` in the record, no pointer to one */
+	bool alias;	   /* another spelling: read, never printed */
+	const char *like;  /* of a mapping: its keys are those of the row with this path */
 	unsigned min, max; /* of a number; of a list, max elements (0: any) */
 	const struct schema_word *words; /* of SCHEMA_ENUM; also beside a number's digits */
 	enum schema_record in;
 	size_t at, size; /* the field in that struct; of a list: its pointer and the size of an
 			    element */
 	size_t count_at; /* of a list: its unsigned count */
-	enum schema_record element; /* of a list: what its elements are */
+	enum schema_record element; /* of a list: what its elements are; of a mapping: it is a
+				       record of its own, in a field of the other */
 	/* Of a key that shares its field with others: is this the key that the record was, or is to
 	 * be, written with? NULL: the field itself tells. */
 	bool (*says)(const struct schema_row *row, const void *record);
@@ -118,9 +163,11 @@ static inline bool schema_is_words(const struct schema_row *row)
 }
 
 const struct schema_row *schema_find(const char *path);
+/* The row whose keys a mapping has: itself, or the one it is like. */
+const struct schema_row *schema_body(const struct schema_row *row);
 /* The rows below `row`, at any depth, follow it: the first that does not. */
 const struct schema_row *schema_end(const struct schema_row *row);
-/* The row of `key` directly under `parent`; NULL if the parent has no such key. */
+/* The row of `key` directly under `parent` or its body; NULL if the parent has no such key. */
 const struct schema_row *schema_child(const struct schema_row *parent, const char *key);
 const struct schema_row *schema_element(const struct schema_row *container);
 /* The last part of a row's path if the row is a key directly under `parent`, else NULL. */

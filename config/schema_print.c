@@ -35,6 +35,19 @@ static const char *type_name(const struct schema_row *row)
 		[SCHEMA_RATE] = "rate, like 50/s",
 		[SCHEMA_TCP_FLAGS] = "flags/mask",
 		[SCHEMA_ELEMENT] = "element of the set's type",
+		[SCHEMA_INT] = "number",
+		[SCHEMA_NUMBER] = "number, also 0x10; ",
+		[SCHEMA_ANY_MAC] = "MAC address",
+		[SCHEMA_BITRATE] = "rate, like 95mbit",
+		[SCHEMA_SIZE] = "size, like 15kb",
+		[SCHEMA_TIME] = "time, like 5ms",
+		[SCHEMA_PERCENT] = "percentage, like 0.1%",
+		[SCHEMA_PROBABILITY] = "number 0..1",
+		[SCHEMA_QDISC_HANDLE] = "handle, like \"1:\"",
+		[SCHEMA_CLASS_HANDLE] = "handle, like \"1:10\"",
+		[SCHEMA_SKB_PRIORITY] = "number, or handle",
+		[SCHEMA_REFERENCE] = "name or handle",
+		[SCHEMA_BYTECODE] = "BPF program",
 		[SCHEMA_ADDRESSES] = "address, prefix, range, set, or list",
 		[SCHEMA_RANGES] = "address, prefix, range, or list",
 		[SCHEMA_PORTS] = "port, range, set, or list",
@@ -45,6 +58,8 @@ static const char *type_name(const struct schema_row *row)
 		[SCHEMA_ICMPV6] = "one or a list of: number, number/code, ",
 		[SCHEMA_BITS] = "one or a list of: ",
 		[SCHEMA_WORDS] = "one or a list of: ",
+		[SCHEMA_PERCENTS] = "list of percentages",
+		[SCHEMA_NUMBERS] = "list of numbers",
 	};
 
 	return names[row->type];
@@ -69,6 +84,8 @@ void conf_schema_print(FILE *out)
 			fputs("; required", out);
 		if (row->fallback)
 			fprintf(out, "; default %s", row->fallback);
+		if (row->like)
+			fprintf(out, "; its keys are those of %s", row->like);
 		fprintf(out, "\n    %s\n", row->doc);
 	}
 }
@@ -132,7 +149,8 @@ static void json_uint(FILE *out, const struct schema_row *row)
 static void json_default(FILE *out, const struct schema_row *row)
 {
 	bool bare =
-		row->type == SCHEMA_BOOL ||
+		row->type == SCHEMA_BOOL || row->type == SCHEMA_INT ||
+		row->type == SCHEMA_PROBABILITY ||
 		(row->type == SCHEMA_UINT && row->fallback[0] >= '0' && row->fallback[0] <= '9');
 
 	fputs(", \"default\": ", out);
@@ -144,6 +162,7 @@ static void json_default(FILE *out, const struct schema_row *row)
 
 static void json_map(FILE *out, const struct schema_row *row, int indent)
 {
+	row = schema_body(row);
 	const struct schema_row *end = schema_end(row);
 	const char *joint = "";
 
@@ -216,10 +235,21 @@ static void json_type(FILE *out, const struct schema_row *row, int indent)
 	case SCHEMA_LIST: json_list(out, row, indent); break;
 	case SCHEMA_UINT: json_uint(out, row); break;
 	case SCHEMA_BOOL: fputs("\"type\": \"boolean\"", out); break;
+	case SCHEMA_INT:
+		fprintf(out, "\"type\": \"integer\", \"minimum\": %d, \"maximum\": %d",
+			(int)row->min, (int)row->max);
+		break;
+	case SCHEMA_PROBABILITY:
+		fputs("\"type\": \"number\", \"exclusiveMinimum\": 0, \"maximum\": 1", out);
+		break;
 	case SCHEMA_ENUM: json_words(out, row); break;
 	case SCHEMA_PRIORITY:
 	case SCHEMA_MARK:
 	case SCHEMA_SPAN:
+	case SCHEMA_NUMBER:
+	case SCHEMA_SIZE:
+	case SCHEMA_SKB_PRIORITY:
+	case SCHEMA_REFERENCE:
 	case SCHEMA_PORT_RANGE: fputs("\"type\": [\"string\", \"integer\"]", out); break;
 	case SCHEMA_ELEMENT: fputs("\"type\": [\"string\", \"integer\", \"array\"]", out); break;
 	default:

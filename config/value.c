@@ -450,6 +450,18 @@ static const struct {
 	[SCHEMA_PORT_RANGE] = { value_parse_port_range, value_format_port_range },
 	[SCHEMA_RATE] = { value_parse_rate, value_format_rate },
 	[SCHEMA_TCP_FLAGS] = { value_parse_tcp_flags, value_format_tcp_flags },
+	[SCHEMA_INT] = { value_parse_int, value_format_int },
+	[SCHEMA_NUMBER] = { value_parse_number, value_format_number },
+	[SCHEMA_ANY_MAC] = { value_parse_any_mac, value_format_any_mac },
+	[SCHEMA_BITRATE] = { value_parse_bitrate, value_format_bitrate },
+	[SCHEMA_SIZE] = { value_parse_size, value_format_size },
+	[SCHEMA_TIME] = { value_parse_time, value_format_time },
+	[SCHEMA_PERCENT] = { value_parse_percent, value_format_percent },
+	[SCHEMA_PROBABILITY] = { value_parse_probability, value_format_probability },
+	[SCHEMA_QDISC_HANDLE] = { value_parse_qdisc_handle, value_format_handle },
+	[SCHEMA_CLASS_HANDLE] = { value_parse_class_handle, value_format_handle },
+	[SCHEMA_SKB_PRIORITY] = { value_parse_skb_priority, value_format_skb_priority },
+	[SCHEMA_REFERENCE] = { value_parse_reference, format_text },
 };
 
 int value_parse(const struct schema_row *row, const char *text, void *field, struct value_error *e)

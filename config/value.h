@@ -4,6 +4,7 @@
 #define CONFIG_VALUE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "config/schema.h"
@@ -40,6 +41,16 @@ int value_parse_element(const struct conf_set *set, const char *text, struct con
 			struct value_error *e);
 char *value_format_element(const struct conf_set *set, const struct conf_element *element,
 			   char buf[VALUE_ELEMENT_MAX]);
+
+/* "1:" or "1:10", hexadecimal, the major number not 0. 0 or -EINVAL. */
+#define VALUE_HANDLE_MAX 12
+int value_handle(const char *text, uint32_t *handle);
+char *value_handle_format(uint32_t handle, char buf[VALUE_HANDLE_MAX]); /* returns buf */
+
+/* tc's `bytecode`; *program is for free(). 0, -ENOMEM, or -EINVAL with *e set. */
+struct conf_bpf;
+int value_parse_bytecode(const char *text, struct conf_bpf **program, unsigned *n,
+			 struct value_error *e);
 
 bool value_netdev_valid(const char *name); /* as Linux judges names, and printable */
 

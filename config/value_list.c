@@ -392,6 +392,8 @@ static int add_bit(const struct schema_row *row, const char *text, void *record,
 		return err;
 	if (row->size == 1)
 		*(uint8_t *)field |= (uint8_t)(1u << bit);
+	else if (row->size == 4)
+		*(uint32_t *)field |= (uint32_t)1 << bit;
 	else
 		*(uint64_t *)field |= (uint64_t)1 << bit;
 	return 0;
@@ -401,7 +403,9 @@ static bool bit_word(const struct schema_row *row, const void *record, unsigned 
 		     char buf[VALUE_TEXT_MAX])
 {
 	const char *field = (const char *)record + row->at;
-	uint64_t bits = row->size == 1 ? *(const uint8_t *)field : *(const uint64_t *)field;
+	uint64_t bits = row->size == 1	 ? *(const uint8_t *)field
+			: row->size == 4 ? *(const uint32_t *)field
+					 : *(const uint64_t *)field;
 
 	for (unsigned bit = 0; bit < 64; bit++) {
 		if (!(bits >> bit & 1) || index-- > 0)
@@ -501,6 +505,8 @@ static const struct {
 	[SCHEMA_ICMPV6] = { add_icmp, icmp_word },
 	[SCHEMA_BITS] = { add_bit, bit_word },
 	[SCHEMA_WORDS] = { add_word, word_word },
+	[SCHEMA_PERCENTS] = { value_add_percent, value_percent_word },
+	[SCHEMA_NUMBERS] = { value_add_number, value_number_word },
 };
 
 int value_add(const struct schema_row *row, const char *text, void *record, struct value_error *e)
