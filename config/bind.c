@@ -6,7 +6,7 @@
  * row of each of its keys, a list or a mapping of names makes one record an element, everything
  * else is a value, or words, for value*.c. Where a value is stored follows from the row too:
  * record[] holds, for each kind of struct, the one that is being filled. What is particular to a
- * kind happens at its beginning and its end: bind_records.c and bind_rules.c.
+ * kind happens at its beginning and its end: bind_records.c, bind_rules.c and bind_qos.c.
  *
  * An error never stops the walk. Checks that need a whole element run only if the element had none.
  */
@@ -24,6 +24,7 @@
 #include "config/value.h"
 
 static void bind_map(struct bind *b, const struct schema_row *row, const struct yaml_node *n);
+static void bind_inner(struct bind *b, const struct schema_row *row, const struct yaml_node *n);
 
 void bind_place_add(struct bind *b, const void *field, const struct yaml_node *node)
 {
@@ -196,7 +197,8 @@ static void bind_words(struct bind *b, const struct schema_row *row, const struc
 {
 	char *record = b->record[row->in], path[YAML_PATH_MAX], word[VALUE_TEXT_MAX];
 
-	if (value_word(row, record, 0, word)) /* a duplicate key, reported by who read it */
+	if (!record ||
+	    value_word(row, record, 0, word)) /* a duplicate key, reported by who read it */
 		return;
 	if (n->kind == YAML_LIST && !n->items && !row->empty_too)
 		report_error(b->report, n->mark, "%s: the list is empty", yaml_path(n, path));
@@ -247,14 +249,34 @@ static void bind_set_element(struct bind *b, const struct schema_row *row,
 		bind_place_add(b, element, n);
 }
 
+static void bind_bytecode(struct bind *b, const struct schema_row *row, const struct yaml_node *n)
+{
+	struct conf_frame_match *frame = b->record[SCHEMA_FRAME];
+	struct value_error e;
+	(void)row;
+
+	if (!expect(b, n, YAML_TEXT) || !frame || frame->bpf)
+		return;
+	int err = value_parse_bytecode(n->text, &frame->bpf, &frame->nbpf, &e);
+	if (err == -ENOMEM)
+		b->no_memory = true;
+	else if (err)
+		report_value(b, n, &e);
+	else
+		bind_place_add(b, &frame->bpf, n);
+}
+
 static void unknown_key(struct bind *b, const struct schema_row *parent,
 			const struct yaml_node *map, const struct yaml_node *key)
 {
 	char within[YAML_PATH_MAX], word[TEXT_QUOTE_MAX], keys[400] = "";
 	struct text_guess guess = { .written = key->text };
 
+	parent = schema_body(parent);
+	if (bind_qdisc_unknown(b, parent, map, key))
+		return;
 	for (const struct schema_row *r = parent + 1; r < schema_end(parent); r++) {
-		const char *name = schema_key_under(r, parent);
+		const char *name = r->alias ? NULL : schema_key_under(r, parent);
 		if (!name)
 			continue;
 		text_guess_add(&guess, name);
@@ -265,8 +287,10 @@ static void unknown_key(struct bind *b, const struct schema_row *parent,
 		     yaml_within(map, within));
 	if (guess.best)
 		report_help(b->report, "did you mean \"%s\"?", guess.best);
-	else
+	else if (keys[0])
 		report_help(b->report, "there may be: %s", keys);
+	else
+		report_help(b->report, "there is nothing to say here, write {}");
 }
 
 static void bind_map(struct bind *b, const struct schema_row *row, const struct yaml_node *n)
@@ -282,6 +306,7 @@ static void bind_map(struct bind *b, const struct schema_row *row, const struct 
 		else if (strcmp(i->key->text, "<<"))
 			unknown_key(b, row, n, i->key);
 	}
+	row = schema_body(row);
 	const struct schema_row *end = schema_end(row);
 	for (const struct schema_row *r = row + 1; r < end; r++) {
 		const char *name = r->required ? schema_key_under(r, row) : NULL;
@@ -295,61 +320,91 @@ static void bind_map(struct bind *b, const struct schema_row *row, const struct 
 	}
 }
 
-/* One element of a list or one name of a mapping: a record of its own, with its own defaults. */
-static void bind_element(struct bind *b, const struct schema_row *list, void *record,
-			 const struct yaml_item *item)
+/* One record: an element of a list, what a name of a mapping means, or a mapping with a record of
+ * its own. It has its defaults; NULL: what is read is not stored. */
+static void bind_record(struct bind *b, const struct schema_row *row, enum schema_record element,
+			void *record, const struct yaml_item *item)
 {
-	const struct bind_kind *kind = &bind_kinds[list->element];
+	const struct bind_kind *kind = &bind_kinds[element];
 	const struct yaml_node *n = item->value;
 	unsigned errors = report_errors(b->report);
 
 	if (n->kind == YAML_BROKEN)
 		return;
-	b->record[list->element] = record;
-	if (kind->begin)
+	b->record[element] = record;
+	if (record && kind->begin)
 		kind->begin(b, record, item);
-	bind_node(b, schema_element(list), n);
-	if (kind->end)
+	if (row->type == SCHEMA_MAP)
+		bind_map(b, row, n);
+	else
+		bind_node(b, row, n);
+	if (record && kind->end)
 		kind->end(b, record, item, errors == report_errors(b->report));
-	if (!kind->line_at)
+	if (!record || !kind->line_at)
 		return;
 	unsigned *line = (unsigned *)((char *)record + kind->line_at);
 	*line = item->key ? item->key->mark.line : n->mark.line;
 	bind_place_add(b, line, n);
 }
 
+/* A mapping whose keys fill a record in a field of the one around it. */
+static void bind_inner(struct bind *b, const struct schema_row *row, const struct yaml_node *n)
+{
+	const struct yaml_item item = { .value = (struct yaml_node *)n };
+	void *outer = b->record[row->element];
+	void *record = row->element == SCHEMA_QDISC ? bind_qdisc_take(b, row) : field_of(b, row);
+
+	if (record)
+		bind_defaults(row->element, record);
+	bind_record(b, row, row->element, record, &item);
+	b->record[row->element] = outer;
+}
+
+/* Room for a list's elements; NULL: no memory, or a duplicate key, reported by who read it. */
+static void *list_room(struct bind *b, const struct schema_row *row, unsigned nitems)
+{
+	char *owner = b->record[row->in];
+
+	if (row->element == SCHEMA_QDISC)
+		return bind_qdiscs_take(b, nitems);
+	unsigned *count = (unsigned *)(owner + row->count_at);
+	if (*count)
+		return NULL;
+	void *elements = row->in_place ? owner + row->at : calloc(nitems, row->size);
+	if (!elements) {
+		b->no_memory = true;
+		return NULL;
+	}
+	if (!row->in_place)
+		memcpy(owner + row->at, &elements, sizeof(elements));
+	*count = nitems;
+	return elements;
+}
+
 static void bind_list(struct bind *b, const struct schema_row *row, const struct yaml_node *n)
 {
 	const struct yaml_item one = { .value = (struct yaml_node *)n };
 	bool single = row->single_too && n->kind != YAML_LIST;
-	char *owner = b->record[row->in], path[YAML_PATH_MAX];
+	char path[YAML_PATH_MAX];
 
 	if (!single && !expect(b, n, row->type == SCHEMA_NAMED ? YAML_MAP : YAML_LIST))
 		return;
 	unsigned nitems = single ? 1 : n->nitems;
-	if (nitems == 0 || !owner)
+	if (nitems == 0 || !b->record[row->in])
 		return;
 	if (row->max && nitems > row->max) {
 		report_error(b->report, n->mark, "%s: more than %u", yaml_path(n, path), row->max);
 		return;
 	}
-	void **array = (void **)(owner + row->at);
-	unsigned *count = (unsigned *)(owner + row->count_at);
-	if (*array) /* a duplicate key, reported by who read it */
-		return;
-	*array = calloc(nitems, row->size);
-	if (!*array) {
-		b->no_memory = true;
-		return;
-	}
-	*count = nitems;
 	void *outer = b->record[row->element];
-	char *element = *array;
+	char *element = list_room(b, row, nitems);
+	if (!element)
+		return;
 	bind_defaults(row->element, element);
 	for (unsigned i = 1; i < nitems; i++)
 		memcpy(element + i * row->size, element, row->size);
 	for (const struct yaml_item *i = single ? &one : n->items; i; i = i->next) {
-		bind_element(b, row, element, i);
+		bind_record(b, schema_element(row), row->element, element, i);
 		element += row->size;
 	}
 	b->record[row->element] = outer;
@@ -360,10 +415,11 @@ void bind_node(struct bind *b, const struct schema_row *row, const struct yaml_n
 	if (n->kind == YAML_BROKEN)
 		return;
 	switch (row->type) {
-	case SCHEMA_MAP: bind_map(b, row, n); break;
+	case SCHEMA_MAP: row->element ? bind_inner(b, row, n) : bind_map(b, row, n); break;
 	case SCHEMA_NAMED:
 	case SCHEMA_LIST: bind_list(b, row, n); break;
 	case SCHEMA_ELEMENT: bind_set_element(b, row, n); break;
+	case SCHEMA_BYTECODE: bind_bytecode(b, row, n); break;
 	default:
 		if (schema_is_words(row))
 			bind_words(b, row, n);

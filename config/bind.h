@@ -27,7 +27,8 @@ const struct yaml_node *bind_where(const struct bind_places *places,
 				   const void *field); /* or NULL */
 void bind_places_fini(struct bind_places *places);
 
-/* What no single value shows: clashes, references, families. Reports. 0 or -ENOMEM. */
-int conf_check(const struct conf *c, const struct bind_places *places, struct report *r);
+/* What no single value shows: clashes, references, families. Reports. Of shaping, handles, parents
+ * and what follows from them are filled in. 0 or -ENOMEM. */
+int conf_check(struct conf *c, const struct bind_places *places, struct report *r);
 
 #endif

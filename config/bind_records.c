@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Interfaces, routes and next hops: what makes one whole beyond the values of its keys. And the
- * table of all kinds of records with their beginnings and ends; those of rules are in bind_rules.c.
+ * table of all kinds of records with their beginnings and ends; those of rules are in bind_rules.c,
+ * those of shaping in bind_qos.c and bind_tc.c.
  */
 #include <ctype.h>
 #include <stdlib.h>
@@ -158,4 +159,22 @@ const struct bind_kind bind_kinds[SCHEMA_RECORDS] = {
 	[SCHEMA_NAT_DESTINATION] = { bind_nat_begin, bind_destination_end,
 				     offsetof(struct conf_nat, line) },
 	[SCHEMA_NAT_STATIC] = { bind_nat_begin, bind_static_end, offsetof(struct conf_nat, line) },
+	[SCHEMA_QOS] = { NULL, bind_qos_end, offsetof(struct conf_qos, line) },
+	[SCHEMA_TREE] = { bind_tree_begin, NULL, 0 },
+	[SCHEMA_QDISC] = { NULL, bind_qdisc_end, offsetof(struct conf_qdisc, line) },
+	[SCHEMA_CODEL] = { bind_codel_begin, NULL, 0 },
+	[SCHEMA_FQ_CODEL] = { bind_fq_codel_begin, NULL, 0 },
+	[SCHEMA_PRIO] = { NULL, bind_prio_end, 0 },
+	[SCHEMA_NETEM] = { NULL, bind_netem_end, 0 },
+	[SCHEMA_CLASS] = { bind_class_begin, NULL, offsetof(struct conf_class, line) },
+	[SCHEMA_TC_FILTER] = { bind_tc_filter_begin, bind_tc_filter_end,
+			       offsetof(struct conf_tc_filter, line) },
+	[SCHEMA_TC_ACTION] = { NULL, bind_tc_action_end, 0 },
+	[SCHEMA_POLICE] = { NULL, bind_police_end, 0 },
+	[SCHEMA_U32] = { NULL, bind_u32_end, 0 },
+	[SCHEMA_PEDIT] = { NULL, bind_pedit_end, 0 },
+	[SCHEMA_MIRROR] = { bind_mirror_begin, bind_mirror_end,
+			    offsetof(struct conf_mirror, line) },
+	[SCHEMA_REDIRECT] = { bind_mirror_begin, bind_redirect_end,
+			      offsetof(struct conf_mirror, line) },
 };

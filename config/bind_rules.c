@@ -74,7 +74,7 @@ static void proto_end(struct bind *b, const struct yaml_node *n)
 				     yaml_path(i->value, path));
 }
 
-static void match_end(struct bind *b, struct conf_match *m, const struct yaml_node *n)
+void bind_match_end(struct bind *b, struct conf_match *m, const struct yaml_node *n)
 {
 	const struct yaml_node *rate = yaml_get(n, "rate"), *proto = yaml_get(n, "proto");
 
@@ -85,14 +85,14 @@ static void match_end(struct bind *b, struct conf_match *m, const struct yaml_no
 		proto_end(b, proto);
 }
 
-static void match_begin(struct bind *b, struct conf_match *m)
+void bind_match_begin(struct bind *b, struct conf_match *m)
 {
 	b->record[SCHEMA_MATCH] = m;
 	bind_defaults(SCHEMA_MATCH, m);
 }
 
 /* The end of a file's name is what tells it from others. */
-static void file_tail(const struct bind *b, const struct yaml_node *n, char file[CONF_NAME])
+void bind_file_tail(const struct bind *b, const struct yaml_node *n, char file[CONF_NAME])
 {
 	const char *name = report_source_name(b->report, n->mark.source);
 	size_t len = strlen(name);
@@ -162,7 +162,7 @@ void bind_rule_begin(struct bind *b, void *record, const struct yaml_item *item)
 	struct conf_rule *r = record;
 	(void)item;
 
-	match_begin(b, &r->match);
+	bind_match_begin(b, &r->match);
 }
 
 void bind_rule_end(struct bind *b, void *record, const struct yaml_item *item, bool clean)
@@ -171,8 +171,8 @@ void bind_rule_end(struct bind *b, void *record, const struct yaml_item *item, b
 	const struct yaml_node *n = item->value, *log = yaml_get(n, "log");
 	const struct yaml_node *action = yaml_get(n, "action");
 
-	file_tail(b, n, r->file);
-	match_end(b, &r->match, n);
+	bind_file_tail(b, n, r->file);
+	bind_match_end(b, &r->match, n);
 	if (log && log->kind == YAML_MAP)
 		r->log.used = true;
 	if (clean && action)
@@ -185,8 +185,8 @@ void bind_nat_begin(struct bind *b, void *record, const struct yaml_item *item)
 {
 	struct conf_nat *r = record;
 
-	file_tail(b, item->value, r->file);
-	match_begin(b, &r->match);
+	bind_file_tail(b, item->value, r->file);
+	bind_match_begin(b, &r->match);
 }
 
 /* A key that the rule's action has no use for. */
@@ -207,7 +207,7 @@ void bind_source_end(struct bind *b, void *record, const struct yaml_item *item,
 	const struct yaml_node *n = item->value;
 	char path[YAML_PATH_MAX];
 
-	match_end(b, &r->match, n);
+	bind_match_end(b, &r->match, n);
 	if (!yaml_get(n, "action") && r->npool)
 		r->kind = CONF_NAT_POOL;
 	if (!clean)
@@ -233,7 +233,7 @@ void bind_destination_end(struct bind *b, void *record, const struct yaml_item *
 	const struct yaml_node *n = item->value;
 	char path[YAML_PATH_MAX];
 
-	match_end(b, &r->match, n);
+	bind_match_end(b, &r->match, n);
 	if (!clean)
 		return;
 	if (r->kind == CONF_NAT_DESTINATION && !r->npool) {

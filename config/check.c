@@ -118,8 +118,7 @@ static int index_addresses(struct check *k)
 	return 0;
 }
 
-/* A sorted index of `n` records of `size` bytes, each beginning with its name. */
-static int index_names(struct check_names *names, const void *records, unsigned n, size_t size)
+int check_index_names(struct check_names *names, const void *records, unsigned n, size_t size)
 {
 	names->name = calloc((size_t)n + 1, sizeof(*names->name));
 	if (!names->name)
@@ -146,10 +145,10 @@ static int index_netdevs(struct check *k)
 	return 0;
 }
 
-static_assert(offsetof(struct conf_iface, name) == 0, "index_names");
-static_assert(offsetof(struct conf_zone, name) == 0, "index_names");
-static_assert(offsetof(struct conf_set, name) == 0, "index_names");
-static_assert(offsetof(struct conf_chain, name) == 0, "index_names");
+static_assert(offsetof(struct conf_iface, name) == 0, "check_index_names");
+static_assert(offsetof(struct conf_zone, name) == 0, "check_index_names");
+static_assert(offsetof(struct conf_set, name) == 0, "check_index_names");
+static_assert(offsetof(struct conf_chain, name) == 0, "check_index_names");
 
 static int index_all(struct check *k)
 {
@@ -159,13 +158,13 @@ static int index_all(struct check *k)
 	if (!err)
 		err = index_netdevs(k);
 	if (!err)
-		err = index_names(&k->ifaces, c->ifaces, c->nifaces, sizeof(*c->ifaces));
+		err = check_index_names(&k->ifaces, c->ifaces, c->nifaces, sizeof(*c->ifaces));
 	if (!err)
-		err = index_names(&k->zones, c->zones, c->nzones, sizeof(*c->zones));
+		err = check_index_names(&k->zones, c->zones, c->nzones, sizeof(*c->zones));
 	if (!err)
-		err = index_names(&k->sets, c->sets, c->nsets, sizeof(*c->sets));
+		err = check_index_names(&k->sets, c->sets, c->nsets, sizeof(*c->sets));
 	if (!err)
-		err = index_names(&k->chains, c->chains, c->nchains, sizeof(*c->chains));
+		err = check_index_names(&k->chains, c->chains, c->nchains, sizeof(*c->chains));
 	return err;
 }
 
@@ -362,7 +361,7 @@ static void check_daemon(struct check *k)
 			     "stats.read-only-socket.path: is stats.socket.path already");
 }
 
-int conf_check(const struct conf *c, const struct bind_places *places, struct report *r)
+int conf_check(struct conf *c, const struct bind_places *places, struct report *r)
 {
 	struct check k = { .c = c, .places = places, .report = r };
 	int err = index_all(&k);
@@ -384,6 +383,8 @@ int conf_check(const struct conf *c, const struct bind_places *places, struct re
 		err = check_filter(&k);
 	if (!err)
 		err = check_nat(&k);
+	if (!err)
+		err = check_qos(&k, c);
 out:
 	free(k.by_addr);
 	free(k.by_net);

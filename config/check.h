@@ -41,6 +41,8 @@ char *check_path(const struct check *k, const void *field, char buf[YAML_PATH_MA
 char *check_line(const struct check *k, struct mark of, struct mark seen_from,
 		 char buf[YAML_PATH_MAX]);
 
+/* A sorted index of `n` records of `size` bytes, each beginning with its name. 0 or -ENOMEM. */
+int check_index_names(struct check_names *names, const void *records, unsigned n, size_t size);
 /* The record of that name, or NULL. */
 const void *check_find(const struct check_names *names, const char *name);
 /* After an error about a name that is not there: the one that may have been meant, of one or two
@@ -61,6 +63,7 @@ int check_sets(struct check *k);
 int check_zones(struct check *k);
 int check_filter(struct check *k);
 int check_nat(struct check *k);
+int check_qos(struct check *k, struct conf *c); /* c is k->c; what it leaves out is filled in */
 void check_redirect(struct check *k, const struct conf_nat *r); /* a rule of nat.destination */
 
 /* A rule's match, at a hook. `line` is the rule's. */

@@ -57,6 +57,42 @@ static void zones_free(struct conf_zone *zones, unsigned n)
 	free(zones);
 }
 
+static void tc_filters_free(struct conf_tc_filter *filters, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		match_fini(&filters[i].match);
+		free(filters[i].frame.bpf);
+		free(filters[i].actions);
+	}
+	free(filters);
+}
+
+static void tree_fini(struct conf_tree *t)
+{
+	free(t->qdiscs);
+	free(t->classes);
+	tc_filters_free(t->filters, t->nfilters);
+}
+
+static void qos_free(struct conf_qos *qos, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		tree_fini(&qos[i].egress);
+		tree_fini(&qos[i].ifb);
+		tc_filters_free(qos[i].ingress, qos[i].ningress);
+	}
+	free(qos);
+}
+
+static void mirrors_free(struct conf_mirror *mirrors, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		match_fini(&mirrors[i].match);
+		free(mirrors[i].frame.bpf);
+	}
+	free(mirrors);
+}
+
 void conf_destroy(struct conf *c)
 {
 	if (!c)
@@ -76,6 +112,9 @@ void conf_destroy(struct conf *c)
 	nat_free(c->nat_source, c->nnat_source);
 	nat_free(c->nat_destination, c->nnat_destination);
 	nat_free(c->nat_static, c->nnat_static);
+	qos_free(c->qos, c->nqos);
+	mirrors_free(c->mirrors, c->nmirrors);
+	mirrors_free(c->redirects, c->nredirects);
 	free(c);
 }
 

@@ -60,6 +60,7 @@ struct conf_tbf {
 struct conf_prio {
 	uint32_t bands;	     /* 3 */
 	uint8_t priomap[16]; /* by priority; tc's: 1 2 2 2 1 2 0 0 1 1 1 1 1 1 1 1 */
+	unsigned npriomap;   /* 16: the file gives it; 0: it is tc's */
 };
 struct conf_htb {
 	uint32_t default_minor; /* 0: what no filter knows leaves unshaped */
@@ -112,9 +113,10 @@ struct conf_netem {
 	enum conf_distribution distribution;
 	enum conf_loss loss_model;
 	uint32_t loss, loss_correlation;
-	uint32_t state[5];   /* p13, p31, p32, p23, p14 of loss-state */
-	uint32_t gemodel[4]; /* p, r, 1-h, 1-k of loss-gemodel */
-	bool ecn;	     /* mark instead of losing */
+	uint32_t state[5];	   /* p13, p31, p32, p23, p14 of loss-state */
+	uint32_t gemodel[4];	   /* p, r, 1-h, 1-k of loss-gemodel */
+	unsigned nstate, ngemodel; /* of these, given by the file; the others are tc's defaults */
+	bool ecn;		   /* mark instead of losing */
 	uint32_t duplicate, duplicate_correlation;
 	uint32_t corrupt, corrupt_correlation;
 	uint32_t reorder, reorder_correlation, gap; /* gap 0: 1 with reorder */

@@ -3,8 +3,9 @@
  * conf_print(): a struct conf as YAML, by the rows that read it.
  *
  * What the daemon is set to is printed with its defaults, interfaces and routes only with what they
- * say. Two levels are written as blocks, everything below in braces on one line, so that a route is
- * a line. Words that YAML 1.1 might take for something else are quoted.
+ * say; of shaping, handles too, which the file may have left to us. Two levels are written as
+ * blocks, everything below in braces on one line, so that a route is a line. Words that YAML 1.1
+ * might take for something else are quoted.
  */
 #include "config/conf.h"
 
@@ -19,6 +20,8 @@ enum { BLOCK_LEVELS = 2 };
 struct printer {
 	FILE *out;
 	const void *record[SCHEMA_RECORDS];
+	unsigned
+		next_leaf; /* of record[SCHEMA_TREE]: the first qdisc that may be a later class's */
 };
 
 static void print_inline(struct printer *p, const struct schema_row *row);
@@ -101,8 +104,46 @@ static unsigned elements(const struct printer *p, const struct schema_row *row, 
 
 	if (row->in == SCHEMA_NOWHERE)
 		return 0;
-	memcpy(first, owner + row->at, sizeof(*first));
+	if (row->element == SCHEMA_QDISC) {
+		const struct conf_tree *t = p->record[SCHEMA_TREE];
+		*first = (const char *)t->qdiscs;
+		return t->nqdiscs;
+	}
+	if (row->in_place)
+		*first = owner + row->at;
+	else
+		memcpy(first, owner + row->at, sizeof(*first));
 	return *(const unsigned *)(owner + row->count_at);
+}
+
+/* The array of qdiscs holds the root, which has a key of its own, those in classes of the list,
+ * which are printed there, and others, whose parent must be said. */
+static bool is_element(const struct schema_row *row, const void *record)
+{
+	return row->element != SCHEMA_QDISC || ((const struct conf_qdisc *)record)->parent_name[0];
+}
+
+static bool has_elements(const struct printer *p, const struct schema_row *row)
+{
+	const char *first;
+	unsigned n = elements(p, row, &first);
+
+	for (unsigned i = 0; i < n; i++)
+		if (is_element(row, first + i * row->size))
+			return true;
+	return false;
+}
+
+/* The qdisc in a class, or NULL. Those in classes come in the order of these. */
+static const struct conf_qdisc *leaf_of(struct printer *p, const struct conf_class *c)
+{
+	const struct conf_tree *t = p->record[SCHEMA_TREE];
+
+	while (p->next_leaf < t->nqdiscs && t->qdiscs[p->next_leaf].parent_name[0])
+		p->next_leaf++;
+	if (p->next_leaf == t->nqdiscs || t->qdiscs[p->next_leaf].parent != c->handle)
+		return NULL;
+	return &t->qdiscs[p->next_leaf++];
 }
 
 /* A route with a single plain next hop has it as its own via and dev; a rule's match is a record
@@ -112,15 +153,57 @@ static void set_record(struct printer *p, enum schema_record kind, const void *r
 	const struct conf_route *r = record;
 
 	p->record[kind] = record;
-	if (kind == SCHEMA_ROUTE) {
+	switch (kind) {
+	case SCHEMA_ROUTE: {
 		bool own = r->nnexthops == 1 && r->nexthops[0].weight == 1;
 		p->record[SCHEMA_NEXTHOP] = own ? r->nexthops : NULL;
-	} else if (kind == SCHEMA_RULE) {
-		p->record[SCHEMA_MATCH] = &((const struct conf_rule *)record)->match;
-	} else if (kind == SCHEMA_NAT_SOURCE || kind == SCHEMA_NAT_DESTINATION ||
-		   kind == SCHEMA_NAT_STATIC) {
-		p->record[SCHEMA_MATCH] = &((const struct conf_nat *)record)->match;
+		break;
 	}
+	case SCHEMA_RULE:
+		p->record[SCHEMA_MATCH] = &((const struct conf_rule *)record)->match;
+		break;
+	case SCHEMA_NAT_SOURCE:
+	case SCHEMA_NAT_DESTINATION:
+	case SCHEMA_NAT_STATIC:
+		p->record[SCHEMA_MATCH] = &((const struct conf_nat *)record)->match;
+		break;
+	case SCHEMA_TC_FILTER:
+		p->record[SCHEMA_MATCH] = &((const struct conf_tc_filter *)record)->match;
+		p->record[SCHEMA_FRAME] = &((const struct conf_tc_filter *)record)->frame;
+		break;
+	case SCHEMA_MIRROR:
+	case SCHEMA_REDIRECT:
+		p->record[SCHEMA_MATCH] = &((const struct conf_mirror *)record)->match;
+		p->record[SCHEMA_FRAME] = &((const struct conf_mirror *)record)->frame;
+		break;
+	case SCHEMA_TREE: p->next_leaf = 1; break;
+	case SCHEMA_CLASS: p->record[SCHEMA_QDISC] = leaf_of(p, record); break;
+	default: break;
+	}
+}
+
+/* What is inside of a mapping with a record of its own; NULL: there is no such thing. */
+static const void *inner_record(const struct printer *p, const struct schema_row *row)
+{
+	const struct conf_tree *t;
+
+	if (row->says && !row->says(row, p->record[row->in]))
+		return NULL;
+	switch (row->element) {
+	case SCHEMA_QDISC:
+		t = p->record[SCHEMA_TREE];
+		return row->in == SCHEMA_CLASS ? p->record[SCHEMA_QDISC] : t->qdiscs;
+	case SCHEMA_TREE: t = field_of(p, row); return t->nqdiscs ? t : NULL;
+	default: return field_of(p, row);
+	}
+}
+
+/* From here on, this mapping is what is printed. */
+static const struct schema_row *enter(struct printer *p, const struct schema_row *row)
+{
+	if (row->type == SCHEMA_MAP && row->element)
+		set_record(p, row->element, inner_record(p, row));
+	return schema_body(row);
 }
 
 static bool map_has_content(struct printer *p, const struct schema_row *row)
@@ -136,25 +219,30 @@ static bool map_has_content(struct printer *p, const struct schema_row *row)
 static bool has_content(struct printer *p, const struct schema_row *row)
 {
 	char buf[VALUE_TEXT_MAX];
-	const char *first;
 
+	if (row->alias)
+		return false;
 	switch (row->type) {
-	case SCHEMA_MAP: return map_has_content(p, row);
+	case SCHEMA_MAP:
+		return row->element ? inner_record(p, row) != NULL : map_has_content(p, row);
 	case SCHEMA_NAMED:
 	case SCHEMA_LIST:
 		if (row->element == SCHEMA_NEXTHOP && p->record[SCHEMA_NEXTHOP])
 			return false; /* printed as via and dev */
-		return elements(p, row, &first) > 0;
+		return has_elements(p, row);
 	case SCHEMA_ELEMENT: return true;
+	case SCHEMA_BYTECODE:
+		return ((const struct conf_frame_match *)p->record[SCHEMA_FRAME])->nbpf > 0;
 	default:
 		if (schema_is_words(row))
 			return value_word(row, p->record[row->in], 0, buf);
-		return value_text(p, row, buf)[0] != '\0';
+		return value_text(p, row, buf)[0] || (row->map_too && map_has_content(p, row));
 	}
 }
 
 static void print_inline_map(struct printer *p, const struct schema_row *row)
 {
+	row = enter(p, row);
 	const struct schema_row *end = schema_end(row);
 	const char *joint = "";
 
@@ -176,10 +264,14 @@ static void print_inline_list(struct printer *p, const struct schema_row *row)
 	const char *first;
 	unsigned n = elements(p, row, &first);
 	bool single = n == 1 && row->single_too;
+	const char *joint = "";
 
 	fputs(single ? "" : "[", p->out);
 	for (unsigned i = 0; i < n; i++) {
-		fputs(i ? ", " : "", p->out);
+		if (!is_element(row, first + i * row->size))
+			continue;
+		fputs(joint, p->out);
+		joint = ", ";
 		set_record(p, row->element, first + i * row->size);
 		print_inline(p, schema_element(row));
 	}
@@ -205,13 +297,25 @@ static void print_value(struct printer *p, const struct schema_row *row)
 	const char *text = value_text(p, row, buf);
 	bool plain =
 		row->type == SCHEMA_UINT || row->type == SCHEMA_BOOL ||
-		row->type == SCHEMA_PRIORITY ||
+		row->type == SCHEMA_PRIORITY || row->type == SCHEMA_INT ||
+		row->type == SCHEMA_PROBABILITY ||
 		(row->type == SCHEMA_ENUM && (!strcmp(text, "true") || !strcmp(text, "false")));
 
 	if (plain)
 		fputs(text, p->out);
 	else
 		print_string(p->out, text);
+}
+
+/* As tc's `bytecode`: how many instructions, and each behind a comma. */
+static void print_bytecode(struct printer *p)
+{
+	const struct conf_frame_match *f = p->record[SCHEMA_FRAME];
+
+	fprintf(p->out, "\"%u", f->nbpf);
+	for (const struct conf_bpf *b = f->bpf; b < f->bpf + f->nbpf; b++)
+		fprintf(p->out, ",%u %u %u %u", b->code, b->jt, b->jf, b->k);
+	fputc('"', p->out);
 }
 
 static void print_inline(struct printer *p, const struct schema_row *row)
@@ -221,6 +325,7 @@ static void print_inline(struct printer *p, const struct schema_row *row)
 	case SCHEMA_NAMED:
 	case SCHEMA_LIST: print_inline_list(p, row); break;
 	case SCHEMA_ELEMENT: print_set_element(p, row); break;
+	case SCHEMA_BYTECODE: print_bytecode(p); break;
 	default:
 		if (schema_is_words(row))
 			print_words(p, row);
@@ -239,6 +344,8 @@ static void print_elements(struct printer *p, const struct schema_row *row, int 
 
 	for (unsigned i = 0; i < n; i++) {
 		const char *record = first + i * row->size;
+		if (!is_element(row, record))
+			continue;
 		set_record(p, row->element, record);
 		fprintf(p->out, "%*s", indent, "");
 		if (row->type == SCHEMA_NAMED) { /* such records begin with their name */
@@ -247,9 +354,10 @@ static void print_elements(struct printer *p, const struct schema_row *row, int 
 		} else {
 			fputs("-", p->out);
 		}
-		if (row->element == SCHEMA_CHAIN && map_has_content(p, schema_element(row))) {
+		int levels = row->element == SCHEMA_CHAIN ? 1 : row->element == SCHEMA_QOS ? 2 : 0;
+		if (levels && map_has_content(p, schema_element(row))) {
 			fputc('\n', p->out);
-			print_block(p, schema_element(row), indent + 2, 1);
+			print_block(p, schema_element(row), indent + 2, levels);
 			continue;
 		}
 		fputc(' ', p->out);
@@ -261,6 +369,7 @@ static void print_elements(struct printer *p, const struct schema_row *row, int 
 /* A key a line; `levels` of mappings in it are blocks themselves. */
 static void print_block(struct printer *p, const struct schema_row *row, int indent, int levels)
 {
+	row = enter(p, row);
 	const struct schema_row *end = schema_end(row);
 
 	for (const struct schema_row *child = row + 1; child < end; child++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The part of the table of keys that stands in it thrice: what a rule of filter, nat.source or
- * nat.destination matches. A rule has these keys itself, so each kind has rows of its own; they are
+ * The part of the table of keys that stands in it several times: what a rule of filter, nat
+ * or shaping matches. A rule has these keys itself, so each kind has rows of its own; they are
  * written once, here. For schema_rows.c only.
  */
 #ifndef CONFIG_SCHEMA_MATCH_H
@@ -135,9 +135,9 @@ static_assert(offsetof(struct conf_rate, period_ms) == offsetof(struct conf_rate
 			.doc = "The interface or zone it leaves by; a list, \"!lan\" or a set "    \
 			       "\"@lans\"."                                                        \
 	}
-#define FROM_ROW(path)                                                                             \
+#define FROM_ROW(path, key)                                                                        \
 	{                                                                                          \
-		path ".from", SCHEMA_ADDRESSES, FIELD(SCHEMA_MATCH, conf_match, from),             \
+		path "." key, SCHEMA_ADDRESSES, FIELD(SCHEMA_MATCH, conf_match, from),             \
 			.doc = "Its source: an address, a prefix, a range a-b, a list of these, "  \
 			       "or a set "                                                         \
 			       "\"@banned\"; \"!10.0.0.0/8\" for all but that."                    \

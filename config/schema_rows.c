@@ -3,12 +3,12 @@
  * THE table of keys. Rows stand in the order in which conf_print() writes them; a container stands
  * before what it contains, and all that it contains right behind it. Nothing here runs but the
  * predicates of keys that share a field: values are read and written by value*.c, the walk over a
- * file is bind.c's, looking up rows is schema.c's.
+ * file is bind.c's, looking up rows is schema.c's. Rows of shaping are in schema_qos_rows.h.
  */
 #include <assert.h>
 
 #include "config/conf.h"
-#include "config/schema_match.h"
+#include "config/schema_qos.h"
 #include "router/lib/log.h"
 
 static_assert(sizeof(enum conf_poll) == sizeof(unsigned), "enums are stored as unsigned");
@@ -306,7 +306,7 @@ const struct schema_row schema_rows[] = {
 	  .doc = "What it is called in messages and counters." },
 	IN_ROW("filter.*.rules[]"),
 	OUT_ROW("filter.*.rules[]"),
-	FROM_ROW("filter.*.rules[]"),
+	FROM_ROW("filter.*.rules[]", "from"),
 	TO_ROW("filter.*.rules[]", "to"),
 	MATCH_ROWS("filter.*.rules[]"),
 	{ "filter.*.rules[].action", SCHEMA_LIST, ARRAY(SCHEMA_RULE, conf_rule, actions, nactions),
@@ -351,7 +351,7 @@ const struct schema_row schema_rows[] = {
 	{ "nat.source[].name", SCHEMA_LABEL, FIELD(SCHEMA_NAT_SOURCE, conf_nat, name),
 	  .doc = "What it is called." },
 	OUT_ROW("nat.source[]"),
-	FROM_ROW("nat.source[]"),
+	FROM_ROW("nat.source[]", "from"),
 	TO_ROW("nat.source[]", "to"),
 	MATCH_ROWS("nat.source[]"),
 	{ "nat.source[].action", SCHEMA_ENUM, FIELD(SCHEMA_NAT_SOURCE, conf_nat, kind),
@@ -387,7 +387,7 @@ const struct schema_row schema_rows[] = {
 	{ "nat.destination[].name", SCHEMA_LABEL, FIELD(SCHEMA_NAT_DESTINATION, conf_nat, name),
 	  .doc = "What it is called." },
 	IN_ROW("nat.destination[]"),
-	FROM_ROW("nat.destination[]"),
+	FROM_ROW("nat.destination[]", "from"),
 	TO_ROW("nat.destination[]", "address"),
 	MATCH_ROWS("nat.destination[]"),
 	{ "nat.destination[].action", SCHEMA_ENUM, "dnat",
@@ -467,6 +467,8 @@ const struct schema_row schema_rows[] = {
 	  .doc = "By default " #rfc "s with profile rfc, " #linux "s with linux." },
 	CONF_CT_TIMEOUTS(X)
 #undef X
+
+#include "config/schema_qos_rows.h"
 
 		{ "stats", SCHEMA_MAP, .doc = "Asking the router how it is." },
 	{ "stats.socket", SCHEMA_MAP, .doc = "The control socket, for root and a group." },

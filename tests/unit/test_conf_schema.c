@@ -39,7 +39,7 @@ static void test_example_mentions_every_key(void **state)
 	for (unsigned i = 1; i < schema_nrows; i++) {
 		const char *path = schema_rows[i].path, *dot = strrchr(path, '.');
 		const char *key = dot ? dot + 1 : path;
-		if (strpbrk(key, "*["))
+		if (strpbrk(key, "*[") || schema_rows[i].alias)
 			continue;
 		if (!names_key(text, key)) {
 			print_error("config/router.yaml does not mention %s\n", path);
