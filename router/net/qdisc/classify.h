@@ -19,6 +19,9 @@
  * `pass` and a policer's `pass` end the list: with the filter's class, or with none. After
  * `reclassify` the list begins again, at most 16 times, as in Linux.
  *
+ * Actions that write to the packet (pedit, a policer's dscp) change what later filters see of the
+ * frame, of TOS and TTL; addresses and ports are those of the flow, as they came.
+ *
  * A frame that is not IP (l3 == 0) is asked only of filters that look at nothing of IP: at its MAC
  * addresses, ethertype, VLAN tag, bytecode, at interfaces and the mark.
  *
@@ -37,8 +40,8 @@ struct tc_packet {
 	 * source before source NAT, its destination after destination NAT. At ingress as received.
 	 * Of a frame that is not IP only in, out, mark, now, worker and dry are looked at. */
 	struct match_packet m;
-	uint8_t *frame; /* from its Ethernet header: as received, or as to be sent. Actions write to
-			   it. With m.dry only read. */
+	uint8_t *frame; /* from its Ethernet header: as received, or as to be sent; checksums are
+			   complete. Actions write to it; with m.dry it is only read. */
 	uint32_t len;	/* of it, without padding and FCS: policers count this */
 	uint16_t l3;	/* offset of an IP header that parse_frame() let through; 0: not IP */
 
