@@ -10,21 +10,6 @@
 
 /* ---- addresses */
 
-/* The length of the prefix that a range is, or -1. */
-static int range_prefix_len(const struct conf_range *r)
-{
-	unsigned bits = addr_bits(&r->first), len = 0;
-
-	while (len < bits &&
-	       !((r->first.bytes[len / 8] ^ r->last.bytes[len / 8]) >> (7 - len % 8) & 1))
-		len++;
-	for (unsigned i = len; i < bits; i++)
-		if ((r->first.bytes[i / 8] >> (7 - i % 8) & 1) ||
-		    !(r->last.bytes[i / 8] >> (7 - i % 8) & 1))
-			return -1;
-	return (int)len;
-}
-
 static void range_of_prefix(const struct prefix *p, struct conf_range *r)
 {
 	r->first = r->last = p->addr;
@@ -76,7 +61,7 @@ int value_range(const char *text, struct conf_range *range, struct value_error *
 
 void value_range_format(const struct conf_range *r, char buf[VALUE_TEXT_MAX])
 {
-	int len = range_prefix_len(r);
+	int len = prefix_between(&r->first, &r->last);
 
 	addr_format(&r->first, buf);
 	if (addr_equal(&r->first, &r->last))

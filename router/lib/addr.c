@@ -182,3 +182,16 @@ bool prefix_equal(const struct prefix *a, const struct prefix *b)
 {
 	return a->len == b->len && addr_equal(&a->addr, &b->addr);
 }
+
+int prefix_between(const struct addr *first, const struct addr *last)
+{
+	unsigned bits = addr_bits(first), len = 0;
+
+	while (len < bits && !((first->bytes[len / 8] ^ last->bytes[len / 8]) & 0x80u >> len % 8))
+		len++;
+	for (unsigned i = len; i < bits; i++)
+		if ((first->bytes[i / 8] & 0x80u >> i % 8) ||
+		    !(last->bytes[i / 8] & 0x80u >> i % 8))
+			return -1;
+	return (int)len;
+}

@@ -53,5 +53,7 @@ static inline unsigned addr_bits(const struct addr *a)
 struct prefix prefix_masked(const struct prefix *p); /* host bits cleared */
 bool prefix_contains(const struct prefix *p, const struct addr *a);
 bool prefix_equal(const struct prefix *a, const struct prefix *b);
+/* The length of the prefix that first..last is, or -1. */
+int prefix_between(const struct addr *first, const struct addr *last);
 
 #endif

@@ -63,27 +63,12 @@ static void quoted(FILE *out, bool negate, const char *text)
 	fprintf(out, "%s%s%s%s", quote, negate ? "!" : "", text, quote);
 }
 
-/* The length of the prefix that a range is, or -1. */
-static int prefix_of(const struct conf_range *r)
-{
-	unsigned bits = addr_bits(&r->first), len = 0;
-
-	for (; len < bits; len++)
-		if ((r->first.bytes[len / 8] ^ r->last.bytes[len / 8]) >> (7 - len % 8) & 1)
-			break;
-	for (unsigned i = len; i < bits; i++)
-		if (r->first.bytes[i / 8] >> (7 - i % 8) & 1 ||
-		    !(r->last.bytes[i / 8] >> (7 - i % 8) & 1))
-			return -1;
-	return (int)len;
-}
-
 static void address(FILE *out, const void *of, unsigned i)
 {
 	const struct conf_addresses *a = of;
 	const struct conf_range *r = &a->ranges[i];
 	char text[2 * ADDR_STRLEN], last[ADDR_STRLEN];
-	int len = prefix_of(r);
+	int len = prefix_between(&r->first, &r->last);
 	size_t n;
 
 	addr_format(&r->first, text);

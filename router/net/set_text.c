@@ -207,26 +207,10 @@ static void __attribute__((format(printf, 2, 3))) put(struct out *o, const char 
 	o->len += n > 0 ? (size_t)n : 0;
 }
 
-/* The length of the prefix that is first..last, or -1. */
-static int prefix_of(const struct addr *first, const struct addr *last)
-{
-	unsigned bits = addr_bits(first), len = 0;
-	struct prefix p = { .addr = *first }, m;
-	struct addr end = *first;
-
-	while (len < bits && !((first->bytes[len / 8] ^ last->bytes[len / 8]) & (0x80u >> len % 8)))
-		len++;
-	p.len = (uint8_t)len;
-	m = prefix_masked(&p);
-	for (unsigned b = len; b < bits; b++)
-		end.bytes[b / 8] |= (uint8_t)(0x80u >> b % 8);
-	return prefix_equal(&m, &p) && addr_equal(&end, last) ? (int)len : -1;
-}
-
 static void format_addresses(const struct conf_element_field *f, struct out *o)
 {
 	char first[ADDR_STRLEN], last[ADDR_STRLEN];
-	int len = prefix_of(&f->first, &f->last);
+	int len = prefix_between(&f->first, &f->last);
 
 	addr_format(&f->first, first);
 	if (len == (int)addr_bits(&f->first))

@@ -241,6 +241,32 @@ static void order_is_family_then_numeric(void **state)
 	assert_string_equal(prefix_format(&(struct prefix){ 0 }, buf), "-");
 }
 
+static void a_range_may_be_a_prefix(void **state)
+{
+	static const struct {
+		const char *first, *last;
+		int len;
+	} row[] = {
+		{ "0.0.0.0", "255.255.255.255", 0 },
+		{ "10.0.0.0", "10.255.255.255", 8 },
+		{ "10.0.0.8", "10.0.0.15", 29 },
+		{ "10.0.0.1", "10.0.0.1", 32 },
+		{ "10.0.0.1", "10.0.0.2", -1 },
+		{ "10.0.0.1", "10.0.0.3", -1 },
+		{ "10.0.0.0", "10.0.0.2", -1 },
+		{ "2001:db8::", "2001:db8::ffff", 112 },
+		{ "::1", "::1", 128 },
+		{ "::1", "::ffff", -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct prefix first = prefix(row[i].first), last = prefix(row[i].last);
+
+		assert_int_equal(prefix_between(&first.addr, &last.addr), row[i].len);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +277,7 @@ int main(void)
 		cmocka_unit_test(macs),
 		cmocka_unit_test(masks_clear_host_bits),
 		cmocka_unit_test(prefix_holds_its_addresses),
+		cmocka_unit_test(a_range_may_be_a_prefix),
 		cmocka_unit_test(order_is_family_then_numeric),
 	};
 
