@@ -35,6 +35,17 @@ void tree_apply(struct qdisc_tree *t, struct tree_change *change);
 /* [control] After that, or if it never came to that. */
 void tree_change_destroy(struct tree_change *change);
 
+/* [owner] Drop all it holds, for DROP_QDISC_GONE. */
+void tree_reset(struct qdisc_tree *t);
+
+/* [control] Which index each class has, by handle: of t as it is, or as it will be after a change
+ * (or NULL). 0 or -ENOMEM. */
+struct tree_index;
+int tree_index_create(const struct qdisc_tree *t, const struct tree_change *change,
+		      struct tree_index **out);
+uint32_t tree_index_find(const struct tree_index *i, uint32_t classid); /* or QCLASS_NONE */
+void tree_index_destroy(struct tree_index *i);
+
 /* [owner] p: addr, lengths, l3, hash, priority, mark, cls are set. Takes it. t->now and t->dp are
  * good. */
 void tree_enqueue(struct qdisc_tree *t, struct qpkt *p);

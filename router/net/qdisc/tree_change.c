@@ -230,6 +230,11 @@ static void subtree_reset(struct qdisc_tree *t, struct qdisc *q)
 	q->ops->reset(q);
 }
 
+void tree_reset(struct qdisc_tree *t)
+{
+	subtree_reset(t, t->root);
+}
+
 void tree_destroy(struct qdisc_tree *t, struct dp *dp)
 {
 	if (!t)
