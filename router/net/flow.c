@@ -284,3 +284,8 @@ void flow_table_stats(const struct flow_table *t, struct flow_stats *out)
 	s.bytes += hash_bytes(t->group, h->buckets) + hash_bytes(t->source_group, h->sources);
 	*out = s;
 }
+
+uint64_t flow_table_units(const struct flow_table *t)
+{
+	return (uint64_t)t->head->pool.chunks * FLOW_CHUNK_UNITS;
+}

@@ -181,6 +181,9 @@ struct flow_table {
 int flow_table_create(const struct flow_table_config *c, struct flow_table **out);
 void flow_table_destroy(struct flow_table *t);
 
+/* [any] Indexes are below it. */
+uint64_t flow_table_units(const struct flow_table *t);
+
 /* [any] `now` of CLOCK_MONOTONIC as a tick. */
 static inline uint32_t flow_tick(const struct flow_table *t, uint64_t now)
 {

@@ -53,7 +53,8 @@ void hold_add(struct dp *dp, struct pkt *p, uint16_t iface, const struct addr *a
 		e->n--;
 		dp->nheld--;
 	}
-	e->pkt[e->n++] = *p;
+	e->pkt[e->n] = *p;
+	e->pkt[e->n++].flow = PKT_NO_FLOW; /* its record may go before it */
 	dp->nheld++;
 	dp_event(dp, EVENT_HELD);
 }

@@ -41,21 +41,16 @@ static void see_transport(struct match_packet *m, const struct pkt *p)
 	}
 }
 
-void passage_begin(struct passage *g, struct dp *dp, const struct pkt *p,
-		   const struct flow_key *key, uint8_t ct)
+void passage_view(struct match_packet *m, const struct dp *dp, const struct pkt *p,
+		  const struct flow_key *key)
 {
-	struct match_packet *m = &g->m;
-
-	memset(g, 0, sizeof(*g));
-	g->dp = dp;
-	g->filter = dp->policy->filter;
-	g->generation = dp->generation;
+	memset(m, 0, sizeof(*m));
 	m->key = *key;
 	m->in = dp->cfg->iface[p->iface].name_id;
-	m->ct = ct;
 	m->len = p->len;
 	m->now = dp->now;
 	m->worker = dp->worker;
+	m->mark = p->mark;
 	if (p->flags & PKT_IP6) {
 		uint32_t word;
 
@@ -67,6 +62,17 @@ void passage_begin(struct passage *g, struct dp *dp, const struct pkt *p,
 		m->ttl = pkt_ip4(p)->ttl;
 	}
 	see_transport(m, p);
+}
+
+void passage_begin(struct passage *g, struct dp *dp, const struct pkt *p,
+		   const struct flow_key *key, uint8_t ct)
+{
+	memset(g, 0, sizeof(*g));
+	passage_view(&g->m, dp, p, key);
+	g->dp = dp;
+	g->filter = dp->policy->filter;
+	g->generation = dp->generation;
+	g->m.ct = ct;
 }
 
 /* Destination NAT has been at work behind FILTER_MANGLE, source NAT behind FILTER_POST. */

@@ -18,6 +18,10 @@ struct passage {
 	struct filter_result r;
 };
 
+/* What rules see of p: this tuple, and what its headers say; m is zeroed but for that. */
+void passage_view(struct match_packet *m, const struct dp *dp, const struct pkt *p,
+		  const struct flow_key *key);
+
 /* p as it arrived, with this tuple. ct: one of CONF_CT_*. */
 void passage_begin(struct passage *g, struct dp *dp, const struct pkt *p,
 		   const struct flow_key *key, uint8_t ct);

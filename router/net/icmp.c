@@ -212,7 +212,8 @@ bool icmp_error(struct dp *dp, const struct pkt *p, enum icmp_error e, uint32_t 
 	}
 	*out = (struct pkt){ .l3 = frame + NH_L2_MAX + 2, /* room for any link header, L3 aligned */
 			     .flags = PKT_OWN | (p->flags & PKT_IP6),
-			     .iface = p->iface };
+			     .iface = p->iface,
+			     .flow = PKT_NO_FLOW };
 	if (p->flags & PKT_IP6)
 		build6(p, e, info, out);
 	else

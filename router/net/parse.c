@@ -198,6 +198,7 @@ bool parse_frame(struct dp *dp, struct pkt *p, uint8_t *frame, uint32_t len)
 		return drop(dp, frame, DROP_IFACE_DOWN);
 	if (!mac_is(frame, in->mac))
 		return drop(dp, frame, DROP_NOT_OURS);
+	pkt_begin(p);
 	p->iface = index;
 	if (type == ETHERTYPE_IP4)
 		return parse_ip4(dp, p, in, frame, l2len, len);

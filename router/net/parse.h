@@ -62,6 +62,7 @@ static inline bool parse_quick4(const struct dp *dp, struct pkt *p, const struct
 	    ip4_martian(h->src) || ip4_martian(h->dst) ||
 	    (dp->cfg->own4[own / 64] >> (own % 64) & 1))
 		return false;
+	pkt_begin(p);
 	p->l3 = (uint8_t *)h;
 	p->len = (uint16_t)total;
 	p->l4 = 0;
@@ -93,6 +94,7 @@ static inline bool parse_quick6(struct pkt *p, const struct dp_iface *in, uint8_
 	total = IP6_HLEN + ntohs(h->plen);
 	if (total > len - ETH_HLEN)
 		return false;
+	pkt_begin(p);
 	p->l3 = (uint8_t *)h;
 	p->len = (uint16_t)total;
 	p->l4 = IP6_HLEN;

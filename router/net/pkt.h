@@ -39,7 +39,17 @@ struct pkt {
 	uint16_t old_id;  /* IPv4, of a translated fragment: as its sender had it */
 	uint8_t tos, ttl; /* as received */
 	uint16_t l2len;	  /* bytes of the received link header before l3 */
+	uint32_t flow; /* the record it was found under, direction in the top bit; or PKT_NO_FLOW */
+	uint32_t mark; /* of a packet without a flow: as filters have left it */
 };
+#define PKT_NO_FLOW UINT32_MAX
+
+/* What no header says. */
+static inline void pkt_begin(struct pkt *p)
+{
+	p->flow = PKT_NO_FLOW;
+	p->mark = 0;
+}
 
 /* Header fields at any address: the compiler makes single loads of these. */
 struct ip4_header {

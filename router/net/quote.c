@@ -62,7 +62,8 @@ bool quote_parse(const struct pkt *error, uint32_t at, struct pkt *q)
 		have = min32(have, said);
 	*q = (struct pkt){ .l3 = error->l3 + at,
 			   .len = (uint16_t)min32(have, total),
-			   .flags = ip6 ? PKT_IP6 : 0 };
+			   .flags = ip6 ? PKT_IP6 : 0,
+			   .flow = PKT_NO_FLOW };
 	if (!parse_transport(q) || q->flags & PKT_LATER_FRAG)
 		q->l4 = 0;
 	return true;

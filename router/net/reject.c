@@ -91,7 +91,8 @@ bool reject_reset(struct dp *dp, const struct pkt *p, struct pkt *out)
 			     .l4 = hlen,
 			     .proto = IPPROTO_TCP,
 			     .flags = PKT_OWN | (p->flags & PKT_IP6),
-			     .iface = p->iface };
+			     .iface = p->iface,
+			     .flow = PKT_NO_FLOW };
 	fill((struct tcp_header *)(out->l3 + hlen), (const struct tcp_header *)(p->l3 + p->l4), &s);
 	if (p->flags & PKT_IP6)
 		build6(pkt_ip6(p), out->l3);
