@@ -201,15 +201,20 @@ static inline bool is_astray(const struct dp *dp, const struct pkt *p, const str
 }
 
 /* What came out of the stages so far. False: the packet has been dropped. */
-static bool judged(struct dp *dp, struct pkt *p, struct flow *f, enum flow_dir dir,
+static bool judged(struct dp *dp, struct pkt *p, uint32_t index, enum flow_dir dir,
 		   const struct passage *g, bool raw)
 {
+	struct flow *f = flow_at(dp->st->flows, index);
 	bool accept = g->r.verdict == FILTER_ACCEPT;
 
-	if (!is_wanted_syn(dp, p) && !is_astray(dp, p, f, dir, flow_state(f)))
+	p->mark = g->m.mark;
+	if (!is_wanted_syn(dp, p) && !is_astray(dp, p, f, dir, flow_state(f))) {
 		verdict_store(f, dir, p->iface, g, raw);
-	else if (accept)
+		shape_judged(dp->qos, index, dir, g->m.mark);
+		p->flow = shape_flow(index, dir);
+	} else if (accept) {
 		mark_store(f, g);
+	}
 	if (!accept)
 		flows_filtered(dp, p, &g->r);
 	return accept;
@@ -231,20 +236,21 @@ static bool judge_raw(struct dp *dp, struct pkt *p, struct flow *f, uint32_t ind
 								: CONF_CT_NEW);
 	g->m.status = passage_status(state);
 	g->r.ct_mark = __atomic_load_n(&f->mark, __ATOMIC_RELAXED);
-	return passage_stage(g, FILTER_RAW) || judged(dp, p, f, dir, g, true);
+	return passage_stage(g, FILTER_RAW) || judged(dp, p, index, dir, g, true);
 }
 
 /* The rest, when the packet has been tracked. */
-static bool judge(struct dp *dp, struct pkt *p, struct flow *f, uint32_t index, enum flow_dir dir,
-		  uint32_t slot, struct passage *g)
+static bool judge(struct dp *dp, struct pkt *p, uint32_t index, enum flow_dir dir, uint32_t slot,
+		  struct passage *g)
 {
 	const struct nh *n = slot ? nh_get(dp->cfg->nht, slot) : NULL;
+	struct flow *f = flow_at(dp->st->flows, index);
 	struct flow_key leaves;
 
 	leaving(dp->st->flows, index, dir, &leaves);
 	g->m.status = passage_status(flow_state(f));
 	passage_through(g, &leaves, flows_out(dp, n));
-	if (!judged(dp, p, f, dir, g, false))
+	if (!judged(dp, p, index, dir, g, false))
 		return false;
 	flows_mangle(dp, p, &g->r, n);
 	return true;
@@ -362,13 +368,15 @@ void flows_known(struct dp *dp, struct pkt *p, const struct flow_key *key, uint3
 	if (unlikely(begun || !is_judged(dp, f, dir))) {
 		if (!begun && !judge_raw(dp, p, f, index, dir, &g))
 			return;
-		if (!judge(dp, p, f, index, dir, slot, &g))
+		if (!judge(dp, p, index, dir, slot, &g))
 			return;
 	} else if (unlikely(is_refused(state, dir))) {
 		drop_again(dp, p, f, dir);
 		return;
-	} else if (unlikely(f->dscp[dir] & FLOW_DSCP)) {
-		flows_set_dscp(p, f->dscp[dir] & (uint8_t)~FLOW_DSCP);
+	} else {
+		p->flow = shape_flow(index, dir);
+		if (unlikely(f->dscp[dir] & FLOW_DSCP))
+			flows_set_dscp(p, f->dscp[dir] & (uint8_t)~FLOW_DSCP);
 	}
 	if (likely(v == CT_PASS))
 		flow_touch(own, peer, dp->tick, timeout, p->len);
@@ -412,6 +420,7 @@ static inline bool known_quick(struct dp *dp, struct pkt *p, uint32_t index, enu
 			nat_rewrite_inverse4(p, flow_tuple4(f, !dir), own->l3_delta, own->l4_delta);
 		p->flags |= PKT_TRANSLATED;
 	}
+	p->flow = shape_flow(index, dir);
 	flows_send(dp, p, own->nexthop);
 	return true;
 }

@@ -276,6 +276,8 @@ static void make(struct dp *dp, struct pkt *p, struct making *m, const struct fr
 	dp->made++;
 	if (dp->events)
 		ct_event_put(dp->events, t, index, CT_EVENT_NEW, dp->tick, dp->now);
+	shape_judged(dp->qos, index, FLOW_ORIG, m->g.m.mark);
+	p->flow = shape_flow(index, FLOW_ORIG);
 	flows_mangle(dp, p, &m->g.r, m->n);
 	if (translated(m))
 		flows_translate(dp, p, index, FLOW_ORIG, ports);

@@ -32,6 +32,7 @@ void flows_stateless(struct dp *dp, struct pkt *p, struct passage *g)
 		flows_filtered(dp, p, &g->r);
 		return;
 	}
+	p->mark = g->m.mark;
 	flows_mangle(dp, p, &g->r, n);
 	flows_send(dp, p, slot);
 }
@@ -147,6 +148,7 @@ void flows_related(struct dp *dp, struct pkt *p, const struct flow_key *quoted, 
 		}
 		nat_rewrite_error(p, at, &was, &src, &dst);
 	}
+	p->mark = g.m.mark;
 	flows_mangle(dp, p, &g.r, n);
 	flows_send(dp, p, slot);
 }

@@ -11,6 +11,7 @@
 
 #include "router/net/dp.h"
 #include "router/net/icmp.h"
+#include "router/shape.h"
 
 /* Forward p by this slot of the next hop table (0: no route), asking the questions in the order
  * Linux does: route, TTL, scope, neighbour, MTU. Takes ownership. */
@@ -64,7 +65,10 @@ static inline void emit(struct dp *dp, struct pkt *p, const struct nh *n)
 		memset(frame + len, 0, FRAME_MIN - len);
 		len = FRAME_MIN;
 	}
-	dp_send(dp, n->port, frame, len);
+	if (__builtin_expect(dp->shaped >> n->port & 1, 0))
+		shape_emit(dp, p, n->iface, n->port, frame, p->len + n->hlen);
+	else
+		dp_send(dp, n->port, frame, len);
 }
 
 /* Control clears it; a line that all workers read is written only when it must be. */

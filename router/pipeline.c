@@ -2,14 +2,16 @@
 /*
  * The packet path, top to bottom:
  *
- *	parse -> route (a burst at a time) -> forward: TTL, MTU, neighbour -> link header ->
- *out[port]
+ *	parse -> (filters of ingress) -> route (a burst at a time) -> forward: TTL, MTU, neighbour
+ *	-> link header -> (filters and qdiscs of egress) -> out[port]
  *
  * The common packet (no options, known neighbour, fits the MTU) is finished in three short loops
- *over the burst; everything else takes forward(), which asks the questions in the order Linux does:
- *route, TTL, scope, MTU, neighbour. Errors about a packet are built before it is changed.
+ * over the burst; everything else takes forward(), which asks the questions in the order Linux
+ * does: route, TTL, scope, MTU, neighbour. Errors about a packet are built before it is changed.
  */
 #include "router/pipeline.h"
+
+#include <string.h>
 
 #include "router/flows.h"
 #include "router/forward.h"
@@ -26,7 +28,7 @@
 /* A Linux sender behind a veth leaves the checksum of TCP and UDP unfinished: the field holds the
  * folded pseudo header sum. Finish it. A complete checksum that looks the same by chance is
  * computed to itself. */
-static void complete_checksum(struct dp *dp, struct pkt *p)
+void pipeline_checksum(struct dp *dp, struct pkt *p)
 {
 	uint16_t field, pseudo, csum, len, at;
 	uint64_t sum;
@@ -61,8 +63,17 @@ struct batch {
 	const struct in6_addr *dst6p[BURST];
 };
 
+/* Filters of ingress, and a tree behind them. They see a packet as it goes on: with its checksums.
+ * False: it has been taken. */
+static bool ingress(struct dp *dp, struct pkt *p, uint8_t *frame, uint32_t len)
+{
+	if (dp->cfg->iface[p->iface].virtual)
+		pipeline_checksum(dp, p);
+	return shape_ingress(dp, p, frame, len);
+}
+
 static inline void parse_one(struct dp *dp, struct batch *b, const struct dp_iface *in,
-			     uint16_t index, uint8_t *frame, uint32_t len)
+			     uint16_t index, uint8_t *frame, uint32_t len, bool filtered)
 {
 	struct pkt *p = &b->p4[b->n4];
 	uint16_t type;
@@ -86,11 +97,15 @@ static inline void parse_one(struct dp *dp, struct batch *b, const struct dp_ifa
 	b->p6[b->n6] = *p;
 	p = &b->p6[b->n6];
 six:
+	if (unlikely(filtered) && !ingress(dp, p, frame, len))
+		return;
 	memcpy(&b->dst6[b->n6], pkt_ip6(p)->dst, 16);
 	b->dst6p[b->n6] = &b->dst6[b->n6];
 	b->n6++;
 	return;
 four:
+	if (unlikely(filtered) && !ingress(dp, p, frame, len))
+		return;
 	b->dst4[b->n4] = pkt_ip4(p)->dst;
 	b->n4++;
 }
@@ -145,12 +160,11 @@ static inline void forward_burst(struct dp *dp, struct pkt *p, const uint32_t *s
 	}
 }
 
-void pipeline_run(struct dp *dp, const struct dp_frame *frames, unsigned n)
+static void run(struct dp *dp, const struct dp_frame *frames, unsigned n, bool filtered)
 {
 	uint16_t index = dp->cfg->port_iface[dp->rx_port];
 	const struct dp_iface *in = index == IFACE_NONE ? NULL : &dp->cfg->iface[index];
 	struct batch b;
-	uint64_t bytes = 0;
 
 	b.n4 = b.n6 = 0;
 	if (in && !in->up)
@@ -160,16 +174,13 @@ void pipeline_run(struct dp *dp, const struct dp_frame *frames, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		if (i + PREFETCH_AHEAD < n)
 			__builtin_prefetch(dp->base + frames[i + PREFETCH_AHEAD].addr, 1);
-		bytes += frames[i].len;
-		parse_one(dp, &b, in, index, dp->base + frames[i].addr, frames[i].len);
+		parse_one(dp, &b, in, index, dp->base + frames[i].addr, frames[i].len, filtered);
 	}
-	counter_add(&dp->count->port[dp->rx_port].rx_packets, n);
-	counter_add(&dp->count->port[dp->rx_port].rx_bytes, bytes);
 	if (unlikely(in && in->virtual)) {
 		for (unsigned i = 0; i < b.n4; i++)
-			complete_checksum(dp, &b.p4[i]);
+			pipeline_checksum(dp, &b.p4[i]);
 		for (unsigned i = 0; i < b.n6; i++)
-			complete_checksum(dp, &b.p6[i]);
+			pipeline_checksum(dp, &b.p6[i]);
 	}
 	if (dp->policy) {
 		if (b.n4)
@@ -186,4 +197,27 @@ void pipeline_run(struct dp *dp, const struct dp_frame *frames, unsigned n)
 		route6(dp, &b);
 		forward_burst(dp, b.p6, b.slot6, b.n6);
 	}
+}
+
+void pipeline_run(struct dp *dp, const struct dp_frame *frames, unsigned n)
+{
+	const struct qos *qos = dp->qos;
+	struct dp_frame whole[BURST];
+	uint64_t bytes = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		bytes += frames[i].len;
+	counter_add(&dp->count->port[dp->rx_port].rx_packets, n);
+	counter_add(&dp->count->port[dp->rx_port].rx_bytes, bytes);
+	if (unlikely(qos && qos->whole >> dp->rx_port & 1)) {
+		memcpy(whole, frames, n * sizeof(whole[0]));
+		run(dp, whole, shape_whole(dp, whole, n), false);
+		return;
+	}
+	run(dp, frames, n, qos && qos->ingress >> dp->rx_port & 1);
+}
+
+void pipeline_resume(struct dp *dp, const struct dp_frame *frames, unsigned n)
+{
+	run(dp, frames, n, false);
 }

@@ -9,6 +9,14 @@
  * and counted. */
 void pipeline_run(struct dp *dp, const struct dp_frame *frames, unsigned n);
 
+/* Frames received on dp->rx_port before, that have waited in the port's tree since: the rest of
+ * their way. A packet keeps no mark on that way: it is parsed again. */
+void pipeline_resume(struct dp *dp, const struct dp_frame *frames, unsigned n);
+
+/* A Linux sender behind a veth leaves checksums to the device: complete the one of p, if that is
+ * what it looks like. */
+void pipeline_checksum(struct dp *dp, struct pkt *p);
+
 /* Packets that wait for a neighbour: send, keep or give up. Cheap when dp->nheld is 0. */
 void pipeline_held(struct dp *dp);
 

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "router/lib/clock.h"
@@ -24,6 +25,8 @@
 #include "router/flows.h"
 #include "router/net/policy.h"
 #include "router/pipeline.h"
+#include "router/shape.h"
+#include "router/shaper.h"
 
 #define MESSAGES      1024
 #define ICMP_PER_SEC  1000
@@ -32,6 +35,10 @@
 #define NOTES	      512
 #define OWED_NAPS     5			   /* doublings of a millisecond */
 #define SPIN_NS	      (50 * NSEC_PER_USEC) /* awake this long after the last packet */
+#define SHAPE_BURST   128		   /* packets a tree gives in a turn */
+#define SHAPE_AHEAD   256 /* and has under way at its port: the rest waits in the tree */
+#define SHAPE_FULL_NS (20 * NSEC_PER_USEC) /* a port without room is asked again after it */
+#define SHAPE_SPIN_NS (10 * NSEC_PER_USEC) /* no sleep is as short as that */
 #define SPIN_PROBE    64 /* when spinning was in vain, try it again once in so many sleeps */
 
 /*
@@ -182,6 +189,67 @@ static void see_policy(struct worker *w)
 	flows_upkeep(dp);
 }
 
+/* What shapes, for this turn. */
+static void see_qos(struct worker *w)
+{
+	struct dp *dp = &w->dp;
+
+	dp->qos = __atomic_load_n(&w->qos, __ATOMIC_ACQUIRE);
+	dp->shaped = dp->qos ? dp->qos->shaped : 0;
+	dp->qpkt = dp->qos ? dp->qos->qpkt : NULL;
+}
+
+static void leave_tree(struct shaper *s, struct dp *dp, struct qpkt *p)
+{
+	dp_send(dp, s->port, dp->base + p->addr, p->frame_len);
+}
+
+static void leave_ifb(struct shaper *s, struct dp *dp, struct qpkt *p)
+{
+	struct dp_frame frame = { .addr = p->addr, .len = p->frame_len };
+
+	dp->rx_port = (uint16_t)s->port;
+	pipeline_resume(dp, &frame, 1);
+}
+
+/* How many more packets a tree may hand to its port: few, for what the port has cannot be shaped
+ * any more. */
+static unsigned room_at(const struct worker_ports *ports, unsigned port)
+{
+	const struct xsk_queue *q = ports->tx[port];
+	uint64_t ahead = q ? xsk_queue_ahead(q) : 0;
+
+	if (ahead >= SHAPE_AHEAD)
+		return 0;
+	return SHAPE_AHEAD - ahead < SHAPE_BURST ? (unsigned)(SHAPE_AHEAD - ahead) : SHAPE_BURST;
+}
+
+/* Our trees give what may leave by now. Those of others are rung if they got something. */
+static void shape(struct worker *w, const struct worker_ports *ports)
+{
+	struct dp *dp = &w->dp;
+
+	w->shape_at = QDISC_NEVER;
+	for (unsigned i = 0; i < dp->qos->nshapers; i++) {
+		struct shaper *s = dp->qos->shaper[i];
+		unsigned room = s->ifb ? SHAPE_BURST : room_at(ports, s->port);
+		uint64_t at;
+
+		if (s->owner != dp->worker)
+			continue;
+		at = shaper_run(s, dp, room, s->ifb ? leave_ifb : leave_tree);
+		if (!room && at == dp->now)
+			at += SHAPE_FULL_NS;
+		if (at < w->shape_at)
+			w->shape_at = at;
+		flush_all(dp);
+	}
+	if (dp->handed) /* who falls asleep now sees what we handed, or we see that it sleeps */
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	for (; dp->handed; dp->handed &= dp->handed - 1)
+		worker_wake(w->peers[__builtin_ctzll(dp->handed)]);
+}
+
 unsigned worker_turn(struct worker *w, uint64_t now)
 {
 	const struct worker_ports *ports = __atomic_load_n(&w->ports, __ATOMIC_ACQUIRE);
@@ -191,6 +259,7 @@ unsigned worker_turn(struct worker *w, uint64_t now)
 
 	dp->cfg = __atomic_load_n(&w->config, __ATOMIC_ACQUIRE);
 	dp->now = now;
+	see_qos(w);
 	see_policy(w); /* its flows end also when it has no port left */
 	if (!ports || !dp->cfg)
 		return 0;
@@ -210,6 +279,8 @@ unsigned worker_turn(struct worker *w, uint64_t now)
 		xsk_queue_fill(q, &w->cache);
 	}
 	flush_all(dp);
+	if (dp->qos)
+		shape(w, ports);
 	kick_all(w, ports);
 	if (dp->ask_now)
 		ring_control(w);
@@ -270,20 +341,54 @@ static int sleep_time(struct worker *w)
 	return owed;
 }
 
-/* Sleep until a packet, control, or the time a held packet or a completion should be looked at. */
-static void doze(struct worker *w)
+/* The same in nanoseconds, and no longer than the trees of this worker wait. False: for ever. */
+static bool sleep_until(struct worker *w, uint64_t now, struct timespec *t)
+{
+	int ms = sleep_time(w);
+	uint64_t ns = ms < 0 ? UINT64_MAX : (uint64_t)ms * NSEC_PER_MSEC;
+
+	if (w->dp.qos && w->shape_at != QDISC_NEVER)
+		ns = w->shape_at <= now ? 0 : w->shape_at - now < ns ? w->shape_at - now : ns;
+	*t = (struct timespec){ .tv_sec = (time_t)(ns / NSEC_PER_SEC),
+				.tv_nsec = (long)(ns % NSEC_PER_SEC) };
+	return ns != UINT64_MAX;
+}
+
+/* A tree gives its next packet sooner than a sleep would take. */
+static bool is_due_soon(const struct worker *w, uint64_t now)
+{
+	return w->dp.qos && w->shape_at != QDISC_NEVER && w->shape_at < now + SHAPE_SPIN_NS;
+}
+
+/* Something was handed to a tree of ours since we last ran it. */
+static bool is_handed(const struct worker *w)
+{
+	const struct qos *qos = w->dp.qos;
+
+	for (unsigned i = 0; qos && i < qos->nshapers; i++)
+		if (qos->shaper[i]->owner == w->index && shaper_has_news(qos->shaper[i]))
+			return true;
+	return false;
+}
+
+/* Sleep until a packet, control, or the time a held packet, a completion or a tree of qdiscs should
+ * be looked at. */
+static void doze(struct worker *w, uint64_t now)
 {
 	struct epoll_event ev[8];
-	int timeout = sleep_time(w);
+	struct timespec timeout;
+	bool ends = sleep_until(w, now, &timeout), ready;
 	uint64_t drain;
 
 	frame_cache_share(&w->cache);
 	__atomic_store_n(&w->nfree, w->cache.n, __ATOMIC_RELAXED);
-	rcu_sleep();
 	__atomic_store_n(&w->asleep, 1, __ATOMIC_SEQ_CST);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	ready = is_handed(w); /* still online: trees stay */
+	rcu_sleep();
 	counter_add(&w->sleeps, 1);
-	if (__atomic_load_n(&w->stop, __ATOMIC_SEQ_CST) == 0)
-		epoll_wait(w->epoll_fd, ev, 8, timeout);
+	if (!ready && __atomic_load_n(&w->stop, __ATOMIC_SEQ_CST) == 0)
+		epoll_pwait2(w->epoll_fd, ev, 8, ends ? &timeout : NULL, NULL);
 	counter_add(&w->loops, 1); /* first: who sees us awake sees that we moved */
 	__atomic_store_n(&w->asleep, 0, __ATOMIC_SEQ_CST);
 	if (read(w->wake_fd, &drain, sizeof(drain)) < 0) { /* EAGAIN: a packet woke us */
@@ -335,6 +440,7 @@ static void *worker_main(void *arg)
 	snprintf(name, sizeof(name), "worker-%u", w->index);
 	pthread_setname_np(pthread_self(), name);
 	pin(w);
+	prctl(PR_SET_TIMERSLACK, 1000ul); /* a shaper's packet leaves on time */
 	boost(w, !w->busy);
 	rcu_register_thread();
 	while (!__atomic_load_n(&w->stop, __ATOMIC_RELAXED)) {
@@ -356,9 +462,9 @@ static void *worker_main(void *arg)
 		} else if (!n) {
 			idle = true;
 		}
-		if (!n && !w->busy && now - last >= spin) {
+		if (!n && !w->busy && now - last >= spin && !is_due_soon(w, now)) {
 			boost(w, true);
-			doze(w);
+			doze(w, now);
 			spin = worth_spinning(w, false) ? SPIN_NS : 0;
 			idle = false;
 			last = now = woke = clock_now();

@@ -46,6 +46,8 @@ struct worker {
 	const struct policy *policy; /* NULL: nothing is stateful */
 	struct stateful *st;	     /* NULL until something is; then for good */
 	struct ct_events *events;    /* NULL: nobody monitors flows */
+	const struct qos *qos;	     /* NULL: nothing is shaped */
+	struct worker *const *peers; /* all workers, by number; set once before it starts */
 	int stop;
 
 	/* to control: neighbours to resolve; rung when there is something to read */
@@ -70,6 +72,7 @@ struct worker {
 	uint64_t done;			    /* frames completed when we last went to sleep */
 	unsigned naps;			    /* sleeps since one was */
 	uint32_t vain;			    /* spins in a row that brought nothing */
+	uint64_t shape_at;		    /* ns: when a tree of ours may give a packet */
 	struct dp dp;
 };
 

@@ -77,6 +77,13 @@ static inline bool xsk_queue_busy(const struct xsk_queue *q)
 	       __atomic_load_n(&q->completed, __ATOMIC_RELAXED);
 }
 
+/* Frames under way at this queue: handed over, and not known to be sent. */
+static inline uint64_t xsk_queue_ahead(const struct xsk_queue *q)
+{
+	return __atomic_load_n(&q->sent, __ATOMIC_RELAXED) -
+	       __atomic_load_n(&q->completed, __ATOMIC_RELAXED);
+}
+
 static inline bool xsk_queue_dead(const struct xsk_queue *q)
 {
 	return __atomic_load_n(&q->dead, __ATOMIC_RELAXED);

@@ -56,4 +56,11 @@ static inline bool spsc_get(struct spsc *q, void *message)
 	return true;
 }
 
+/* Messages in it now: exact only while neither thread is at work. */
+static inline uint32_t spsc_count(const struct spsc *q)
+{
+	return __atomic_load_n(&q->head, __ATOMIC_RELAXED) -
+	       __atomic_load_n(&q->tail, __ATOMIC_RELAXED);
+}
+
 #endif

@@ -82,6 +82,7 @@ struct dp_config {
 	X(HELD,           "held",           "packets that waited for a neighbour")                 \
 	X(FLOW_ADOPTED,   "flow-adopted",   "new flows that another worker had made already")      \
 	X(NAT_RETRY,      "nat-retry",      "translations chosen again: the first was taken")      \
+	X(MIRROR_LOST,    "mirror-lost",    "copies not sent: no free frame")                        \
 	X(LOG_LOST,       "log-lost",       "log lines of rules that found the ring to control full") \
 	X(RESOLVE_LOST,   "resolve-lost",   "requests to resolve that found the ring to control full")
 /* clang-format on */
@@ -168,6 +169,8 @@ struct dp {
 	/* shaping: all NULL and 0 without */
 	uint64_t shaped;       /* a bit for each port with a tree of qdiscs: emit() asks */
 	const struct qos *qos; /* read once a loop */
+	uint64_t handed;       /* bits of workers that own a tree something was handed to */
+	unsigned tc_depth;     /* redirections of the packet under way */
 	struct qpkt *qpkt;     /* what queues know of packets, by frame: net/qdisc/qdisc.h */
 
 	/* Given by the worker, with itself behind `dp`. flush: hand out[port] to its send queue.
