@@ -348,6 +348,12 @@ bool conf_redirect_comes_in(const struct conf *c, const struct conf_nat *rule, c
 const struct conf_nat *conf_redirect_find(const struct conf *c, const char *iface, uint8_t family,
 					  uint8_t proto, uint16_t dport);
 
+/* Do filters of shaping, mirrors or redirections look at packets? */
+static inline bool conf_filters_shaping(const struct conf *c)
+{
+	return c->nqos || c->nmirrors || c->nredirects;
+}
+
 /* Print c as YAML that loads to an equal conf (`show config`). */
 void conf_print(const struct conf *c, FILE *out);
 

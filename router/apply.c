@@ -332,6 +332,11 @@ int apply_reload(struct router *r, FILE *messages)
 	}
 	keep_fixed(r, c, messages);
 	err = stateful_build(r, c, &policy, why, sizeof(why));
+	if (!err) {
+		err = qos_check(r, c, why, sizeof(why));
+		if (err)
+			stateful_forget(r, policy);
+	}
 	if (err) {
 		fprintf(messages, "%s\n", why);
 		conf_destroy(c);
@@ -351,7 +356,8 @@ int apply_reload(struct router *r, FILE *messages)
 			set_neighbour(r, &old->neighbours[i], false);
 	apply_kernel(r);
 	ports_follow(r);
-	conf_destroy(old);
+	qos_follow(r, old);
+	stateful_sweep(r);
 	return 0;
 }
 

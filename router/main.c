@@ -119,6 +119,7 @@ static void on_ports_timer(void *arg, uint64_t now)
 	r->links_moved = false;
 	locals_follow(r);
 	ports_follow(r);
+	qos_ports_moved(r);
 	apply_kernel(r);
 	state_publish(r->state);
 	stateful_follow(r);
@@ -141,6 +142,7 @@ static void on_second(void *arg, uint64_t now)
 	struct router *r = arg;
 
 	ports_follow(r); /* not every driver tells when its queues are more or fewer */
+	qos_ports_moved(r);
 	state_neighbours_upkeep(r->state);
 	state_publish(r->state);
 	linux_ports_follow(r);
@@ -273,7 +275,7 @@ static int start_memory(struct router *r)
 	static const enum xsk_hugepages huge[] = { [CONF_HUGEPAGES_PREFER] = XSK_HUGEPAGES_PREFER,
 						   [CONF_HUGEPAGES_REQUIRE] = XSK_HUGEPAGES_REQUIRE,
 						   [CONF_HUGEPAGES_OFF] = XSK_HUGEPAGES_OFF };
-	uint32_t need = ports_frames(r, r->conf, workers_wanted(r)), frames;
+	uint32_t need = ports_frames(r, r->conf, workers_wanted(r)) + qos_frames(r->conf), frames;
 	int err;
 
 	frames = need > FRAMES_MIN ? need : FRAMES_MIN;
@@ -314,6 +316,7 @@ static int start_workers(struct router *r)
 		if (err)
 			return err;
 		r->nworkers++;
+		r->worker[w]->peers = r->worker;
 		r->worker[w]->config = r->state->config;
 	}
 	for (unsigned w = 0; w < n; w++) {
@@ -375,6 +378,11 @@ static int start_policy(struct router *r)
 
 	if (!err)
 		err = stateful_build(r, r->conf, &p, why, sizeof(why));
+	if (!err) {
+		err = qos_check(r, r->conf, why, sizeof(why));
+		if (err)
+			stateful_forget(r, p);
+	}
 	if (err) {
 		log_err("rules: %s", why);
 		return err;
@@ -416,7 +424,10 @@ static int start(struct router *r)
 		return err;
 	apply_start(r);
 	locals_follow(r);
+	ports_assign(r);
+	qos_follow(r, NULL);
 	ports_start(r);
+	qos_ports_moved(r);
 	steer_prune(r->steer, NULL, NULL);
 	r->running = true;
 	r->revision = 1;
@@ -433,6 +444,8 @@ static void stop(struct router *r)
 		ports_close_all(r);
 	for (unsigned w = 0; w < r->nworkers; w++)
 		worker_stop(r->worker[w]);
+	if (r->nworkers)
+		qos_stop(r);
 	state_destroy(r->state); /* lets go of the neighbours Linux keeps fresh for us */
 	netlink_destroy(r->nl);
 	for (unsigned w = 0; w < r->nworkers; w++) {

@@ -393,7 +393,7 @@ static bool needs_reopen(const struct router *r, const struct port *p, const str
 }
 
 /* Give each configured interface a port, and mark those that are no longer wanted. */
-static void match_config(struct router *r)
+void ports_assign(struct router *r)
 {
 	for (unsigned i = 0; i < PORTS_MAX; i++) {
 		struct port *p = &r->ports[i];
@@ -441,7 +441,7 @@ void ports_follow(struct router *r)
 {
 	uint64_t now = clock_now(), next = 0;
 
-	match_config(r);
+	ports_assign(r);
 	for (unsigned i = 0; i < PORTS_MAX; i++) {
 		struct port *p = &r->ports[i];
 		struct link *l;

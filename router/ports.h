@@ -45,6 +45,8 @@ struct port {
 /* Make the ports follow r->conf and the links: opens, closes, retries. Cheap when nothing has
  * changed. */
 void ports_follow(struct router *r);
+/* Only give each configured interface its place in r->ports; a part of ports_follow(). */
+void ports_assign(struct router *r);
 /* The same at start, with the patience that the sockets of a router that was just killed need: they
  * close some time after it. */
 void ports_start(struct router *r);

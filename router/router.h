@@ -12,6 +12,7 @@
 #include "router/net/nat_retired.h"
 #include "router/net/policy.h"
 #include "router/ports.h"
+#include "router/qos.h"
 #include "router/state.h"
 #include "router/worker.h"
 #include "xsk/steer.h"
@@ -62,6 +63,8 @@ struct router {
 	struct port_set ports_wanted; /* for NAT */
 	struct kernel_reserved ports_reserved;
 	bool ports_unknown; /* that Linux's sockets cannot be seen was said */
+
+	struct qos_control qos; /* shaping */
 
 	struct port ports[PORTS_MAX];
 	struct loop_timer *ports_timer;

@@ -167,8 +167,8 @@ int stateful_build(struct router *r, const struct conf *c, struct policy **out, 
 	int err;
 
 	err = nft_check(r->nft, c, why, size);
-	if (!err && c->conntrack.enabled && !r->st)
-		err = create(r, c, why, size);
+	if (!err && (c->conntrack.enabled || conf_filters_shaping(c)) && !r->st)
+		err = create(r, c, why, size); /* filters of shaping look at sets, too */
 	if (!err && r->st)
 		err = sets_follow(r->st->sets, c, why, size);
 	if (err)
@@ -199,9 +199,10 @@ static uint16_t next_generation(struct router *r)
 	return r->policy_generation;
 }
 
-/* Rules look at something that moved: every flow is judged at its next packet. */
-static void judge_again(struct router *r)
+void stateful_judge_again(struct router *r)
 {
+	if (!r->policy)
+		return;
 	__atomic_store_n(&r->policy->generation, next_generation(r), __ATOMIC_RELAXED);
 }
 
@@ -229,8 +230,13 @@ void stateful_publish(struct router *r, struct policy *p)
 	linux_ports_follow(r);
 	steer_follow(r, r->conf, local, locals_read(r, local, LOCALS_MAX));
 	policy_destroy(old);
-	sets_sweep(r->st->sets);
 	limits_sweep(r->st->limits);
+}
+
+void stateful_sweep(struct router *r)
+{
+	if (r->st)
+		sets_sweep(r->st->sets);
 }
 
 /* Build again from the running configuration: its surroundings changed. What operators did to sets
@@ -371,7 +377,7 @@ void stateful_upkeep(struct router *r, uint64_t now)
 		u->sets_at = now;
 		sets = sets_changes(r->st->sets, now);
 		if (sets != u->sets && r->policy)
-			judge_again(r);
+			stateful_judge_again(r);
 		u->sets = sets;
 	}
 	if (now - u->trimmed_at >= NSEC_PER_SEC) {

@@ -23,6 +23,11 @@ void stateful_publish(struct router *r, struct policy *p);
 void stateful_forget(struct router *r, struct policy *p); /* c was refused for another reason:
 							     r->conf stays */
 
+/* Rules look at something that moved: every flow is judged at its next packet. */
+void stateful_judge_again(struct router *r);
+/* Sets that left the file are looked at by nobody any more. */
+void stateful_sweep(struct router *r);
+
 /* The router's addresses changed: masquerade follows. Cheap if they did not. */
 void stateful_follow(struct router *r);
 /* What rules wanted in the log. */

@@ -35,6 +35,7 @@ void totals_get(const struct router *r, struct totals *t)
 		t->held += __atomic_load_n(&x->nheld, __ATOMIC_RELAXED);
 	}
 	t->held += r->st ? frags_held(r->st->frags) : 0;
+	t->held += qos_held(r);
 	for (unsigned d = 0; d < DROP__COUNT; d++)
 		t->dropped += sum_drop(r, (enum drop_reason)d);
 }
@@ -280,6 +281,7 @@ int show_memory(struct router *r, const struct request *q, struct cursor *cur,
 		held += __atomic_load_n(&r->worker[w]->nheld, __ATOMIC_RELAXED);
 	}
 	held += r->st ? frags_held(r->st->frags) : 0;
+	held += qos_held(r);
 	for (unsigned i = 0; i < PORTS_MAX; i++) {
 		const struct xsk_port *x = r->ports[i].state == PORT_OPEN ? r->ports[i].xsk : NULL;
 

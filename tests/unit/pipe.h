@@ -21,6 +21,8 @@
 #include "router/net/csum.h"
 #include "router/net/frag.h"
 #include "router/net/policy.h"
+#include "router/shape.h"
+#include "router/shaper.h"
 #include "router/worker.h"
 
 #define PIPE_PORTS  3
@@ -359,6 +361,8 @@ static inline void pipe_check(const struct pipe *p)
 
 	if (p->w->st)
 		held += frags_held(p->w->st->frags);
+	for (unsigned i = 0; p->w->qos && i < p->w->qos->nshapers; i++)
+		held += shaper_held(p->w->qos->shaper[i]);
 	for (unsigned i = 0; i < PIPE_PORTS; i++) {
 		const struct xsk_queue *q = p->port[i]->queue[0];
 

@@ -13,6 +13,8 @@
 #include "router/net/nat_retired.h"
 #include "router/net/set.h"
 #include "router/policy.h"
+#include "router/qos_build.h"
+#include "router/shaper.h"
 #include "tests/unit/pipe.h"
 #include "tests/unit/pipe_rows.h"
 
@@ -25,9 +27,39 @@ struct pipe_flows {
 	uint16_t generation;
 	unsigned workers; /* the tables and policies are for so many; this one is the first */
 	struct nat_retired retired;
+	struct qos_control qos;
 	struct nat_local local[2 * PIPE_IFACES];
 	unsigned nlocal;
 };
+
+static inline bool flows_qos_wait(void *arg, const struct shaper *s)
+{
+	struct pipe_flows *f = arg;
+
+	worker_turn(f->p.w, f->p.now);
+	return !shaper_is_busy(s);
+}
+
+/* What shapes follows f->conf, as router/qos.c has it follow. 0 or -errno. */
+static inline int flows_qos(struct pipe_flows *f, const struct conf *conf, char *why, size_t size)
+{
+	struct qos_env e = { .conf = conf,
+			     .names = &f->names,
+			     .sets = f->st->sets,
+			     .flows = f->st->flows,
+			     .frames = f->p.mem->frames,
+			     .spare = f->p.mem->frames / 2,
+			     .nworkers = 1,
+			     .worker = &f->p.w,
+			     .wait = flows_qos_wait,
+			     .arg = f };
+
+	for (unsigned i = 0; i < PIPE_PORTS; i++) {
+		e.port[i].iface = i == 0 ? "p0" : i == 1 ? "p1" : "p2";
+		e.port[i].mtu = 1500;
+	}
+	return qos_update(&f->qos, &e, why, size);
+}
 
 /* Load another configuration. False: refused, nothing has changed. */
 static inline bool flows_load(struct pipe_flows *f, const char *yaml)
@@ -55,8 +87,10 @@ static inline bool flows_load(struct pipe_flows *f, const char *yaml)
 	pc.conf = conf;
 	pc.st = f->st;
 	if (sets_follow(f->st->sets, conf, why, sizeof(why)) ||
-	    (conf->conntrack.enabled && policy_build(&pc, &policy, why, sizeof(why)))) {
+	    (conf->conntrack.enabled && policy_build(&pc, &policy, why, sizeof(why))) ||
+	    flows_qos(f, conf, why, sizeof(why))) {
 		fprintf(stderr, "%s\n", why);
+		policy_destroy(policy);
 		conf_destroy(conf);
 		return false;
 	}
@@ -170,6 +204,9 @@ static inline void flows_close(struct pipe_flows *f)
 	flows_check(f);
 	assert(flows_stats(f).live == 0);
 	assert(flows_ports_taken(f) == 0);
+	f->p.w->qos = NULL;
+	worker_turn(f->p.w, f->p.now);
+	qos_fini(&f->qos, &f->p.w);
 	f->p.w->policy = NULL;
 	f->p.w->st = NULL;
 	f->p.w->dp.st = NULL;

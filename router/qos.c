@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* See qos.h. */
+#include "router/qos.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "router/lib/clock.h"
+#include "router/lib/log.h"
+#include "router/net/policy.h"
+#include "router/router.h"
+#include "router/shaper.h"
+#include "router/stateful.h"
+
+#define PATIENCE (2 * NSEC_PER_SEC) /* with a worker that shall change a tree */
+#define NAP_NS	 20000
+
+/* The owner does it at its next turn. */
+static bool await_owner(void *arg, const struct shaper *s)
+{
+	const struct timespec nap = { .tv_nsec = NAP_NS };
+	const struct router *r = arg;
+
+	for (uint64_t end = clock_now() + PATIENCE; clock_now() < end; nanosleep(&nap, NULL)) {
+		if (!shaper_is_busy(s))
+			return true;
+		worker_wake(r->worker[s->owner]);
+	}
+	log_err("worker %u does not turn: its tree of qdiscs stays as it was", s->owner);
+	return false;
+}
+
+static void env_of(struct router *r, const struct conf *c, struct qos_env *e)
+{
+	uint32_t need = ports_frames(r, c, r->nworkers);
+
+	*e = (struct qos_env){ .conf = c,
+			       .names = &r->names,
+			       .sets = r->st ? r->st->sets : NULL,
+			       .flows = r->st ? r->st->flows : NULL,
+			       .frames = r->mem->frames,
+			       .spare = r->mem->frames > need ? r->mem->frames - need : 0,
+			       .nworkers = r->nworkers,
+			       .worker = r->worker,
+			       .wait = await_owner,
+			       .arg = r };
+	for (unsigned i = 0; i < PORTS_MAX; i++) {
+		const struct port *p = &r->ports[i];
+		const struct link *l;
+
+		if (p->state == PORT_FREE || !p->wanted)
+			continue;
+		l = ports_find_link(r, &p->conf);
+		e->port[i].iface = p->conf.name;
+		e->port[i].mtu = l ? l->l.mtu : 0;
+	}
+}
+
+int qos_check(struct router *r, const struct conf *c, char *why, size_t size)
+{
+	struct qos_env e;
+
+	env_of(r, c, &e);
+	return qos_try(&r->qos, &e, why, size);
+}
+
+/* Frames of a cross-connect come whole. */
+static void steer_follow(const struct router *r)
+{
+	uint64_t whole = r->qos.published ? r->qos.published->whole : 0;
+
+	for (unsigned i = 0; i < PORTS_MAX; i++) {
+		const struct port *p = &r->ports[i];
+
+		if (p->state == PORT_OPEN && p->steer && steer_port_whole(p->steer, whole >> i & 1))
+			log_err("%s: what it receives cannot be taken whole", p->conf.name);
+	}
+}
+
+void qos_follow(struct router *r, struct conf *was)
+{
+	char why[512] = "";
+	struct qos_env e;
+	int err;
+
+	env_of(r, r->conf, &e);
+	err = qos_update(&r->qos, &e, why, sizeof(why));
+	if (err) {
+		log_err("qos: %s; shaping stays as it was", why[0] ? why : strerror(-err));
+		if (!r->qos.kept) {
+			r->qos.kept = was;
+			return;
+		}
+	} else {
+		steer_follow(r);
+		stateful_judge_again(r); /* flows remember classes of before */
+		conf_destroy(r->qos.kept);
+		r->qos.kept = NULL;
+	}
+	conf_destroy(was);
+}
+
+void qos_ports_moved(struct router *r)
+{
+	steer_follow(r);
+}
+
+void qos_stop(struct router *r)
+{
+	qos_fini(&r->qos, r->worker);
+}
+
+/* ---- for show */
+
+const struct shaper *qos_shaper(const struct router *r, unsigned port, unsigned which)
+{
+	return r->qos.tree[port][which].shaper;
+}
+
+const struct conf_tree *qos_conf(const struct router *r, unsigned port, unsigned which)
+{
+	return r->qos.tree[port][which].shaper ? r->qos.tree[port][which].conf : NULL;
+}
+
+uint32_t qos_held(const struct router *r)
+{
+	uint32_t n = 0;
+
+	for (unsigned i = 0; i < PORTS_MAX; i++)
+		for (unsigned which = 0; which < QOS_TREES; which++)
+			if (r->qos.tree[i][which].shaper)
+				n += shaper_held(r->qos.tree[i][which].shaper);
+	return n;
+}
