@@ -21,6 +21,14 @@ double bench_flow_mem(void);
 double bench_expire_loop(void);
 double bench_rules(void);
 double bench_rules_none(void);
+/* See shape.c: cycles a packet; the worst deviation in percent. */
+double bench_qos_1k(void);
+double bench_qos_100k(void);
+double bench_qos_idle(void);
+double bench_rate_htb(void);
+double bench_rate_tbf(void);
+double bench_rate_5g(void);
+double bench_htb_tree(void);
 /* See two.c: times one worker. */
 double bench_nat_2w(void);
 

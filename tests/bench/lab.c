@@ -80,6 +80,26 @@ static void make_policy(struct lab *l, const char *yaml)
 	}
 }
 
+static void make_qos(struct lab *l)
+{
+	char why[512] = "";
+	struct qos_env e = { .conf = l->conf,
+			     .names = &l->names,
+			     .sets = l->st->sets,
+			     .flows = l->st->flows,
+			     .frames = FRAMES,
+			     .spare = FRAMES / 2,
+			     .nworkers = 1,
+			     .worker = &l->w };
+
+	for (unsigned i = 0; i < 2; i++) {
+		e.port[i].iface = i ? "wan" : "lan";
+		e.port[i].mtu = 1500;
+	}
+	if (qos_update(&l->qos, &e, why, sizeof(why)))
+		lab_die(why);
+}
+
 /* One queue a port: the second worker receives from the second. */
 static void share(struct lab *l)
 {
@@ -117,6 +137,8 @@ static void setup(struct lab *l, const char *yaml, bool two)
 	if (two)
 		share(l);
 	make_policy(l, yaml);
+	if (!two)
+		make_qos(l);
 }
 
 void lab_setup(struct lab *l, const char *yaml)
@@ -131,6 +153,7 @@ void lab_setup_two(struct lab *l, const char *yaml)
 
 void lab_teardown(struct lab *l)
 {
+	qos_fini(&l->qos, &l->w);
 	worker_destroy(l->w);
 	worker_destroy(l->second);
 	for (unsigned i = 0; i < 2; i++) {

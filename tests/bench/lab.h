@@ -7,6 +7,7 @@
 #define TESTS_BENCH_LAB_H
 
 #include "router/policy.h"
+#include "router/qos_build.h"
 #include "router/worker.h"
 
 #define RING	 2048
@@ -33,6 +34,7 @@ struct lab {
 	struct conf *conf;
 	struct stateful *st;
 	struct policy *policy;
+	struct qos_control qos; /* if the YAML shapes */
 	uint64_t now;
 	bool by_time; /* turns are measured in ns of CPU time of this thread, not in cycles */
 };

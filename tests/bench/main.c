@@ -15,7 +15,10 @@ static const struct {
 	{ "new-flows", bench_new_flows }, { "new-flows-live", bench_new_flows_live },
 	{ "flow-mem", bench_flow_mem },	  { "expire-loop", bench_expire_loop },
 	{ "rules", bench_rules },	  { "rules-none", bench_rules_none },
-	{ "nat-2w", bench_nat_2w },
+	{ "nat-2w", bench_nat_2w },	  { "qos-1k", bench_qos_1k },
+	{ "qos-100k", bench_qos_100k },	  { "qos-idle", bench_qos_idle },
+	{ "rate-htb", bench_rate_htb },	  { "rate-tbf", bench_rate_tbf },
+	{ "rate-5g", bench_rate_5g },	  { "htb-tree", bench_htb_tree },
 };
 
 int main(int argc, char **argv)
