@@ -207,7 +207,7 @@ int tree_create(const struct tree_config *c, struct qdisc_tree **out)
 		return -ENOMEM;
 	t->mtu = c->mtu;
 	t->budget = c->budget;
-	t->random = c->seed | 1;
+	t->random = c->seed * 0x9e3779b97f4a7c15 | 1; /* few bits would give small numbers */
 	err = qflows_create(c->budget, &t->flows);
 	if (!err)
 		err = tree_plan(t, &nothing, c, &change);
