@@ -8,67 +8,7 @@
 
 #include <malloc.h>
 
-#include "router/net/qdisc/qflow.h"
-#include "tests/unit/qdisc_lab.h"
-
-#define MS NSEC_PER_MSEC
-
-static const struct conf_qdisc defaults = {
-	.handle = CONF_HANDLE(1, 0),
-	.parent = CONF_ROOT,
-	.kind = CONF_QDISC_FQ_CODEL,
-	.fq_codel = { .limit = 10240,
-		      .flows = 1024,
-		      .target = 5 * MS,
-		      .interval = 100 * MS,
-		      .ce_threshold = UINT64_MAX,
-		      .memory_limit = 32 << 20,
-		      .drop_batch = 64,
-		      .ecn = true },
-};
-
-static struct conf_tree one(struct conf_qdisc *q)
-{
-	return (struct conf_tree){ .qdiscs = q, .nqdiscs = 1 };
-}
-
-static int64_t value(const struct qdisc *q, const char *name)
-{
-	struct qdisc_value v[QDISC_VALUES_MAX];
-	unsigned n = q->ops->values(q, v);
-
-	for (unsigned i = 0; i < n; i++)
-		if (!strcmp(v[i].name, name))
-			return v[i].value;
-	fail_msg("no value %s", name);
-	return 0;
-}
-
-/* A packet of the flow in bucket n - 1, by priority, so that no two share one by accident. */
-static void send_to(struct lab *l, uint16_t len, uint32_t n)
-{
-	struct qpkt *p = lab_packet(l, len, n * 7919);
-
-	p->priority = CONF_HANDLE(1, n);
-	tree_enqueue(l->t, p);
-}
-
-static uint32_t flow_of(const struct qpkt *p)
-{
-	return CONF_MINOR(p->priority);
-}
-
-/* Who leaves next, as flow numbers in a string. */
-static void expect(struct lab *l, const char *order)
-{
-	for (const char *c = order; *c; c++) {
-		struct qpkt *p = lab_take(l);
-
-		assert_non_null(p);
-		if (flow_of(p) != (uint32_t)(*c - '0'))
-			fail_msg("flow %u at %zu of %s", flow_of(p), (size_t)(c - order), order);
-	}
-}
+#include "tests/unit/fq_codel_lab.h"
 
 /* Turns of a quantum each; new before old; who has emptied its queue waits for a round. */
 static void test_turns(void **state)
@@ -263,66 +203,47 @@ static void test_memory(void **state)
 	lab_close(&l);
 }
 
-/* CoDel is of the flow: who keeps a queue is marked or dropped, the others never. */
-static void test_codel(void **state)
+/* S19: what a leaf drops, by limit and by CoDel, the tree above knows. */
+static void test_parent(void **state)
 {
-	struct conf_qdisc q = defaults;
-	struct conf_tree c = one(&q);
-	uint64_t first = 0, start, drops;
+	struct conf_qdisc q[3] = { { .handle = CONF_HANDLE(1, 0),
+				     .parent = CONF_ROOT,
+				     .kind = CONF_QDISC_PRIO,
+				     .prio.bands = 3 },
+				   defaults,
+				   defaults };
+	struct conf_tree c = { .qdiscs = q, .nqdiscs = 3 };
+	const struct qdisc *root, *a, *b;
 	struct lab l;
 	(void)state;
 
-	lab_open(&l, &c, 0);
-	start = l.now;
-	for (int i = 0; i < 30; i++)
-		send_to(&l, 1000, 1);
-	for (int i = 0; i < 1000; i++) {
-		lab_at(&l, l.now + MS);
-		send_to(&l, 1000, 1 + (uint32_t)i % 2);
-		drops = l.count->drop[DROP_QDISC_AQM];
-		assert_non_null(lab_take(&l));
-		if (!first && drops != l.count->drop[DROP_QDISC_AQM])
-			first = l.now;
+	for (uint32_t i = 1; i < 3; i++) {
+		q[i].handle = CONF_HANDLE(10 * i, 0);
+		q[i].parent = CONF_HANDLE(1, i);
+		q[i].fq_codel.limit = 200;
 	}
-	assert_in_range(first, start + 105 * MS, start + 107 * MS);
-	assert_true(l.t->root->stats.drops > 5);
-	for (struct qflow *fl = l.t->flows->pool; fl < l.t->flows->pool + l.t->flows->used; fl++)
-		if ((uint32_t)fl->key == 1) /* bucket of flow 2 */
-			assert_int_equal(fl->codel.count, 0);
-	lab_close(&l);
-}
-
-/* A flow that was forgotten by all but CoDel goes on as strictly as before. */
-static void test_learned(void **state)
-{
-	struct conf_qdisc q = defaults;
-	struct conf_tree c = one(&q);
-	struct qflow *fl;
-	uint32_t count;
-	struct lab l;
-	(void)state;
-
 	lab_open(&l, &c, 0);
-	for (int i = 0; i < 30; i++)
-		send_to(&l, 1000, 1);
-	for (int i = 0; i < 2000; i++) {
-		lab_at(&l, l.now + MS);
-		if (l.t->root->qlen < 30)
-			send_to(&l, 1000, 1);
-		send_to(&l, 1000, 1);
-		assert_non_null(lab_take(&l));
+	root = l.t->root;
+	a = tree_qdisc(l.t, CONF_HANDLE(10, 0));
+	b = tree_qdisc(l.t, CONF_HANDLE(20, 0));
+	for (uint32_t i = 0; i < 20000; i++) {
+		lab_at(&l, l.now + MS / 4);
+		lab_send(&l, 300, i % 7, CONF_HANDLE(1, 1));
+		lab_send(&l, 1000, i % 5, CONF_HANDLE(1, 2));
+		if (i % 3)
+			lab_take(&l);
+		assert_int_equal(root->qlen, a->qlen + b->qlen);
+		assert_int_equal(root->backlog, a->backlog + b->backlog);
+		assert_int_equal(root->stats.drops, a->stats.drops + b->stats.drops);
 	}
+	assert_true(value(a, "drop_overlimit") > 0);
+	assert_true(value(b, "drop_overlimit") > 0);
+	assert_true(l.count->drop[DROP_QDISC_AQM] > 0);
 	while (lab_take(&l))
 		;
-	fl = l.t->flows->pool;
-	count = fl->codel.count;
-	assert_true(count > 100);
-	assert_false(fl->listed);
-	assert_true(codel_at_rest(&fl->codel));
-	send_to(&l, 1000, 1);
-	assert_true(fl->listed);
-	assert_non_null(lab_take(&l));
-	assert_int_equal(fl->codel.count, count);
+	assert_int_equal(root->backlog, 0);
+	assert_int_equal(root->qlen, 0);
+	assert_int_equal(root->stats.packets + root->stats.drops, 40000);
 	lab_close(&l);
 }
 
@@ -429,9 +350,8 @@ int main(void)
 		cmocka_unit_test(test_turns),	 cmocka_unit_test(test_fairness),
 		cmocka_unit_test(test_hash),	 cmocka_unit_test(test_sparse),
 		cmocka_unit_test(test_overflow), cmocka_unit_test(test_memory),
-		cmocka_unit_test(test_codel),	 cmocka_unit_test(test_learned),
-		cmocka_unit_test(test_change),	 cmocka_unit_test(test_places),
-		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_parent),	 cmocka_unit_test(test_change),
+		cmocka_unit_test(test_places),	 cmocka_unit_test(test_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

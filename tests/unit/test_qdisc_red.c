@@ -178,6 +178,31 @@ static void test_flags(void **state)
 	lab_close(&l);
 }
 
+/* The first packet over min is not marked, nor are those right behind it: a distance is drawn. */
+static void test_begins(void **state)
+{
+	struct conf_qdisc q = defaults;
+	struct conf_tree c = one(&q);
+	int64_t marked;
+	struct lab l;
+	(void)state;
+
+	lab_open(&l, &c, 0);
+	for (int round = 0; round < 20; round++) {
+		do {
+			marked = value(&l, "marked");
+			settle(&l, 32, 1);
+		} while (value(&l, "average") < MIN);
+		settle(&l, 32, 3);
+		assert_int_equal(value(&l, "marked"), marked);
+		while (l.t->root->qlen > 25)
+			lab_take(&l);
+		settle(&l, 25, 200);
+		assert_true(value(&l, "average") < MIN);
+	}
+	lab_close(&l);
+}
+
 /* In between: distances are spread evenly up to 1 / Pb, so 2 Pb of the packets are marked. */
 static void test_probability(void **state)
 {
@@ -328,10 +353,15 @@ static void test_child_and_change(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_average),	 cmocka_unit_test(test_thresholds),
-		cmocka_unit_test(test_flags),	 cmocka_unit_test(test_probability),
-		cmocka_unit_test(test_pdrop),	 cmocka_unit_test(test_recovers),
-		cmocka_unit_test(test_adaptive), cmocka_unit_test(test_child_and_change),
+		cmocka_unit_test(test_average),
+		cmocka_unit_test(test_thresholds),
+		cmocka_unit_test(test_flags),
+		cmocka_unit_test(test_begins),
+		cmocka_unit_test(test_probability),
+		cmocka_unit_test(test_pdrop),
+		cmocka_unit_test(test_recovers),
+		cmocka_unit_test(test_adaptive),
+		cmocka_unit_test(test_child_and_change),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

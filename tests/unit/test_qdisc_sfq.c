@@ -132,6 +132,15 @@ static void test_limit(void **state)
 		send_to(&l, 60, i);
 	expect(&l, "345");
 	assert_null(lab_take(&l));
+
+	/* also if others were before it in its queue */
+	send_to(&l, 60, 1);
+	send_to(&l, 60, 1);
+	expect(&l, "1");
+	for (uint32_t i = 2; i <= 4; i++)
+		send_to(&l, 60, i);
+	expect(&l, "234");
+	assert_null(lab_take(&l));
 	lab_close(&l);
 }
 
