@@ -14,16 +14,28 @@ config() # [EXTRA-YAML]
 }
 both='redirect: [{name: there, in: lan0, to: lan1}, {name: back, in: lan1, to: lan0}]'
 
-# zeros N: that many bytes
-zeros()
+# bytes N: that many, none of them 0
+bytes()
 {
-	printf '%0*d' $((2 * $1)) 0
+	local z
+	printf -v z '%0*d' "$1" 0
+	echo "${z//0/a5}"
 }
 
 # udp4 SPORT DPORT: the IPv4 header, from 0.0.0.0 to all, and UDP of a DHCP message
 udp4()
 {
-	printf '45000148000000004011%s00000000ffffffff%04x%04x01340000%s' 79a6 "$1" "$2" "$(zeros 300)"
+	printf '45000148000000004011%s00000000ffffffff%04x%04x01340000%s' 79a6 "$1" "$2" "$(bytes 300)"
+}
+
+# on_wire FRAME...: what is shorter than Ethernet has it is sent with zeros behind
+on_wire()
+{
+	local frame
+	for frame in "$@"; do
+		[ ${#frame} -ge 120 ] || printf -v frame '%s%0*d' "$frame" $((120 - ${#frame})) 0
+		echo "$frame"
+	done
 }
 
 # passes WHAT FROM DEV TO DEV FRAME...: what FROM sends arrives at TO, as it was and in order, and
@@ -36,7 +48,7 @@ passes()
 	seer=$!
 	eventually 5 grep -q ready "$T/wire" > "$T/ready" || not_ok "$what: the other end listens"
 	ns "$from" "${wire[@]}" send "$dev" "$@"
-	want=$(printf '%s\n' "$@")
+	want=$(on_wire "$@")
 	eventually 3 sh -c "[ \$(grep -c 0200000000ee $T/wire) -ge $# ]" > "$T/ready"
 	is "$what" "$(grep '^.\{12\}0200000000ee' "$T/wire")" "$want"
 	kill $seer
@@ -84,25 +96,25 @@ done | awk '!/^#/ { s += $2 } END { print s }')" 0
 note "frames as they are"
 each "a DHCP request to all" $all "0800$(udp4 68 67)"
 each "a DHCP answer to one" $b_mac "0800$(udp4 67 68)"
-each "an ARP request" $all "080600010800060400010200000000ee0a0000ee0000000000000a000002$(zeros 18)"
-each "LLDP" 0180c200000e "88cc0207040200000000010403616263060200780000$(zeros 24)"
-each "spanning tree, which is LLC" 0180c2000000 "0026424203$(zeros 35)"
-each "MPLS" $a_mac "8847000640ff45$(zeros 40)"
-each "PPPoE" $b_mac "886411000001000400$(zeros 40)"
-each "a tag" $b_mac "81000064080045$(zeros 40)"
-each "a tag with a priority" $all "8100e0640806$(zeros 42)"
-each "two tags" $b_mac "88a80007810000080800$(zeros 40)"
-each "IPv6 to many" 333300000001 "86dd60000000000a3bff$(zeros 42)"
-each "somebody else's" 020000000077 "0800$(zeros 46)"
-each "an unknown ethertype" $b_mac "1234$(zeros 46)"
-each "IPv4 that is malformed" $b_mac "08000000$(zeros 44)"
-each "TTL 0" $b_mac "08004500001c0000000000110000$(zeros 34)"
-each "no more than a header" $b_mac 0800
-each "a frame of the largest size" $b_mac "88b5$(zeros 1500)"
+each "an ARP request" $all "080600010800060400010200000000ee0a0000ee0000000000000a000002$(bytes 18)"
+each "LLDP" 0180c200000e "88cc0207040200000000010403616263060200780000$(bytes 24)"
+each "spanning tree, which is LLC" 0180c2000000 "0026424203$(bytes 35)"
+each "MPLS" $a_mac "8847000640ff45$(bytes 40)"
+each "PPPoE" $b_mac "886411000001000400$(bytes 40)"
+each "a tag" $b_mac "81000064080045$(bytes 40)"
+each "a tag with a priority" $all "8100e0640806$(bytes 42)"
+each "two tags" $b_mac "88a80007810000080800$(bytes 40)"
+each "IPv6 to many" 333300000001 "86dd60000000000a3bff$(bytes 42)"
+each "somebody else's" 020000000077 "0800$(bytes 46)"
+each "an unknown ethertype" $b_mac "1234$(bytes 46)"
+each "IPv4 that is malformed" $b_mac "08000000$(bytes 44)"
+each "TTL 0" $b_mac "08004500001c0000000000110000$(bytes 34)"
+each "a frame of the largest size" $b_mac "88b5$(bytes 1500)"
 mapfile -t many < <(for i in $(seq 200); do
-	printf '%s0200000000ee88b5%04x%s\n' $b_mac "$i" "$(zeros 60)"
+	printf '%s0200000000ee88b5%04x%s\n' $b_mac "$i" "$(bytes 60)"
 done)
 passes "many keep their order" a a0 b b0 "${many[@]}"
+each "no more than a header, in a frame that held another" $b_mac 0800
 
 note "counters"
 whole()
@@ -116,7 +128,7 @@ check "both ports are promiscuous" [ "$(ip -n r -d link | grep -c 'promiscuity 1
 note "one direction, and none"
 check "a reload takes one away" reload_with < <(config \
 	'redirect: [{name: there, in: lan0, to: lan1}]')
-passes "the other one stays" a a0 b b0 "${b_mac}0200000000ee88b5$(zeros 46)"
+passes "the other one stays" a a0 b b0 "${b_mac}0200000000ee88b5$(bytes 46)"
 check_not "none comes back" ns a ping -q -c 1 -W 1 10.0.0.2
 check "and both" reload_with < <(config)
 before=$(whole)
