@@ -54,9 +54,10 @@ struct htb_rows {
 /* Where a class stands in a round robin. It survives the class's leaving the row: a borrower turns
  * green for a packet or two all the time. */
 struct htb_turn {
-	int64_t deficit; /* bytes it may still send in this round; less than 0: too many sent */
+	int64_t left; /* of its share of this round, which is HTB_SHARE; less than 0: overdrawn */
 	uint32_t round;
 };
+#define HTB_SHARE (INT64_C(1) << 40)
 
 struct htb_class {
 	struct qclass c;
@@ -69,6 +70,7 @@ struct htb_class {
 	int64_t late;	       /* the most that `tokens` grows to while it waits for its turn */
 	uint64_t cost, ccost;  /* of a byte, in 2^-HTB_FRACTION ticks */
 	uint64_t weight;       /* as counted in its row */
+	uint64_t byte_share;   /* of a byte: HTB_SHARE / quantum */
 	struct htb_class *next, *prev; /* in its row */
 	uint32_t quantum;
 	uint8_t key; /* of its row above; HTB_NOTHING: it offers nothing */
@@ -137,8 +139,8 @@ unsigned htb_class_values(const struct qclass *c, struct qdisc_value out[QDISC_V
 
 /* The leaf to serve now, and who lends to it (itself: nobody); NULL: none may send. */
 struct htb_class *htb_pick(struct htb *h, struct htb_class **lender);
-/* `size` bytes were sent by cl, which htb_pick() came through. */
-void htb_take_turn(struct htb *h, struct htb_class *cl, uint32_t size);
+/* `size` bytes were sent by cl, which htb_pick() came through; leaf: it is where that ended. */
+void htb_take_turn(struct htb *h, struct htb_class *cl, uint32_t size, bool leaf);
 /* File cl in the row where it belongs now. True if that may change what its parent offers. */
 bool htb_relist(struct htb *h, struct htb_class *cl);
 

@@ -186,7 +186,7 @@ void htb_charge(struct htb *h, struct htb_class *leaf, struct htb_class *lender,
 		else
 			spend(&cl->tokens, htb_ticks(cl->cost, size));
 		spend(&cl->ctokens, htb_ticks(cl->ccost, size));
-		htb_take_turn(h, cl, size);
+		htb_take_turn(h, cl, size, cl == leaf);
 		judge(h, cl);
 		htb_relist(h, cl);
 	}
@@ -243,6 +243,7 @@ void htb_set_quantum(const struct htb *h, struct htb_class *cl)
 			quantum = QUANTUM_MAX;
 	}
 	cl->quantum = quantum < QUANTUM_LEAST ? QUANTUM_LEAST : (uint32_t)quantum;
+	cl->byte_share = (uint64_t)HTB_SHARE / cl->quantum;
 }
 
 int htb_class_init(struct qclass *c, const struct conf_class *conf)

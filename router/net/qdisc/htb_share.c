@@ -8,10 +8,11 @@
  * the top sees at once whether anything may leave, and the way down from there follows the best key
  * of each class.
  *
- * Under one key, deficit round robin in rounds: a member that comes into a round gets its quantum,
- * is served until that is used up, and then waits for the next round, which begins when nobody has
- * anything left of this one. The quantum of an inner class among borrowers is the sum of those of
- * the leaves below it that borrow through it.
+ * Under one key, deficit round robin in rounds: a member that comes into a round gets its share, is
+ * served until that is used up, and then waits for the next round, which begins when nobody has
+ * anything left of this one. A share is worth a quantum of bytes. The quantum of an inner class
+ * among borrowers is the sum of those of the leaves that borrow through it; as they come and go
+ * within a round, a byte takes as much of the share as it is worth when it is sent.
  *
  * A class that leaves a row in mid-turn finds its turn as it left it, if it comes back in the same
  * round. Rounds end only when something is picked, and borrowers are only picked from while nobody
@@ -63,7 +64,7 @@ static void ring_remove(struct htb_row *row, struct htb_class *cl)
 static void row_join(struct htb_row *row, struct htb_class *cl, unsigned key)
 {
 	const struct htb_turn *turn = turn_of(cl, key);
-	bool served = turn->round == row->round && turn->deficit <= 0;
+	bool served = turn->round == row->round && turn->left <= 0;
 
 	ring_push(served ? &row->later : &row->now, cl);
 	row->weight += cl->weight;
@@ -91,10 +92,9 @@ static struct htb_class *row_first(struct htb_row *row, unsigned key)
 		turn = turn_of(cl, key);
 		if (turn->round != row->round) {
 			turn->round = row->round;
-			turn->deficit =
-				(int64_t)cl->weight + (turn->deficit < 0 ? turn->deficit : 0);
+			turn->left = HTB_SHARE + (turn->left < 0 ? turn->left : 0);
 		}
-		if (turn->deficit > 0)
+		if (turn->left > 0)
 			return cl;
 		ring_remove(row, cl);
 		ring_push(&row->later, cl);
@@ -125,13 +125,22 @@ struct htb_class *htb_pick(struct htb *h, struct htb_class **lender)
 	return cl;
 }
 
-void htb_take_turn(struct htb *h, struct htb_class *cl, uint32_t size)
+/* An inner class among borrowers has the quantum of all that borrow through it at this moment. One
+ * division of doubles: cheaper than keeping a reciprocal of what changes all the time. */
+static int64_t share_of(const struct htb_class *cl, uint32_t size, bool leaf)
+{
+	if (leaf || cl->key < HTB_PRIOS)
+		return (int64_t)(size * cl->byte_share);
+	return (int64_t)((double)size * (double)HTB_SHARE / (double)cl->weight);
+}
+
+void htb_take_turn(struct htb *h, struct htb_class *cl, uint32_t size, bool leaf)
 {
 	struct htb_turn *turn = turn_of(cl, cl->key);
 	struct htb_row *row;
 
-	turn->deficit -= size;
-	if (turn->deficit > 0)
+	turn->left -= share_of(cl, size, leaf);
+	if (turn->left > 0)
 		return;
 	row = &rows_above(h, cl)->row[cl->key];
 	ring_remove(row, cl);
