@@ -183,24 +183,23 @@ static void link_node(struct nodes *s, unsigned i)
 		f->root = i;
 }
 
+/* Where a packet goes that no filter of a node knows: of interest only if somebody asks there. */
 static void set_otherwise(struct nodes *s, struct tc_node *n)
 {
+	const struct tc_filters *f = s->b->f;
 	const struct conf_qdisc *q = qdisc_of(s, n->handle);
-	const struct tc_class *c = NULL;
+	uint32_t minor = q->kind == CONF_QDISC_HTB ? q->htb.default_minor : 1;
+	const struct tc_class *c = minor ? tc_class_find(f, q->handle | minor) : NULL;
 
 	if (q->kind == CONF_QDISC_PRIO) {
-		n->otherwise = TC_PRIOMAP;
 		memcpy(n->priomap, q->prio.priomap, sizeof(n->priomap));
-		return;
+		for (unsigned band = 1; band <= q->prio.bands; band++)
+			if (tc_class_find(f, q->handle | band)->node != TC_NONE)
+				n->otherwise = TC_PRIOMAP;
+	} else if (c && !c->inner && c->node != TC_NONE) {
+		n->otherwise = TC_FIXED;
+		n->fixed = (uint32_t)(c - f->class);
 	}
-	if (q->kind == CONF_QDISC_HTB && q->htb.default_minor)
-		c = tc_class_find(s->b->f, q->handle | q->htb.default_minor);
-	else if (own_classes(q))
-		c = tc_class_find(s->b->f, q->handle | 1);
-	if (!c || c->inner)
-		return;
-	n->otherwise = TC_FIXED;
-	n->fixed = (uint32_t)(c - s->b->f->class);
 }
 
 static int build_nodes(struct nodes *s, const struct conf_tc_filter *const *filter, unsigned n)
