@@ -184,6 +184,8 @@ void bind_qdisc_end(struct bind *b, void *record, const struct yaml_item *item, 
 	char path[YAML_PATH_MAX];
 	bool listed = n->parent && n->parent->kind == YAML_LIST;
 
+	if (n->kind == YAML_TEXT && n->text[0]) /* that was reported */
+		report_help(b->report, "write {%.20s: {}}", n->text);
 	qdisc_kind(b, q, n, clean);
 	if (parent && !listed)
 		report_error(b->report, parent->mark, "%s: %s", yaml_path(parent, path),

@@ -12,7 +12,6 @@ enum {
 	HTB_LEVELS = 8,	    /* TC_HTB_MAXDEPTH */
 	QUANTUM_MIN = 1000, /* what Linux keeps a computed quantum between */
 	QUANTUM_MAX = 200000,
-	BURST_MIN = 1600,
 };
 
 static const char *rate_text(uint64_t rate, char buf[VALUE_TEXT_MAX])
@@ -22,16 +21,11 @@ static const char *rate_text(uint64_t rate, char buf[VALUE_TEXT_MAX])
 	return value_format(&row, &rate, buf);
 }
 
-static uint64_t usual_burst(uint64_t rate)
-{
-	return rate / 1000 > BURST_MIN ? rate / 1000 : BURST_MIN;
-}
-
 static void check_burst(struct check_tree *x, const struct conf_class *c, uint64_t *burst,
 			uint64_t rate)
 {
 	if (!*burst)
-		*burst = usual_burst(rate);
+		*burst = conf_usual_burst(rate);
 	else if (*burst < x->frame)
 		check_tc_warning(x->k, burst, &c->line,
 				 "%llu bytes are less than a full frame of %u: each of these "

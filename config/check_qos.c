@@ -110,7 +110,11 @@ static int check_port(struct check *k, struct conf_qos *q)
 {
 	int err;
 
-	check_iface_there(k, q->iface, &q->line);
+	if (!check_find(&k->ifaces, q->iface)) {
+		report_error(k->report, check_place(k, q->iface, &q->line),
+			     "qos: there is no interface %s", q->iface);
+		check_suggest(k, q->iface, &k->ifaces, NULL);
+	}
 	err = check_one_tree(k, &q->egress, q->iface);
 	if (!err)
 		err = check_one_tree(k, &q->ifb, q->iface);

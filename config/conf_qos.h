@@ -163,6 +163,12 @@ struct conf_class {
 	unsigned line;
 };
 
+/* The burst of a class whose file gives none. */
+static inline uint64_t conf_usual_burst(uint64_t rate)
+{
+	return rate / 1000 > 1600 ? rate / 1000 : 1600;
+}
+
 /* u32: bytes at `at` from the beginning of the IP header (or of what follows it: nexthdr), width
  * bytes of them, big endian, under mask, are value. */
 struct conf_u32 {

@@ -80,6 +80,31 @@ static inline bool has_limit(const struct schema_row *row, const void *tbf)
 	return ((const struct conf_tbf *)tbf)->latency == 0;
 }
 
+/* What follows from the rate is not printed. */
+static inline bool ceil_is_own(const struct schema_row *row, const void *class)
+{
+	const struct conf_class *c = class;
+	(void)row;
+
+	return c->ceil != c->rate;
+}
+
+static inline bool burst_is_own(const struct schema_row *row, const void *class)
+{
+	const struct conf_class *c = class;
+	(void)row;
+
+	return c->burst != conf_usual_burst(c->rate);
+}
+
+static inline bool cburst_is_own(const struct schema_row *row, const void *class)
+{
+	const struct conf_class *c = class;
+	(void)row;
+
+	return c->cburst != conf_usual_burst(c->ceil);
+}
+
 /* `loss: 1%` is a mapping if there is more to say. */
 static inline bool loss_is_plain(const struct schema_row *row, const void *netem)
 {

@@ -274,13 +274,14 @@
 	{ "qos.*.egress.classes.*.rate", SCHEMA_BITRATE, FIELD(SCHEMA_CLASS, conf_class, rate),
 	  .min = 1, .doc = "What it is sure of." },
 	{ "qos.*.egress.classes.*.ceil", SCHEMA_BITRATE, FIELD(SCHEMA_CLASS, conf_class, ceil),
-	  .min = 1, .doc = "What it can reach by borrowing; its rate without it." },
+	  .min = 1, .says = ceil_is_own,
+	  .doc = "What it can reach by borrowing; its rate without it." },
 	{ "qos.*.egress.classes.*.burst", SCHEMA_SIZE, FIELD(SCHEMA_CLASS, conf_class, burst),
-	  .min = 1,
+	  .min = 1, .says = burst_is_own,
 	  .doc = "What it may send at once at full speed; a millisecond of its rate, at least "
 		 "1600b." },
 	{ "qos.*.egress.classes.*.cburst", SCHEMA_SIZE, FIELD(SCHEMA_CLASS, conf_class, cburst),
-	  .min = 1, .doc = "The same of ceil." },
+	  .min = 1, .says = cburst_is_own, .doc = "The same of ceil." },
 	{ "qos.*.egress.classes.*.quantum", SCHEMA_SIZE, FIELD(SCHEMA_CLASS, conf_class, quantum),
 	  .min = 1, .bare_too = true,
 	  .doc = "Bytes of its turn when it shares what others leave; rate / r2q, 1000 to 200000, "
