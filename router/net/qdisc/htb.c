@@ -82,7 +82,7 @@ static struct qpkt *serve(struct htb *h, struct htb_class *leaf, struct htb_clas
 	t->wake = QDISC_NEVER;
 	p = qclass_dequeue(&leaf->c);
 	if (p)
-		htb_charge(h, leaf, lender, qdisc_size(&h->size, p->len));
+		htb_charge(h, leaf, lender, p);
 	else
 		htb_gave_nothing(h, leaf, t->wake);
 	qdisc_wake_at(&h->q, wake);

@@ -118,8 +118,10 @@ static inline int64_t htb_ticks(uint64_t cost, uint64_t bytes)
 
 /* Something below cl, in it, or the time has changed: what it offers, and all above it. */
 void htb_update(struct htb *h, struct htb_class *cl);
-/* `size` bytes of the leaf leave; `lender` is the leaf itself, or who above it lends them. */
-void htb_charge(struct htb *h, struct htb_class *leaf, struct htb_class *lender, uint32_t size);
+/* p of the leaf leaves; `lender` is the leaf itself, or who above it lends what it takes. As in
+ * Linux, a leaf that needs no other counts itself as the lender. */
+void htb_charge(struct htb *h, struct htb_class *leaf, struct htb_class *lender,
+		const struct qpkt *p);
 /* The leaf was asked, and its child has dropped what it had or holds it back until `wake`. */
 void htb_gave_nothing(struct htb *h, struct htb_class *leaf, uint64_t wake);
 /* All those whose time has come. */

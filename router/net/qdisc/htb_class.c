@@ -171,14 +171,24 @@ static bool waits_for_parent(const struct htb_class *leaf)
 	return !may;
 }
 
-void htb_charge(struct htb *h, struct htb_class *leaf, struct htb_class *lender, uint32_t size)
+/* The leaf has counted it already. */
+static void count_sent(struct htb_class *inner, uint32_t len)
 {
+	counter_add(&inner->c.stats.packets, 1);
+	counter_add(&inner->c.stats.bytes, len);
+}
+
+void htb_charge(struct htb *h, struct htb_class *leaf, struct htb_class *lender,
+		const struct qpkt *p)
+{
+	uint32_t size = qdisc_size(&h->size, p->len);
 	uint64_t now = h->q.tree->now;
 	bool borrowing = leaf != lender;
 
-	if (borrowing)
-		counter_add(&lender->lended, 1);
+	counter_add(&lender->lended, 1);
 	for (struct htb_class *cl = leaf; cl; cl = cl->up) {
+		if (cl != leaf)
+			count_sent(cl, p->len);
 		settle(cl, now);
 		borrowing &= cl != lender;
 		if (borrowing)
