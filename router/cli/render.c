@@ -39,7 +39,7 @@ static void json_row(struct render *r, const json_t *row)
 
 	if (!r->single)
 		fputs(r->started ? ",\n" : "[\n", r->out);
-	json_dumpf(plain, r->out, JSON_COMPACT);
+	json_dumpf(plain, r->out, JSON_COMPACT | JSON_REAL_PRECISION(9));
 	json_decref(plain);
 	r->started = true;
 }

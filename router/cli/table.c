@@ -3,7 +3,7 @@
  * Rows as aligned text, or one object as "key value" lines. The first rows wait, so that the
  * columns are as wide as they must be; those that come later keep to these widths, or push their
  * line. The last column is folded between words where the line would be longer than the terminal
- * (80 when it is none).
+ * (80 when it is none), and where its text has a new line.
  */
 #include "router/cli/render.h"
 
@@ -109,14 +109,6 @@ static char *cell_text(const struct field *f, const json_t *value)
 	return plain_text(value);
 }
 
-/* A table's cell is one line. */
-static void tame(char *s)
-{
-	for (; *s; s++)
-		if (control_at(s))
-			*s = *s == '\n' || *s == '\t' ? ' ' : '?';
-}
-
 /* ---- lines */
 static bool is_right(const struct field *f)
 {
@@ -127,6 +119,14 @@ static bool is_right(const struct field *f)
 static bool is_prose(const struct field *f)
 {
 	return (f->kind == KIND_TEXT || f->kind == KIND_JSON) && f->title[0];
+}
+
+/* A table's cell is one line, but where it may be folded. */
+static void tame(char *s, bool folded)
+{
+	for (; *s; s++)
+		if (control_at(s) && !(folded && *s == '\n'))
+			*s = *s == '\n' || *s == '\t' ? ' ' : '?';
 }
 
 static void print_padded(struct table *t, const struct field *f, const char *text)
@@ -141,20 +141,20 @@ static void print_padded(struct table *t, const struct field *f, const char *tex
 }
 
 /* The longest beginning of s, in bytes, that ends before a space and is at most `width` wide; the
- * first word when that is wider. */
+ * first word when that is wider. At a new line it ends in any case. */
 static size_t fold_at(const char *s, unsigned width)
 {
-	size_t best = 0;
+	size_t best = 0, i;
 	unsigned w = 0;
 
-	for (size_t i = 0; s[i]; i++) {
+	for (i = 0; s[i] && s[i] != '\n'; i++) {
 		if (s[i] == ' ' && (w <= width || !best))
 			best = i;
 		if (w > width && best)
 			return best;
 		w += ((unsigned char)s[i] & 0xc0) != 0x80;
 	}
-	return w > width && best ? best : strlen(s);
+	return w > width && best ? best : i;
 }
 
 static void print_folded(struct table *t, const char *s, unsigned indent)
@@ -178,10 +178,12 @@ static void print_cells(struct table *t, char *const *cells)
 
 		if (i)
 			fputs("  ", t->out);
-		if (i + 1 == t->nfields && is_prose(f) && at + TABLE_FOLD <= t->line)
+		if (i + 1 == t->nfields && is_prose(f) && at + TABLE_FOLD <= t->line) {
 			print_folded(t, cells[i], at);
-		else
+		} else {
+			tame(cells[i], false);
 			print_padded(t, f, cells[i]);
+		}
 		at += f->width + 2;
 	}
 	fputc('\n', t->out);
@@ -257,7 +259,7 @@ void table_row(struct table *t, const json_t *row)
 		if (!cells[i])
 			abort();
 		if (!t->single)
-			tame(cells[i]);
+			tame(cells[i], i + 1 == t->nfields && is_prose(&t->field[i]));
 	}
 	t->nrows++;
 	if (!t->streaming || t->endless)

@@ -204,7 +204,8 @@ void row_bool(struct row *r, const char *key, bool value)
 void row_json(struct row *r, const char *key, json_t *value, const char *text)
 {
 	unsigned i = begin_value(r, key);
-	char *json = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+	const size_t how = JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(9);
+	char *json = value ? json_dumps(value, how) : NULL;
 
 	jsonw_raw(&r->scratch, "{\"json\":");
 	jsonw_raw(&r->scratch, json ? json : "null");

@@ -160,6 +160,9 @@ static int prose(struct router *r, const struct request *q, struct cursor *cur,
 		 "a line that goes on and on, much longer than a terminal of eighty "
 		 "columns has room for, so that it is folded");
 	row = command_row(c);
+	row_text(row, "word", "lines");
+	row_text(row, "text", "first line\nsecond line");
+	row = command_row(c);
 	row_text(row, "word", "unknown");
 	return COMMAND_DONE;
 }

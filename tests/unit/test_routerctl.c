@@ -85,6 +85,8 @@ static void test_ctl_tables(void **state)
 		   "word     text\n"
 		   "long     a line that goes on and on, much longer than a terminal of eighty\n"
 		   "         columns has room for, so that it is folded\n"
+		   "lines    first line\n"
+		   "         second line\n"
 		   "unknown  -\n",
 		   "");
 	assert_ctl("nested", 0,
