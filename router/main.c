@@ -21,6 +21,7 @@
 
 #include "config/schema.h"
 #include "router/apply.h"
+#include "router/ctl/qos_rate.h"
 #include "router/lib/clock.h"
 #include "router/lib/log.h"
 #include "router/linux_ports.h"
@@ -146,6 +147,7 @@ static void on_second(void *arg, uint64_t now)
 	state_neighbours_upkeep(r->state);
 	state_publish(r->state);
 	linux_ports_follow(r);
+	qos_rate_upkeep(r, now);
 	loop_timer_set(r->second, now + UPKEEP_NS);
 }
 
@@ -446,6 +448,7 @@ static void stop(struct router *r)
 		worker_stop(r->worker[w]);
 	if (r->nworkers)
 		qos_stop(r);
+	qos_rate_fini(r);
 	state_destroy(r->state); /* lets go of the neighbours Linux keeps fresh for us */
 	netlink_destroy(r->nl);
 	for (unsigned w = 0; w < r->nworkers; w++) {

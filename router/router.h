@@ -64,7 +64,8 @@ struct router {
 	struct kernel_reserved ports_reserved;
 	bool ports_unknown; /* that Linux's sockets cannot be seen was said */
 
-	struct qos_control qos; /* shaping */
+	struct qos_control qos;	     /* shaping */
+	struct qos_rates *qos_rates; /* ctl/qos_rate.h; NULL: nothing was shaped yet */
 
 	struct port ports[PORTS_MAX];
 	struct loop_timer *ports_timer;

@@ -10,12 +10,14 @@ extern const struct column show_status_columns[], show_interfaces_columns[], sho
 	show_memory_columns[], show_xdp_columns[], show_config_columns[], show_conntrack_columns[],
 	show_conntrack_lines_columns[], show_conntrack_stats_columns[], monitor_conntrack_columns[],
 	show_nat_mappings_columns[], show_nat_ports_columns[], show_filter_columns[],
-	show_sets_columns[], show_set_columns[], show_nat_columns[], explain_columns[];
+	show_sets_columns[], show_set_columns[], show_nat_columns[], explain_columns[],
+	show_qos_columns[], show_qos_lines_columns[], monitor_qos_columns[];
 
 command_fn show_status, show_interfaces, show_routes, show_neighbours, show_drops, show_workers,
 	show_memory, show_xdp, show_config, show_conntrack, show_conntrack_lines,
 	show_conntrack_stats, flush_conntrack, monitor_conntrack, show_nat_mappings, show_nat_ports,
-	show_filter, show_sets, show_set, cmd_set_add, cmd_set_del, show_nat, explain, cmd_reload;
+	show_filter, show_sets, show_set, cmd_set_add, cmd_set_del, show_nat, explain, cmd_reload,
+	show_qos, show_qos_lines, monitor_qos;
 
 /* Sums over all workers, as `show status` and `show drops` have them. */
 struct totals {

@@ -396,10 +396,10 @@ void tc_xstats_qdisc(FILE *out, enum conf_qdisc_kind kind, const struct tc_figur
 			tc_figure(f, "other"));
 }
 
-/* Tokens are ns here, ticks of 64 ns in Linux. */
+/* tc has them in 32 bits. */
 static int64_t tokens(const struct tc_figures *f, const char *name)
 {
-	int64_t ticks = tc_figure(f, name) >> 6;
+	int64_t ticks = tc_figure(f, name);
 
 	return ticks < INT32_MIN ? INT32_MIN : ticks > INT32_MAX ? INT32_MAX : ticks;
 }

@@ -80,11 +80,12 @@ static inline size_t ask_read(struct ask *a)
 	return all;
 }
 
-/* words: as typed, separated by blanks. */
+/* words: as typed, separated by blanks; -s among them is routerctl's. */
 static inline void ask_begin(struct ask *a, struct router *r, bool admin, const char *words)
 {
 	char text[512], *word, *rest = text;
 	json_t *all = json_array(), *request;
+	bool statistics = false;
 	char *line;
 
 	*a = (struct ask){ .end = -1, .rows = json_array() };
@@ -95,9 +96,13 @@ static inline void ask_begin(struct ask *a, struct router *r, bool admin, const 
 				      .gone = ask_ignore };
 	a->peer = (struct peer){ .host = &a->host, .fd = -1, .admin = admin };
 	snprintf(text, sizeof(text), "%s", words);
-	while ((word = strsep(&rest, " ")))
-		json_array_append_new(all, json_string(word));
-	request = json_pack("{s:o}", "words", all);
+	while ((word = strsep(&rest, " "))) {
+		if (strcmp(word, "-s") == 0)
+			statistics = true;
+		else
+			json_array_append_new(all, json_string(word));
+	}
+	request = json_pack("{s:o, s:b}", "words", all, "statistics", statistics);
 	line = json_dumps(request, 0);
 	peer_request(&a->peer, line, strlen(line));
 	free(line);
