@@ -16,7 +16,7 @@
 
 #include "tests/unit/htb_lab.h"
 
-#define TREES	 40
+#define TREES	 20
 #define SECONDS	 10
 #define LEN_MAX	 1514
 #define NO_LIMIT 1e18
