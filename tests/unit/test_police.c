@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Policers: exact edges of buckets, RFC 2697 and RFC 2698 against a model, names. S16. */
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -378,6 +379,43 @@ static void test_reload(void **state)
 	assert_int_equal(info.packets[GREEN], 1);
 }
 
+/* Workers that share one take each token once. */
+static pthread_barrier_t both;
+
+static void *take_all(void *arg)
+{
+	uintptr_t taken = 0;
+
+	pthread_barrier_wait(&both);
+	for (unsigned i = 0; i < 3000000; i++)
+		taken += at(arg, 1, 1) == GREEN;
+	return (void *)taken;
+}
+
+static void test_threads(void **state)
+{
+	struct policer *p = get(&(struct conf_police){ .rate = 1, .burst = 4000000 });
+	struct police_info info;
+	pthread_t thread[2];
+	uintptr_t taken = 0;
+
+	(void)state;
+	pthread_barrier_init(&both, NULL, 2);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, take_all, p), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		void *of;
+
+		pthread_join(thread[i], &of);
+		taken += (uintptr_t)of;
+	}
+	pthread_barrier_destroy(&both);
+	police_info(p, &info);
+	assert_int_equal(taken, 4000000);
+	assert_int_equal(info.packets[GREEN], 4000000);
+	assert_int_equal(info.packets[YELLOW], 2000000);
+}
+
 static void test_refused(void **state)
 {
 	static const struct conf_police bad[] = {
@@ -408,7 +446,8 @@ int main(void)
 		TEST(test_peakrate), TEST(test_size),
 		TEST(test_srtcm),    TEST(test_trtcm),
 		TEST(test_long),     TEST(test_names),
-		TEST(test_reload),   TEST(test_refused),
+		TEST(test_reload),   TEST(test_threads),
+		TEST(test_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
