@@ -367,7 +367,6 @@ static void test_mirrors(void **state)
 	assert_int_equal(copy.n, 1);
 	assert_int_equal(copy.len, 64);
 	assert_int_equal(last.cls, 0x10);
-	assert_true(tc_wants_frames(place));
 	assert_true(tc_filter_info(place, 1, &info));
 	assert_string_equal(info.name, "m1");
 	assert_string_equal(info.match, "");

@@ -85,9 +85,33 @@ static void test_nested(void **state)
 	assert_int_equal(x.cls, AT(0x20, 5));
 	assert_true(x.varies); /* with the priority */
 	x = seen(&f);
+	x.priority = H(9, 6); /* a class of nobody here: as priority 0 */
+	assert_int_equal(tc_classify(place, NULL, &x), TC_SEND);
+	assert_int_equal(x.cls, AT(0x20, 5));
+	x = seen(&f);
 	x.priority = 6; /* band 0: nobody asks below, so prio itself decides */
 	assert_int_equal(tc_classify(place, NULL, &x), TC_SEND);
 	assert_int_equal(x.cls, 0x10);
+}
+
+/* Only an inner class of the qdisc below has filters: its own class is the way there. */
+static void test_nested_inner(void **state)
+{
+	struct frame f = packet(false, IPPROTO_UDP, 80, 1);
+	struct tc_packet x = seen(&f);
+
+	(void)state;
+	add_qdisc(H(1, 0), CONF_ROOT, CONF_QDISC_TBF);
+	add_qdisc(H(2, 0), H(1, 1), CONF_QDISC_HTB)->htb.default_minor = 9;
+	add_class(H(2, 1), H(2, 0));
+	add_class(H(2, 5), H(2, 1));
+	add_class(H(2, 9), H(2, 0));
+	add_filter(H(2, 1), 1, 80, H(2, 5));
+	build();
+	x.priority = H(2, 1);
+	assert_int_equal(tc_classify(place, NULL, &x), TC_SEND);
+	assert_int_equal(x.cls, AT(2, 5));
+	assert_int_equal(class_of_port(80), 1);
 }
 
 /* The default class of htb, the only child of tbf: a packet goes on to the filters below. */
@@ -253,12 +277,9 @@ static void test_not_ip(void **state)
 	c = add_filter(H(1, 0), 2, 0, H(1, 0x10));
 	c->frame.u32[0] = (struct conf_u32){ .width = 1 };
 	c->frame.nu32 = 1;
-	build();
-	assert_false(tc_wants_frames(place));
 	c = add_filter(H(1, 0), 3, 0, H(1, 0x20));
 	c->frame.ethertype = 0x0806;
 	build();
-	assert_true(tc_wants_frames(place));
 	f.l3 = 0;
 	x = seen(&f);
 	tc_classify(place, NULL, &x);
@@ -268,6 +289,46 @@ static void test_not_ip(void **state)
 	tc_classify(place, NULL, &x);
 	assert_int_equal(x.cls, 0x20);
 	assert_int_equal(x.filter, 3);
+}
+
+/* Each word that means IP. */
+static void test_ip_words(void **state)
+{
+	struct conf_range any = { { .family = AF_INET }, { .family = AF_INET } };
+	struct conf_port_range ports = { 0, 65535 };
+	struct conf_icmp icmp = { AF_INET, 0, -1 };
+	uint8_t proto = 0;
+	const struct conf_match row[] = {
+		{ .from = { .ranges = &any, .nranges = 1 } },
+		{ .to = { .ranges = &any, .nranges = 1 } },
+		{ .family = AF_INET },
+		{ .protos = &proto, .nprotos = 1 },
+		{ .sport = { .negate = true, .ranges = &ports, .nranges = 1 } },
+		{ .dport = { .negate = true, .ranges = &ports, .nranges = 1 } },
+		{ .flags = 0, .flags_mask = 1 },
+		{ .icmp = &icmp, .nicmp = 1 },
+		{ .dscp = 1 },
+		{ .length_max = 9000 },
+		{ .ttl_max = 255 },
+		{ .fragment = 2 },
+		{ .rate = { true, false, 100, 1, 100, CONF_PER_RULE } },
+	};
+	struct frame f = packet(false, IPPROTO_UDP, 53, 20);
+	struct conf_tc_filter *c;
+
+	(void)state;
+	office();
+	c = add_filter(H(1, 0), 1, 0, H(1, 0x10));
+	f.l3 = 0;
+	for (unsigned i = 0; i <= sizeof(row) / sizeof(row[0]); i++) {
+		bool none = i == sizeof(row) / sizeof(row[0]);
+		struct tc_packet x = seen(&f);
+
+		c->match = none ? (struct conf_match){ 0 } : row[i];
+		build();
+		tc_classify(place, NULL, &x);
+		assert_int_equal(x.cls, none ? 0x10 : QCLASS_NONE);
+	}
 }
 
 /* Marks and interfaces are known of any frame. */
@@ -373,17 +434,22 @@ static void test_counters(void **state)
 	class_of_port(80);
 	class_of_port(80);
 	add_filter(H(1, 0), 1, 99, H(1, 0x20));
+	add_filter(H(1, 0), 5, 53, H(1, 0x10)); /* the same again, never reached */
 	build();
 	assert_int_equal(hits(1), 0);
 	assert_int_equal(hits(2), 1);
-	assert_int_equal(hits(3), 2);
-	assert_true(tc_filter_info(place, 3, &info));
+	assert_int_equal(hits(3), 0);
+	assert_int_equal(hits(4), 2);
+	build();
+	assert_int_equal(hits(2), 1);
+	assert_int_equal(hits(3), 0);
+	assert_true(tc_filter_info(place, 4, &info));
 	assert_string_equal(info.match, "dport: 80");
 	assert_string_equal(info.action, "{class: \"1:20\"}");
 	assert_int_equal(info.bytes, 2 * 52);
 	assert_int_equal(info.line, 2);
 	assert_int_equal(info.parent, H(1, 0));
-	assert_false(tc_filter_info(place, 4, &info) || tc_filter_info(place, 0, &info));
+	assert_false(tc_filter_info(place, 5, &info) || tc_filter_info(place, 0, &info));
 }
 
 static void test_dry(void **state)
@@ -442,7 +508,7 @@ static void test_nothing(void **state)
 	x.varies = true;
 	assert_int_equal(tc_classify(NULL, NULL, &x), TC_SEND);
 	assert_int_equal(x.cls, QCLASS_NONE);
-	assert_false(x.varies || tc_wants_frames(NULL));
+	assert_false(x.varies);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, tc_setup, tc_teardown)
@@ -450,12 +516,13 @@ static void test_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_order),   TEST(test_inner_class), TEST(test_circle),
-		TEST(test_nested),  TEST(test_default_way), TEST(test_priority),
-		TEST(test_skbedit), TEST(test_hash),	    TEST(test_hash_keys),
-		TEST(test_not_ip),  TEST(test_not_ip_mark), TEST(test_varies),
-		TEST(test_rate),    TEST(test_counters),    TEST(test_dry),
-		TEST(test_refused), TEST(test_nothing),
+		TEST(test_order),	TEST(test_inner_class),	 TEST(test_circle),
+		TEST(test_nested),	TEST(test_nested_inner), TEST(test_ip_words),
+		TEST(test_default_way), TEST(test_priority),	 TEST(test_skbedit),
+		TEST(test_hash),	TEST(test_hash_keys),	 TEST(test_not_ip),
+		TEST(test_not_ip_mark), TEST(test_varies),	 TEST(test_rate),
+		TEST(test_counters),	TEST(test_dry),		 TEST(test_refused),
+		TEST(test_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -204,8 +204,3 @@ enum tc_verdict tc_classify(const struct tc_filters *f, struct dp *dp, struct tc
 	x->varies |= x->m.varies;
 	return o == TC_DROP ? TC_DROPPED : o == TC_REDIRECT ? TC_REDIRECTED : TC_SEND;
 }
-
-bool tc_wants_frames(const struct tc_filters *f)
-{
-	return f && f->wants_frames;
-}

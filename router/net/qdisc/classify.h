@@ -98,10 +98,6 @@ void tc_filters_carry_over(struct tc_filters *f, const struct tc_filters *old);
  * the caller's to limit (DROP_TC_LOOP). The caller drops and frees. */
 enum tc_verdict tc_classify(const struct tc_filters *f, struct dp *dp, struct tc_packet *x);
 
-/* [any] Whole frames, IP or not, are wanted at this place: a cross-connect, a mirror of all, or a
- * filter that looks at no IP. */
-bool tc_wants_frames(const struct tc_filters *f);
-
 /* [control] Filters for show, from number 1 on, in the order in which they stand: mirrors,
  * redirects, ingress, then those of the tree. False: no such filter. */
 struct tc_filter_info {

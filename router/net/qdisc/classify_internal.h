@@ -97,7 +97,6 @@ struct tc_filters {
 	unsigned nnodes, root;
 	struct tc_count **count; /* by worker, then by filter */
 	unsigned nworkers;
-	bool wants_frames;
 	uint8_t secret[16];
 	void (*mirror)(struct dp *dp, unsigned port, const uint8_t *frame, uint32_t len);
 };

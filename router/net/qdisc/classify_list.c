@@ -227,7 +227,6 @@ static int build_other(struct tc_build *b, const struct conf_tc_filter *const *f
 	for (unsigned i = 0; i < n; i++)
 		if (any_type(filter[i]))
 			s->place[s->n++] = (uint16_t)i;
-	b->f->wants_frames |= s->n;
 	return build_matcher(b, filter, s);
 }
 
