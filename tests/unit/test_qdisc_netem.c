@@ -91,19 +91,40 @@ static void test_rate(void **state)
 	uint64_t start;
 	(void)state;
 
-	q.netem.rate = 333333;
+	q.netem.rate = 300001;
 	q.netem.delay = 10 * MS;
 	lab_open(&l, &c, 0);
 	start = l.now;
 	send_some(&l, 900);
 	for (uint64_t i = 1; i <= 900; i++)
-		expect(&l, (uint32_t)i, start + 10 * MS + i * 1000 * NSEC_PER_SEC / 333333);
+		expect(&l, (uint32_t)i, start + 10 * MS + i * 1000 * NSEC_PER_SEC / 300001);
 	/* idle: nothing is left of it but parts of a nanosecond */
 	lab_at(&l, l.now + NSEC_PER_SEC);
 	start = l.now;
 	send_some(&l, 1);
 	assert_non_null(lab_wait(&l));
-	assert_in_range(l.now - start, 10 * MS + 3000003, 10 * MS + 3000004);
+	assert_in_range(l.now - start, 10 * MS + 3333322, 10 * MS + 3333323);
+	lab_close(&l);
+}
+
+/* One that overtakes leaves at once, and the line has as much to send as before. */
+static void test_rate_reorder(void **state)
+{
+	struct conf_qdisc q = netem();
+	struct conf_tree c = one(&q);
+	struct lab l;
+	(void)state;
+
+	q.netem.rate = 1000000; /* 1 ms a packet */
+	q.netem.delay = 5 * MS;
+	q.netem.reorder = ALWAYS;
+	q.netem.gap = 3;
+	lab_open(&l, &c, 0);
+	send_some(&l, 4);
+	expect(&l, 3, NSEC_PER_SEC);
+	expect(&l, 1, NSEC_PER_SEC + 6 * MS);
+	expect(&l, 2, NSEC_PER_SEC + 7 * MS);
+	expect(&l, 4, NSEC_PER_SEC + 8 * MS);
 	lab_close(&l);
 }
 
@@ -351,11 +372,12 @@ static void test_ecn(void **state)
 	lab_close(&l);
 }
 
-/* One number for all that chance decides: which packets of 200 arrive, in which order, when. */
-static uint64_t fate(uint64_t seed)
+/* One number for all that chance decides: which packets of 200 arrive, in which order, when.
+ * Halfway another limit is set: nothing that matters. */
+static uint64_t fate(uint64_t seed, uint32_t limit)
 {
-	struct conf_qdisc q = netem();
-	struct conf_tree c = one(&q);
+	struct conf_qdisc q = netem(), other;
+	struct conf_tree c = one(&q), d = one(&other);
 	const struct qpkt *p;
 	uint64_t sum = 0;
 	struct lab l;
@@ -366,8 +388,13 @@ static uint64_t fate(uint64_t seed)
 	q.netem.distribution = CONF_DIST_PARETONORMAL;
 	q.netem.loss = q.netem.duplicate = ALWAYS / 10;
 	lab_open(&l, &c, 0);
-	for (unsigned i = 0; i < 200; i++)
+	other = q;
+	other.netem.limit = limit;
+	for (unsigned i = 0; i < 200; i++) {
+		if (i == 100)
+			lab_change(&l, &d);
 		lab_send(&l, 100, 0, 0);
+	}
 	while ((p = lab_wait(&l)))
 		sum = (sum + lab_serial(&l, p)) * 0x9e3779b97f4a7c15 + l.now;
 	lab_close(&l);
@@ -377,9 +404,10 @@ static uint64_t fate(uint64_t seed)
 static void test_seed(void **state)
 {
 	(void)state;
-	assert_int_equal(fate(42), fate(42));
-	assert_int_not_equal(fate(42), fate(43));
-	assert_int_not_equal(fate(0), fate(42));
+	assert_int_equal(fate(42, 1000), fate(42, 1000));
+	assert_int_equal(fate(42, 1000), fate(42, 999));
+	assert_int_not_equal(fate(42, 1000), fate(43, 1000));
+	assert_int_not_equal(fate(0, 1000), fate(42, 1000));
 }
 
 /* Under load: packets keep their times, figures and the sequence of chance stay. */
@@ -499,13 +527,21 @@ static void test_nested(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nothing), cmocka_unit_test(test_delay),
-		cmocka_unit_test(test_rate),	cmocka_unit_test(test_cells),
-		cmocka_unit_test(test_reorder), cmocka_unit_test(test_order),
-		cmocka_unit_test(test_slots),	cmocka_unit_test(test_duplicate),
-		cmocka_unit_test(test_corrupt), cmocka_unit_test(test_duplicate_of_lost),
-		cmocka_unit_test(test_ecn),	cmocka_unit_test(test_seed),
-		cmocka_unit_test(test_change),	cmocka_unit_test(test_child),
+		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_delay),
+		cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_rate_reorder),
+		cmocka_unit_test(test_cells),
+		cmocka_unit_test(test_reorder),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_slots),
+		cmocka_unit_test(test_duplicate),
+		cmocka_unit_test(test_corrupt),
+		cmocka_unit_test(test_duplicate_of_lost),
+		cmocka_unit_test(test_ecn),
+		cmocka_unit_test(test_seed),
+		cmocka_unit_test(test_change),
+		cmocka_unit_test(test_child),
 		cmocka_unit_test(test_nested),
 	};
 

@@ -14,7 +14,6 @@
  * jitter is more than its delay is due at once, not before what is due already. Correlation: see
  * netem.h.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "router/lib/clock.h"
@@ -26,7 +25,7 @@
 struct netem {
 	struct qdisc q;
 	struct conf_netem c;
-	int32_t *dist;
+	const int32_t *dist;
 	struct qclass *cl;
 
 	struct netem_queue queue;
@@ -67,18 +66,13 @@ static int netem_init(struct qdisc *q, const struct conf_qdisc *c)
 		n->c.slot_max = n->c.slot_min;
 	if (n->c.reorder && !n->c.gap)
 		n->c.gap = 1;
-	return netem_dist_create(n->c.distribution, &n->dist);
-}
-
-static void netem_fini(struct qdisc *q)
-{
-	free(((struct netem *)q)->dist);
+	n->dist = netem_dist(n->c.distribution);
+	return 0;
 }
 
 static void netem_change(struct qdisc *q, struct qdisc *fresh)
 {
 	struct netem *n = (struct netem *)q, *from = (struct netem *)fresh;
-	int32_t *dist = n->dist;
 
 	if (n->c.seed != from->c.seed)
 		n->seeded = false;
@@ -86,7 +80,6 @@ static void netem_change(struct qdisc *q, struct qdisc *fresh)
 		n->chance.loss = (struct netem_loss){ 0 };
 	n->c = from->c;
 	n->dist = from->dist;
-	from->dist = dist;
 	n->fraction = 0;
 	n->delayed = 0;
 	n->slot.from = 0;
@@ -357,7 +350,6 @@ const struct qdisc_ops netem_ops = {
 	.nclasses = netem_nclasses,
 	.default_child = netem_default_child,
 	.init = netem_init,
-	.fini = netem_fini,
 	.change = netem_change,
 	.enqueue = netem_enqueue,
 	.dequeue = netem_dequeue,

@@ -67,9 +67,9 @@ bool netem_lose(struct netem_loss *l, const struct conf_netem *c, struct netem_r
 #define NETEM_DIST_SIZE	 16384
 #define NETEM_DIST_SCALE 8192 /* one standard deviation */
 
-/* Quantiles of mean 0 and standard deviation 1; *out is to be freed, NULL for a uniform one.
- * 0 or -ENOMEM. [control] */
-int netem_dist_create(enum conf_distribution kind, int32_t **out);
+/* Quantiles of mean 0 and standard deviation 1, made when they are first asked for; NULL: uniform.
+ * [control] */
+const int32_t *netem_dist(enum conf_distribution kind);
 
 /* ns: mu, and so far off as the roll says. Uniform: at most sigma. [owner] */
 int64_t netem_dist_delay(const int32_t *dist, int64_t mu, int64_t sigma, uint32_t roll);

@@ -7,9 +7,7 @@
  * a quarter of the first and three of the second. Here each has mean 0 and deviation 1, so that
  * delay and jitter are what they say.
  */
-#include <errno.h>
 #include <math.h>
-#include <stdlib.h>
 
 #include "router/net/qdisc/netem.h"
 
@@ -66,38 +64,27 @@ static void standardise(double *v)
 		v[i] = (v[i] - mean) / sqrt(square);
 }
 
-static void fill(enum conf_distribution kind, double *v)
+static void fill(enum conf_distribution kind, int32_t *table)
 {
 	double normal = kind == CONF_DIST_NORMAL ? 1 : kind == CONF_DIST_PARETO ? 0 : 0.25;
+	static double v[NETEM_DIST_SIZE];
 
 	normal_fill(v);
 	for (unsigned i = 0; i < NETEM_DIST_SIZE; i++)
 		v[i] = normal * v[i] + (1 - normal) * pareto_quantile(probability(i));
 	standardise(v);
-}
-
-int netem_dist_create(enum conf_distribution kind, int32_t **out)
-{
-	double *v;
-	int32_t *table;
-
-	if (kind == CONF_DIST_UNIFORM) {
-		*out = NULL;
-		return 0;
-	}
-	v = calloc(NETEM_DIST_SIZE, sizeof(*v));
-	table = calloc(NETEM_DIST_SIZE, sizeof(*table));
-	if (!v || !table) {
-		free(v);
-		free(table);
-		return -ENOMEM;
-	}
-	fill(kind, v);
 	for (unsigned i = 0; i < NETEM_DIST_SIZE; i++)
 		table[i] = (int32_t)lrint(v[i] * NETEM_DIST_SCALE);
-	free(v);
-	*out = table;
-	return 0;
+}
+
+const int32_t *netem_dist(enum conf_distribution kind)
+{
+	static int32_t tables[CONF_DIST_PARETONORMAL][NETEM_DIST_SIZE];
+	int32_t *table = kind == CONF_DIST_UNIFORM ? NULL : tables[kind - 1];
+
+	if (table && !table[0])
+		fill(kind, table);
+	return table;
 }
 
 int64_t netem_dist_delay(const int32_t *dist, int64_t mu, int64_t sigma, uint32_t roll)
