@@ -11,7 +11,7 @@ static inline void books_below(const struct qdisc_tree *t, const struct qdisc *q
 			       uint64_t *bytes)
 {
 	*packets = *bytes = 0;
-	for (uint32_t i = 0; i < t->ncls; i++) {
+	for (uint32_t i = 0; q->ops->class_size && i < t->ncls; i++) {
 		const struct qclass *cl = t->cls[i];
 
 		if (cl && cl->qdisc == q && cl->child) {

@@ -13,9 +13,11 @@
 #include "router/lib/clock.h"
 #include "router/net/qdisc/tree.h"
 
-#define LAB_SHIFT  11
+#define LAB_SHIFT 11
+#ifndef LAB_FRAMES
 #define LAB_FRAMES 32768u
-#define LAB_MTU	   1500
+#endif
+#define LAB_MTU 1500
 
 struct lab {
 	struct dp *dp;
