@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Words and predicates of the rows of shaping, schema_qos_rows.h. For schema_rows.c only.
+ * Words and predicates of the rows of shaping, schema_qos.inc. For schema_rows.c only.
  */
 #ifndef CONFIG_SCHEMA_QOS_H
 #define CONFIG_SCHEMA_QOS_H

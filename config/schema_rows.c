@@ -3,7 +3,7 @@
  * THE table of keys. Rows stand in the order in which conf_print() writes them; a container stands
  * before what it contains, and all that it contains right behind it. Nothing here runs but the
  * predicates of keys that share a field: values are read and written by value*.c, the walk over a
- * file is bind.c's, looking up rows is schema.c's. Rows of shaping are in schema_qos_rows.h.
+ * file is bind.c's, looking up rows is schema.c's. Rows of shaping are in schema_qos.inc.
  */
 #include <assert.h>
 
@@ -468,7 +468,7 @@ const struct schema_row schema_rows[] = {
 	CONF_CT_TIMEOUTS(X)
 #undef X
 
-#include "config/schema_qos_rows.h"
+#include "config/schema_qos.inc"
 
 		{ "stats", SCHEMA_MAP, .doc = "Asking the router how it is." },
 	{ "stats.socket", SCHEMA_MAP, .doc = "The control socket, for root and a group." },
