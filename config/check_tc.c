@@ -180,6 +180,13 @@ static void check_action(struct check *k, struct conf_tc_action *a, const unsign
 
 /* ---- classes */
 
+/* As in Linux; those of sfq and fq_codel have actions only, for flows are chosen by hash here. */
+static bool has_filters(enum conf_qdisc_kind kind)
+{
+	return kind == CONF_QDISC_HTB || kind == CONF_QDISC_PRIO || kind == CONF_QDISC_SFQ ||
+	       kind == CONF_QDISC_FQ_CODEL;
+}
+
 /* The qdisc that asks the filter; NULL: there is none that could, reported. */
 static const struct conf_qdisc *asked_by(struct check_tree *x, struct conf_tc_filter *f)
 {
@@ -201,11 +208,11 @@ static const struct conf_qdisc *asked_by(struct check_tree *x, struct conf_tc_fi
 	}
 	f->parent = q->handle;
 	strcpy(f->parent_name, q == root ? "" : value_handle_format(q->handle, text));
-	if (q->kind == CONF_QDISC_HTB || q->kind == CONF_QDISC_PRIO)
+	if (has_filters(q->kind))
 		return q;
 	check_tc_error(x->k, f->parent_name, &f->line, "%s %s has no filters",
 		       conf_qdisc_names[q->kind], value_handle_format(q->handle, text));
-	report_help(x->k->report, "only htb and prio have them");
+	report_help(x->k->report, "htb, prio, sfq and fq_codel have them, as in Linux");
 	return NULL;
 }
 
