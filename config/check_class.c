@@ -3,7 +3,8 @@
  * Classes: rates, bursts and levels of htb's; of the other qdiscs' classes, which are just there,
  * whether they are. A burst that the file leaves out is filled in here.
  */
-#include <stdio.h>
+#include <errno.h>
+#include <stdlib.h>
 
 #include "config/check_qos.h"
 #include "config/value_parts.h"
@@ -132,4 +133,66 @@ void check_class_sums(struct check_tree *x, uint64_t *sums)
 				 "the classes below are promised %s, but it has %s",
 				 rate_text(sums[i], sum), rate_text(c->rate, rate));
 	}
+}
+
+/* ---- quanta that follow from rates, but only between bounds */
+
+struct quanta {
+	uint64_t low, high; /* rates of some leaves */
+	unsigned n;
+};
+enum { BELOW, ABOVE, ANY, KINDS }; /* their bound */
+
+static void quanta_add(struct quanta *q, uint64_t rate)
+{
+	q->low = q->n && q->low < rate ? q->low : rate;
+	q->high = q->high > rate ? q->high : rate;
+	q->n++;
+}
+
+/* Leaves of different rates get the same quantum then, and share what others leave equally. */
+static void warn_quanta(struct check_tree *x, const struct conf_qdisc *q, const struct quanta *sums,
+			bool large)
+{
+	const struct quanta *s = &sums[large ? ABOVE : BELOW], *all = &sums[ANY];
+
+	if (s->n < 2 || s->low == s->high)
+		return;
+	uint64_t r2q = large ? all->high / QUANTUM_MAX + 1 : all->low / QUANTUM_MIN;
+	bool fits = r2q && all->low / r2q >= QUANTUM_MIN && all->high / r2q <= QUANTUM_MAX;
+	check_tc_warning(x->k, &q->htb.r2q, &q->line,
+			 "rate / r2q of %u leaves is %s %u bytes, which is their quantum then: "
+			 "they share equally what others leave",
+			 s->n, large ? "over" : "under", large ? QUANTUM_MAX : QUANTUM_MIN);
+	if (fits)
+		report_help(x->k->report, "write r2q: %llu, or a quantum for each",
+			    (unsigned long long)r2q);
+	else
+		report_help(x->k->report, "write a quantum for each");
+}
+
+int check_class_quanta(struct check_tree *x)
+{
+	struct quanta(*sums)[KINDS] = calloc(x->t->nqdiscs, sizeof(*sums));
+
+	if (!sums)
+		return -ENOMEM;
+	for (unsigned i = 0; i < x->t->nclasses; i++) {
+		const struct conf_class *c = &x->t->classes[i];
+		int at = x->qdisc_of[c->handle >> 16];
+		const struct conf_qdisc *q = at == CHECK_NONE ? NULL : &x->t->qdiscs[at];
+		if (!q || q->kind != CONF_QDISC_HTB || c->quantum || !c->rate || x->children[i])
+			continue;
+		quanta_add(&sums[at][ANY], c->rate);
+		if (c->rate / q->htb.r2q > QUANTUM_MAX)
+			quanta_add(&sums[at][ABOVE], c->rate);
+		else if (c->rate / q->htb.r2q < QUANTUM_MIN)
+			quanta_add(&sums[at][BELOW], c->rate);
+	}
+	for (unsigned i = 0; i < x->t->nqdiscs; i++) {
+		warn_quanta(x, &x->t->qdiscs[i], sums[i], false);
+		warn_quanta(x, &x->t->qdiscs[i], sums[i], true);
+	}
+	free(sums);
+	return 0;
 }

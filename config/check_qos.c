@@ -87,7 +87,7 @@ static int check_tree_parts(struct check_tree *x, const char *port)
 	for (unsigned i = 0; i < t->nfilters; i++)
 		check_tc_filter(x->k, x, &t->filters[i], port);
 	free(sums);
-	return 0;
+	return check_class_quanta(x);
 }
 
 static int check_one_tree(struct check *k, struct conf_tree *t, const char *port)

@@ -58,6 +58,7 @@ void check_suggest_class(const struct check_tree *x, const char *name);
 void check_qdisc(struct check_tree *x, struct conf_qdisc *q);
 void check_class(struct check_tree *x, unsigned index);
 void check_class_sums(struct check_tree *x, uint64_t *sums); /* one for each class, all 0 */
+int check_class_quanta(struct check_tree *x); /* 0 or -ENOMEM */
 /* A filter; of what comes in: x is NULL. */
 void check_tc_filter(struct check *k, struct check_tree *x, struct conf_tc_filter *f,
 		     const char *port);
