@@ -10,17 +10,17 @@
 #   flood NAME SIZE PPS SECONDS [SPORTS]
 #                                UDP through the router of NAME (ours or linux), frames of SIZE bytes
 #                                with FCS; what came out is in $T/NAME.sink, what went in in .gen
+#   flood_stop NAME              before its time, if it was started in the background
 #   bulk_server NS [PORT...] | bulk_stop
-#                                iperf3 listens there, one process a port
+#                                iperf3 listens there, one process a port, and leaves a JSON document
+#                                a run in $T/iperf3.PORT.log
 pktgen=$B/tests/tools/pktgen
 bulk_pids=()
 
 # What arrives for 20.0.0.0/24 is nobody's: no answers disturb the count.
 qos_topo()
 {
-	topo_three && ip -n r route add 20.0.0.0/24 via 10.0.2.2 || return
-	ns a sysctl -qw net.ipv4.tcp_congestion_control=cubic
-	ns b sysctl -qw net.ipv4.tcp_congestion_control=cubic
+	topo_three && ip -n r route add 20.0.0.0/24 via 10.0.2.2
 }
 
 linux_topo()
@@ -37,10 +37,12 @@ linux_topo()
 
 shape()
 {
+	local tree=
+	[ -z "${1:-}" ] || tree="qos: {wan0: {egress: $1}}"
 	reload_with <<- END
 	version: 1
 	interfaces: {lan0: {}, wan0: {}}
-	${1:+qos: {wan0: {egress: $1}}}
+	$tree
 	END
 }
 
@@ -52,7 +54,7 @@ qos()
 qos_empty()
 {
 	ctl -j show qos -s dev wan0 > "$T/qos" && cat "$T/qos" &&
-		[ "$(json "$T/qos" 'sum(r.get("backlog", 0) + r.get("qlen", 0) for r in d)')" = 0 ]
+		[ "$(json "$T/qos" 'sum((r.get("backlog") or 0) + (r.get("qlen") or 0) for r in d)')" = 0 ]
 }
 
 qos_idle()
@@ -64,16 +66,24 @@ flood()
 {
 	local name=$1 size=$2 pps=$3 seconds=$4 sports=${5:-1024-1039} from=a router=r to=b net=10.0 sink
 	[ "$name" != linux ] || from=la router=l to=lb net=10.1
-	ns_bg $to "$pktgen" sink b0 --time 60 -j > "$T/$name.sinking"
+	ns_bg $to "$pktgen" sink b0 --time 600 -j > "$T/$name.sinking"
 	sink=$!
-	eventually 5 grep -q ready "$T/$name.sinking" || return
-	ns $from "$pktgen" gen a0 --dst-mac "$(ip -n $router -j link show lan0 | json - 'd[0]["address"]')" \
+	eventually 5 grep -q ready "$T/$name.sinking" > "$T/ready" || return
+	ns_bg $from "$pktgen" gen a0 --dst-mac "$(ip -n $router -j link show lan0 | json - 'd[0]["address"]')" \
 		--src $net.1.2 --dst 20.0.0.1 --sport "$sports" --dport 9 --flows 16 --size "$size" \
 		--rate "$pps" --time "$seconds" -j > "$T/$name.gen"
+	echo $! > "$T/$name.pid"
+	wait $!
 	sleep 0.3 # what is queued
 	kill -INT $sink
 	wait $sink
 	tail -n 1 "$T/$name.sinking" > "$T/$name.sink"
+}
+
+# flood_stop NAME: before its time
+flood_stop()
+{
+	kill -INT "$(cat "$T/$1.pid")"
 }
 
 # The neighbour behind a router is asked for before anything counts.
@@ -88,8 +98,9 @@ bulk_server()
 {
 	local n=$1 port
 	shift
-	for port in "${@:-5201}"; do
-		ns_bg "$n" iperf3 -s -p "$port" > "$T/iperf3.$port.log" 2>&1
+	[ $# != 0 ] || set -- 5201
+	for port in "$@"; do
+		ns_bg "$n" iperf3 -s -J -p "$port" > "$T/iperf3.$port.log" 2>&1
 		bulk_pids+=($!)
 		eventually 5 sh -c "nsenter --net=/run/netns/$n ss -Hlnt sport = :$port | grep ." || return
 	done

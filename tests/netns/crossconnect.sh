@@ -62,6 +62,14 @@ each()
 	passes "$1, the other way" b b0 a a0 "${2}0200000000ee$3"
 }
 
+# bulk SECONDS: TCP from a to b; what came of it is in $T/tcp.json
+bulk()
+{
+	ns_bg b iperf3 -s -1 > "$T/iperf3.log" 2>&1
+	eventually 5 sh -c 'nsenter --net=/run/netns/b ss -Hlnt sport = :5201 | grep .' &&
+		ns a timeout 20 iperf3 -c 10.0.0.2 -t "$1" -J > "$T/tcp.json"
+}
+
 ns_add a b r || exit
 veth a a0 r lan0 && veth r lan1 b b0 || exit
 ip -n a link set a0 address 02:00:00:00:00:01 && ip -n b link set b0 address 02:00:00:00:00:02
@@ -86,9 +94,7 @@ for proto in tcp udp; do
 	answers "$proto" a $proto 10.0.0.2 7000 10.0.0.1
 	answers "$proto over IPv6" a $proto 2001:db8::2 7000 2001:db8::1
 done
-ns_bg b iperf3 -s -1 > "$T/iperf3.log" 2>&1
-eventually 5 sh -c 'nsenter --net=/run/netns/b ss -Hlnt sport = :5201 | grep .' > "$T/ready"
-check "bulk TCP" ns a timeout 20 iperf3 -c 10.0.0.2 -t 1
+check "bulk TCP" bulk 1
 is "no checksum was left unfinished" "$(for n in a b; do
 	ns $n nstat -asz TcpInCsumErrors UdpInCsumErrors Udp6InCsumErrors
 done | awk '!/^#/ { s += $2 } END { print s }')" 0
@@ -124,6 +130,13 @@ whole()
 check "the program counts them" [ "$(whole)" -gt 100 ]
 is "nothing was dropped" "$(ctl_json 'd["dropped"]' show status)" 0
 check "both ports are promiscuous" [ "$(ip -n r -d link | grep -c 'promiscuity 1')" = 2 ]
+
+note "a tree at the far end"
+check "a reload sets it" reload_with < <(config "$both
+qos: {lan1: {egress: {root: {tbf: {rate: 5mbit, burst: 10kb, latency: 100ms}}}}}")
+check "bulk TCP" bulk 2
+bits=$(json "$T/tcp.json" 'round(d["end"]["sum_received"]["bits_per_second"])')
+check "shapes what comes whole: $bits of 5000000 bit/s" [ "$bits" -gt 4000000 -a "$bits" -lt 5000000 ]
 
 note "one direction, and none"
 check "a reload takes one away" reload_with < <(config \

@@ -32,21 +32,29 @@ equal_again()
 declare -A port=([A]=5301 [B1]=5302 [B2]=5303 [C]=5304)
 shares='{root: {htb: {}, handle: "1:"}, classes: {
 	all: {handle: "1:1", rate: 20mbit, ceil: 20mbit},
-	a: {parent: all, handle: "1:10", rate: 4mbit, ceil: 20mbit},
+	a: {parent: all, handle: "1:10", rate: 4mbit, ceil: 20mbit, leaf: {pfifo: {limit: 50}}},
 	b: {parent: all, handle: "1:20", rate: 12mbit, ceil: 20mbit},
-	b1: {parent: b, handle: "1:21", rate: 8mbit, ceil: 20mbit},
-	b2: {parent: b, handle: "1:22", rate: 4mbit, ceil: 20mbit},
-	c: {parent: all, handle: "1:30", rate: 4mbit, ceil: 20mbit}},
+	b1: {parent: b, handle: "1:21", rate: 8mbit, ceil: 20mbit, leaf: {pfifo: {limit: 50}}},
+	b2: {parent: b, handle: "1:22", rate: 4mbit, ceil: 20mbit, leaf: {pfifo: {limit: 50}}},
+	c: {parent: all, handle: "1:30", rate: 4mbit, ceil: 20mbit, leaf: {pfifo: {limit: 50}}}},
 	filters: [{priority: 1, proto: udp, dport: 5301, class: a},
 	{priority: 1, proto: udp, dport: 5302, class: b1},
 	{priority: 1, proto: udp, dport: 5303, class: b2},
 	{priority: 1, proto: udp, dport: 5304, class: c}]}'
 
-# got NAME: Mbit/s with headers, of datagrams of 1400 bytes
+# got NAME: Mbit/s with headers, of datagrams of 1400 bytes, as the server saw them in the last run
 got()
 {
-	json "$T/share.$1" 'round(d["end"]["sum"]["bytes"] * (1 - d["end"]["sum"]["lost_percent"] / 100)
-		* 8 / d["end"]["sum"]["seconds"] * 1442 / 1400 / 1e6, 2)'
+	/usr/bin/python3 - "$T/iperf3.${port[$1]}.log" <<- 'END'
+	import json, sys
+	text, at, run = open(sys.argv[1]).read(), 0, None
+	while text[at:].strip():
+	    at = text.index("{", at)
+	    run, at = json.JSONDecoder().raw_decode(text, at)
+	seconds = [i["sum"] for i in run["intervals"] if not i["sum"]["omitted"]]
+	print(round(sum(s["bytes"] for s in seconds) / sum(s["seconds"] for s in seconds)
+	            * 8 * 1442 / 1400 / 1e6, 2))
+	END
 }
 
 # split NAME=MBIT...: these classes are busy, each with all the line could take
@@ -54,7 +62,7 @@ split()
 {
 	local c pids=() bad=0
 	for c in "$@"; do
-		ns a timeout 20 iperf3 -c 10.0.2.2 -p "${port[${c%=*}]}" -u -b 21M -l 1400 -t 6 -O 1 -J \
+		ns a timeout 20 iperf3 -c 10.0.2.2 -p "${port[${c%=*}]}" -u -b 21M -l 1400 -t 5 -O 1 -J \
 			> "$T/share.${c%=*}" &
 		pids+=($!)
 	done
@@ -62,14 +70,19 @@ split()
 	for c in "$@"; do
 		echo "${c%=*}: $(got "${c%=*}") of ${c#*=} Mbit/s"
 		awk -v got="$(got "${c%=*}")" -v want="${c#*=}" \
-			'BEGIN { exit !(got > want * 0.95 && got < want * 1.05) }' || bad=1
+			'BEGIN { exit !(got > want * 0.98 && got < want * 1.02) }' || bad=1
 	done
 	return $bad
 }
 
+split_again()
+{
+	split "$@" || { note "once more, on a busy machine" && split "$@"; }
+}
+
 shares()
 {
-	check "$1" split "${@:2}"
+	check "$1" split_again "${@:2}"
 	sed 's/^/# /' "$T/seen"
 	check "and nothing is left" qos_idle
 }
@@ -90,10 +103,8 @@ shares "all are busy: each has its rate" A=4 B1=8 B2=4 C=4
 shares "one alone has the line" A=20
 shares "two of one family share it by their rates" B1=13.33 B2=6.67
 shares "two of one rate share it equally" A=10 C=10
-for pair in "A B2" "A B1"; do
-	read -r x y <<< "$pair"
-	shares "what two families leave over, $pair" $x=6 "$y=14"
-done
+shares "what another family leaves over goes first to one's own, the rest by rates" A=6 B2=14
+shares "the same for B1" A=5.33 B1=14.67
 bulk_stop
 check_conservation
 finish

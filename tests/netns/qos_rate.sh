@@ -1,7 +1,8 @@
 #!/bin/bash
 # tests/netns/qos_rate.sh: tbf and htb let through what they say, of short frames and long ones, at
 # twice the rate offered; as exactly as asked, or as Linux's own beside them on the same machine. In
-# order, without a gap, and nothing is left when it is over.
+# order, without a gap, and nothing is left when it is over. Queues hold 300 ms where there is memory
+# for it: a generator that has to wait for its CPU must not be taken for a slow line.
 # check: release-only
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/../peers.sh"
@@ -10,15 +11,16 @@
 settle=1 seconds=4
 declare -A bits=([1mbit]=1000000 [10mbit]=10000000 [100mbit]=100000000)
 declare -A burst=([1mbit]=5kb [10mbit]=16kb [100mbit]=128kb)
+declare -A queue=([1mbit]=40kb [10mbit]=400kb [100mbit]=4000kb)
 declare -A bar=([1mbit]=0.01 [10mbit]=0.01 [100mbit]=0.025)
 
 # tree KIND RATE: in the words of the configuration
 tree()
 {
 	case $1 in
-	tbf) echo "{root: {tbf: {rate: $2, burst: ${burst[$2]}, latency: 50ms}, handle: \"1:\"}}" ;;
+	tbf) echo "{root: {tbf: {rate: $2, burst: ${burst[$2]}, limit: ${queue[$2]}}, handle: \"1:\"}}" ;;
 	htb) echo "{root: {htb: {default: all}, handle: \"1:\"}, classes: {all: {handle: \"1:10\",
-		rate: $2, burst: ${burst[$2]}, cburst: ${burst[$2]}, leaf: {pfifo: {limit: 100}}}}}" ;;
+		rate: $2, burst: ${burst[$2]}, cburst: ${burst[$2]}, leaf: {bfifo: {limit: ${queue[$2]}}}}}}" ;;
 	esac
 }
 
@@ -27,32 +29,33 @@ linux_tree()
 {
 	ns l tc qdisc del dev wan0 root 2> "$T/tc"
 	case $1 in
-	tbf) ns l tc qdisc add dev wan0 root tbf rate "$2" burst "${burst[$2]}" latency 50ms ;;
+	tbf) ns l tc qdisc add dev wan0 root tbf rate "$2" burst "${burst[$2]}" limit "${queue[$2]}" ;;
 	htb) ns l tc qdisc add dev wan0 root handle 1: htb default 10 &&
 		ns l tc class add dev wan0 parent 1: classid 1:10 htb rate "$2" \
 			burst "${burst[$2]}" cburst "${burst[$2]}" &&
-		ns l tc qdisc add dev wan0 parent 1:10 pfifo limit 100 ;;
+		ns l tc qdisc add dev wan0 parent 1:10 bfifo limit "${queue[$2]}" ;;
 	esac
 }
 
-# watch NS: bits a second that come to b0 there, in each second and in all, after settling
+# watch NS LENGTH: bits a second of frames of that length that come to b0 there after settling: in
+# all, in the slowest second and in the fastest
 watch()
 {
-	ns "$1" /usr/bin/python3 - $settle $seconds <<- 'END'
+	ns "$1" /usr/bin/python3 - $settle $seconds "$2" <<- 'END'
 	import sys, time
-	settle, seconds = map(int, sys.argv[1:])
+	settle, seconds, length = map(int, sys.argv[1:])
 	def seen():
 	    for line in open("/proc/self/net/dev"):
 	        name, _, numbers = line.partition(":")
 	        if name.strip() == "b0":
-	            return time.monotonic(), int(numbers.split()[0])
+	            return time.monotonic(), int(numbers.split()[1])
 	time.sleep(settle)
 	at = [seen()]
 	for i in range(seconds):
 	    time.sleep(max(0, at[0][0] + i + 1 - time.monotonic()))
 	    at.append(seen())
 	def rate(x, y):
-	    return (y[1] - x[1]) * 8 / (y[0] - x[0])
+	    return (y[1] - x[1]) * length * 8 / (y[0] - x[0])
 	rates = [rate(x, y) for x, y in zip(at, at[1:])]
 	print(round(rate(at[0], at[-1])), round(min(rates)), round(max(rates)))
 	END
@@ -63,12 +66,12 @@ measure()
 {
 	local to=b pps=$((2 * bits[$2] / 8 / ($3 - 4)))
 	[ "$1" != linux ] || to=lb
-	watch $to > "$T/$1.rate" &
+	watch $to $(($3 - 4)) > "$T/$1.rate" &
 	local watcher=$!
 	flood "$1" "$3" $pps $((settle + seconds + 1)) || return
 	wait $watcher
 	read -r rate least most < "$T/$1.rate"
-	[ "$(json "$T/$1.gen" "(d['packets'] - d['dropped']) > 1.5 * $pps / 2 * $((settle + seconds))")" = true ]
+	[ "$(json "$T/$1.gen" "(d['packets'] - d['dropped']) > 1.2 * $pps / 2 * $((settle + seconds))")" = true ]
 }
 
 # within GOT WANT SHARE
@@ -91,17 +94,27 @@ exact()
 	within "$rate" "${bits[$2]}" "${bar[$2]}" || as_exact_as_linux "$@"
 }
 
+steady()
+{
+	within "$least" "${bits[$1]}" 0.05 && within "$most" "${bits[$1]}" 0.05
+}
+
 case_of()
 {
-	local what="$1 at $2, frames of $3" seen
-	if ! measure ours "$2" "$3"; then
-		skip "$what" "the generator makes too few: $(json "$T/ours.gen" 'd["pps"]')"
+	local what="$1 at $2, frames of $3" measured
+	measure ours "$2" "$3"
+	measured=$?
+	if [ $measured = 0 ] && ! steady "$2"; then
+		note "$what: $rate bit/s, $least to $most; once more, on a busy machine"
+		measure ours "$2" "$3"
+		measured=$?
+	fi
+	if [ $measured != 0 ]; then
+		skip "$what" "the generator makes too few: $(json "$T/ours.gen" 'd["pps"]') a second"
 		return
 	fi
-	seen="$rate bit/s, $least to $most in a second"
-	note "$what: $seen"
-	check "$what: no second is off by more than 5 %" eval \
-		"within $least ${bits[$2]} 0.05 && within $most ${bits[$2]} 0.05"
+	note "$what: $rate bit/s, $least to $most in a second"
+	check "$what: no second is off by more than 5 %" steady "$2"
 	is "$what: in order, and once" "$(json "$T/ours.sink" '[d["reordered"], d["duplicates"]]')" "[0, 0]"
 	check "$what: the rate" exact "$@"
 	check "$what: nothing is left" qos_idle
