@@ -237,7 +237,8 @@ static void drain(void)
 	unsigned steps = 0;
 
 	while (z.l.t->root->qlen) {
-		assert(++steps < PATIENCE);
+		steps++;
+		assert(steps < PATIENCE);
 		if (!take() && z.l.t->root->qlen)
 			lab_at(&z.l, z.l.t->wake);
 	}
