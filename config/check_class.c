@@ -179,15 +179,15 @@ int check_class_quanta(struct check_tree *x)
 		return -ENOMEM;
 	for (unsigned i = 0; i < x->t->nclasses; i++) {
 		const struct conf_class *c = &x->t->classes[i];
-		int at = x->qdisc_of[c->handle >> 16];
-		const struct conf_qdisc *q = at == CHECK_NONE ? NULL : &x->t->qdiscs[at];
+		const struct conf_qdisc *q = check_qdisc_of(x, c->handle);
 		if (!q || q->kind != CONF_QDISC_HTB || c->quantum || !c->rate || x->children[i])
 			continue;
-		quanta_add(&sums[at][ANY], c->rate);
+		struct quanta *of = sums[q - x->t->qdiscs];
+		quanta_add(&of[ANY], c->rate);
 		if (c->rate / q->htb.r2q > QUANTUM_MAX)
-			quanta_add(&sums[at][ABOVE], c->rate);
+			quanta_add(&of[ABOVE], c->rate);
 		else if (c->rate / q->htb.r2q < QUANTUM_MIN)
-			quanta_add(&sums[at][BELOW], c->rate);
+			quanta_add(&of[BELOW], c->rate);
 	}
 	for (unsigned i = 0; i < x->t->nqdiscs; i++) {
 		warn_quanta(x, &x->t->qdiscs[i], sums[i], false);

@@ -72,6 +72,17 @@ bool check_iface_there(struct check *k, const char *name, const unsigned *line)
 
 /* ---- ports */
 
+/* Linux gives up about there, too; and each takes some of a worker's stack. */
+static void check_nesting(struct check_tree *x)
+{
+	enum { NESTED_MAX = 8 };
+
+	for (unsigned i = 0; i < x->t->nqdiscs; i++)
+		if (x->qdisc_depth[i] == NESTED_MAX + 1)
+			check_tc_error(x->k, NULL, &x->t->qdiscs[i].line,
+				       "more than %d qdiscs, one inside the other", NESTED_MAX);
+}
+
 static int check_tree_parts(struct check_tree *x, const char *port)
 {
 	struct conf_tree *t = x->t;
@@ -79,6 +90,7 @@ static int check_tree_parts(struct check_tree *x, const char *port)
 
 	if (!sums)
 		return -ENOMEM;
+	check_nesting(x);
 	for (unsigned i = 0; i < t->nqdiscs; i++)
 		check_qdisc(x, &t->qdiscs[i]);
 	for (unsigned i = 0; i < t->nclasses; i++)

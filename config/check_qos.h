@@ -25,7 +25,7 @@ struct check_tree {
 		frame; /* bytes of the longest frame of the port: its MTU and the Ethernet header */
 	struct check_names names;	     /* of classes */
 	struct check_handle *classes;	     /* by handle, when all have one */
-	int *qdisc_of;			     /* by major number: the qdisc, or CHECK_NONE */
+	unsigned *qdisc_of;		     /* by major number: 1 + the index of the qdisc, or 0 */
 	int *above_class;		     /* of each class: the class above it, or CHECK_NONE */
 	int *above_qdisc;		     /* of each qdisc: the one whose class it is in */
 	unsigned *class_depth, *qdisc_depth; /* from 1; 0: part of a circle */
@@ -58,7 +58,7 @@ void check_suggest_class(const struct check_tree *x, const char *name);
 void check_qdisc(struct check_tree *x, struct conf_qdisc *q);
 void check_class(struct check_tree *x, unsigned index);
 void check_class_sums(struct check_tree *x, uint64_t *sums); /* one for each class, all 0 */
-int check_class_quanta(struct check_tree *x); /* 0 or -ENOMEM */
+int check_class_quanta(struct check_tree *x);		     /* 0 or -ENOMEM */
 /* A filter; of what comes in: x is NULL. */
 void check_tc_filter(struct check *k, struct check_tree *x, struct conf_tc_filter *f,
 		     const char *port);

@@ -22,9 +22,9 @@ enum { MAJORS = 0x10000, FIRST_AUTO = 0x8001, LAST_AUTO = 0xfffe };
 
 struct conf_qdisc *check_qdisc_of(const struct check_tree *x, uint32_t handle)
 {
-	int index = x->qdisc_of[handle >> 16];
+	unsigned place = x->qdisc_of[handle >> 16];
 
-	return index == CHECK_NONE ? NULL : &x->t->qdiscs[index];
+	return place ? &x->t->qdiscs[place - 1] : NULL;
 }
 
 static int compare_handles(const void *a, const void *b)
@@ -75,7 +75,7 @@ static void own_major(struct check_tree *x, unsigned index)
 	char text[VALUE_HANDLE_MAX], line[YAML_PATH_MAX];
 
 	if (!first) {
-		x->qdisc_of[q->handle >> 16] = (int)index;
+		x->qdisc_of[q->handle >> 16] = index + 1;
 		return;
 	}
 	struct mark at = check_place(x->k, &q->handle, &q->line);
@@ -93,9 +93,9 @@ static void choose_majors(struct check_tree *x)
 		struct conf_qdisc *q = &x->t->qdiscs[i];
 		if (q->handle)
 			continue;
-		while (next <= LAST_AUTO && x->qdisc_of[next] != CHECK_NONE)
+		while (next <= LAST_AUTO && x->qdisc_of[next])
 			next++;
-		while (next > LAST_AUTO && low && x->qdisc_of[low] != CHECK_NONE)
+		while (next > LAST_AUTO && low && x->qdisc_of[low])
 			low--; /* more than tc would choose */
 		unsigned major = next <= LAST_AUTO ? next : low;
 		if (major == 0) {
@@ -103,14 +103,12 @@ static void choose_majors(struct check_tree *x)
 			return;
 		}
 		q->handle = CONF_HANDLE(major, 0);
-		x->qdisc_of[major] = (int)i;
+		x->qdisc_of[major] = i + 1;
 	}
 }
 
 static void name_qdiscs(struct check_tree *x)
 {
-	for (unsigned i = 0; i < MAJORS; i++)
-		x->qdisc_of[i] = CHECK_NONE;
 	for (unsigned i = 0; i < x->t->nqdiscs; i++)
 		if (x->t->qdiscs[i].handle)
 			own_major(x, i);

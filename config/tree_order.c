@@ -60,8 +60,8 @@ static int order_classes(struct check_tree *x, struct place *p)
 	struct conf_tree *t = x->t;
 
 	for (unsigned i = 0; i < t->nclasses; i++) {
-		int qdisc = x->qdisc_of[t->classes[i].handle >> 16];
-		p[i] = (struct place){ { x->qdisc_depth[qdisc], x->class_depth[i] }, i };
+		const struct conf_qdisc *q = check_qdisc_of(x, t->classes[i].handle);
+		p[i] = (struct place){ { x->qdisc_depth[q - t->qdiscs], x->class_depth[i] }, i };
 	}
 	return t->nclasses ? arrange(p, t->nclasses, t->classes, sizeof(*t->classes)) : 0;
 }
