@@ -143,6 +143,22 @@ static void join_named(struct check *k, const struct named_police *first,
 		    p->police->name);
 }
 
+/* The bucket of peakrate holds a frame: of a shared one, the longest of any port. */
+static void fill_shared_mtu(struct check *k, struct named_list *l)
+{
+	unsigned longest = 0;
+
+	for (unsigned i = 0; i < k->c->nifaces; i++) {
+		unsigned frame = check_frame(k, k->c->ifaces[i].name);
+		longest = frame > longest ? frame : longest;
+	}
+	for (unsigned i = 0; i < l->n; i++) {
+		struct conf_police *p = l->list[i].police;
+		if (p->peakrate && !p->peakburst && !p->mtu)
+			p->mtu = longest;
+	}
+}
+
 int check_police_names(struct check *k, struct conf *c)
 {
 	struct named_list l = { 0 };
@@ -161,6 +177,7 @@ int check_police_names(struct check *k, struct conf *c)
 		else
 			join_named(k, &l.list[first], &l.list[i]);
 	}
+	fill_shared_mtu(k, &l);
 	free(l.list);
 	return 0;
 }

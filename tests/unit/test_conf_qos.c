@@ -348,6 +348,12 @@ static void test_shared_police(void **state)
 	assert_int_equal(x->rate, 1000000);
 	assert_memory_equal(x, y, sizeof(*x));
 	conf_destroy(c);
+	c = load_good("t.yaml", "version: 1\ninterfaces: {w: {mtu: 1000}, l: {mtu: 1700}}\n"
+				"qos: {w: {ingress: [{police: {name: a}}]}, l: {ingress: [{police: "
+				"{name: a, rate: 8mbit, burst: 10kb, peakrate: 16mbit}}]}}\n");
+	assert_int_equal(c->qos[0].ingress[0].actions[0].police.mtu, 1714);
+	assert_int_equal(c->qos[1].ingress[0].actions[0].police.mtu, 1714);
+	conf_destroy(c);
 }
 
 static void test_mirrors(void **state)
