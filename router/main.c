@@ -147,7 +147,6 @@ static void on_second(void *arg, uint64_t now)
 	state_neighbours_upkeep(r->state);
 	state_publish(r->state);
 	linux_ports_follow(r);
-	qos_rate_upkeep(r, now);
 	loop_timer_set(r->second, now + UPKEEP_NS);
 }
 
@@ -409,7 +408,7 @@ static int start(struct router *r)
 	r->second = loop_timer_add(r->loop, on_second, r);
 	r->watchdog = loop_timer_add(r->loop, on_watchdog, r);
 	r->flows_timer = loop_timer_add(r->loop, on_flows_timer, r);
-	if (!r->ports_timer || !r->second || !r->watchdog || !r->flows_timer)
+	if (!r->ports_timer || !r->second || !r->watchdog || !r->flows_timer || qos_rate_start(r))
 		return -ENOMEM;
 	/* The socket comes early: whoever finds a router running must not disturb it. */
 	if ((err = start_signals(r)) || (err = start_server(r)) || (err = start_steer(r)) ||
@@ -448,7 +447,7 @@ static void stop(struct router *r)
 		worker_stop(r->worker[w]);
 	if (r->nworkers)
 		qos_stop(r);
-	qos_rate_fini(r);
+	qos_rate_stop(r);
 	state_destroy(r->state); /* lets go of the neighbours Linux keeps fresh for us */
 	netlink_destroy(r->nl);
 	for (unsigned w = 0; w < r->nworkers; w++) {

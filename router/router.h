@@ -66,6 +66,7 @@ struct router {
 
 	struct qos_control qos;	     /* shaping */
 	struct qos_rates *qos_rates; /* ctl/qos_rate.h; NULL: nothing was shaped yet */
+	struct loop_timer *qos_timer;
 
 	struct port ports[PORTS_MAX];
 	struct loop_timer *ports_timer;

@@ -219,7 +219,7 @@ static void print_move(char *buf, size_t size, const struct qos_place *p, const 
 	char rate[TC_STRLEN], backlog[TC_STRLEN], p99[TC_STRLEN];
 
 	snprintf(buf, size,
-		 "%s%s %s%s%s: rate %s %" PRIu64 "p dropped %" PRIu64 " marked %" PRIu64
+		 "%s%s %s%s%s rate %s %" PRIu64 "p dropped %" PRIu64 " marked %" PRIu64
 		 " backlog %s %up p99 %s",
 		 p->dev, p->ingress ? " ifb" : "", handle, name[0] ? " " : "", name,
 		 tc_rate(v->rate, rate), v->packets, v->drops, v->marked,

@@ -2,6 +2,7 @@
 /* See qos_rate.h. */
 #include "router/ctl/qos_rate.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,12 +78,12 @@ static void look_at(struct looks *s, const struct qdisc_tree *t, uint64_t elapse
 	look(&s->look[n], t->root->handle, counter_read(&t->root->stats.bytes), elapsed);
 }
 
-void qos_rate_upkeep(struct router *r, uint64_t now)
+void qos_rate_look(struct router *r, uint64_t now)
 {
 	struct qos_rates *rates = r->qos_rates;
 	struct qos_place p;
 
-	if (!rates && r->qos.published)
+	if (!rates && r->qos.published) /* nothing was shaped before */
 		rates = r->qos_rates = calloc(1, sizeof(*rates));
 	if (!rates)
 		return;
@@ -97,12 +98,31 @@ void qos_rate_upkeep(struct router *r, uint64_t now)
 	rates->at = now;
 }
 
-void qos_rate_fini(struct router *r)
+static void on_timer(void *arg, uint64_t now)
+{
+	struct router *r = arg;
+
+	qos_rate_look(r, now);
+	loop_timer_set(r->qos_timer, now + NSEC_PER_SEC);
+}
+
+int qos_rate_start(struct router *r)
+{
+	r->qos_timer = loop_timer_add(r->loop, on_timer, r);
+	if (!r->qos_timer)
+		return -ENOMEM;
+	loop_timer_set(r->qos_timer, clock_now() + NSEC_PER_SEC);
+	return 0;
+}
+
+void qos_rate_stop(struct router *r)
 {
 	for (unsigned i = 0; r->qos_rates && i < QOS_PLACES; i++)
 		free(r->qos_rates->of[i].look);
 	free(r->qos_rates);
 	r->qos_rates = NULL;
+	loop_timer_del(r->qos_timer);
+	r->qos_timer = NULL;
 }
 
 bool qos_rate(const struct router *r, unsigned place, const struct qclass *cl, uint64_t *out)

@@ -12,8 +12,11 @@
 struct router;
 struct qclass;
 
-void qos_rate_upkeep(struct router *r, uint64_t now); /* once a second; ns */
-void qos_rate_fini(struct router *r);
+/* Looks from now on; needs the loop. 0 or -ENOMEM. */
+int qos_rate_start(struct router *r);
+void qos_rate_stop(struct router *r);
+/* One look; ns. What the loop does each second. */
+void qos_rate_look(struct router *r, uint64_t now);
 
 /* Bytes a second of a class, or, cl NULL, of the whole tree. place: of qos_list.h. False: it has
  * not been looked at twice yet. */

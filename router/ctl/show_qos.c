@@ -120,6 +120,18 @@ static void print_waits(FILE *out, const struct tc_figures *f)
 			parent);
 }
 
+/* Among waits, as an option; or it is for those who look into htb, with -o tc. */
+static bool is_told_elsewhere(const char *name)
+{
+	static const char *const names[] = { "waited_rate", "waited_parent", "direct_qlen",
+					     "tokens", "ctokens" };
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
 static void print_figures(FILE *out, const struct tc_figures *f)
 {
 	const char *before = "\n";
@@ -128,8 +140,7 @@ static void print_figures(FILE *out, const struct tc_figures *f)
 		const struct qdisc_value *v = &f->value[i];
 		char buf[TC_STRLEN];
 
-		if (!v->value || strncmp(v->name, "waited_", 7) == 0 ||
-		    strcmp(v->name, "direct_qlen") == 0) /* an option */
+		if (!v->value || is_told_elsewhere(v->name))
 			continue;
 		fprintf(out, "%s%s ", before, v->name);
 		if (v->unit == QDISC_NS)
@@ -146,10 +157,11 @@ static void print_node(FILE *out, const struct node *n)
 	char buf[TC_STRLEN];
 
 	fprintf(out,
-		"\nSent %" PRIu64 " bytes %" PRIu64 " pkt (dropped %" PRIu64 ", overlimits %" PRIu64
+		"%sSent %" PRIu64 " bytes %" PRIu64 " pkt (dropped %" PRIu64 ", overlimits %" PRIu64
 		")",
-		counter_read(&n->stats->bytes), counter_read(&n->stats->packets),
-		counter_read(&n->stats->drops), counter_read(&n->stats->overlimits));
+		ftell(out) ? "\n" : "", counter_read(&n->stats->bytes),
+		counter_read(&n->stats->packets), counter_read(&n->stats->drops),
+		counter_read(&n->stats->overlimits));
 	fprintf(out, "\nbacklog %s %up", tc_size(n->backlog, buf), n->qlen);
 	if (n->has_rate)
 		fprintf(out, " rate %s", tc_rate(n->rate, buf));
@@ -234,7 +246,7 @@ static void row_place(struct row *row, const struct qos_thing *t, const char *ki
 /* The options and what is below them; text goes. */
 static void row_options(struct row *row, json_t *json, char *text)
 {
-	row_json(row, "options", json, text);
+	row_json(row, "options", json, text[0] ? text : NULL);
 	free(text);
 }
 

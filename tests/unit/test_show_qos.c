@@ -109,7 +109,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	(void)state;
-	qos_rate_fini(&router);
+	qos_rate_stop(&router);
 	tc_filters_destroy(published.port[0].out);
 	lab_close(&lab);
 	policers_destroy(policers);
@@ -273,9 +273,9 @@ static void test_figures(void **state)
 	struct ask a;
 
 	(void)state;
-	qos_rate_upkeep(&router, NSEC_PER_SEC);
+	qos_rate_look(&router, NSEC_PER_SEC);
 	some_traffic();
-	qos_rate_upkeep(&router, 3 * NSEC_PER_SEC);
+	qos_rate_look(&router, 3 * NSEC_PER_SEC);
 	ask_all(&a, &router, "show qos");
 	row = row_of(&a, "1:");
 	assert_int_equal(number(row, "packets"), 1);
@@ -555,7 +555,7 @@ static void test_monitor(void **state)
 	assert_int_equal(number(row, "qlen"), 2);
 	assert_in_range(number(row, "p99_us"), 2000, 2600);
 	assert_in_range(number(row, "took_ms"), 90, 2000);
-	assert_ptr_equal(strstr(string(row, "event.text"), "wan0 1:10 voice: rate "),
+	assert_ptr_equal(strstr(string(row, "event.text"), "wan0 1:10 voice rate "),
 			 string(row, "event.text"));
 	row = row_of(&a, "30:2");
 	assert_int_equal(number(row, "drops"), 3);
