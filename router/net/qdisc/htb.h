@@ -59,38 +59,45 @@ struct htb_turn {
 };
 #define HTB_SHARE (INT64_C(1) << 40)
 
+/* A leaf that sends within its rate needs the public part's first line and the three lines from
+ * `up` on, which tree_enqueue_burst() fetches. */
 struct htb_class {
 	struct qclass c;
 
-	/* each packet, of the leaf and of all above it */
 	struct htb_class *up; /* NULL: top level */
 	uint64_t at;	      /* ns: when the buckets were last looked at */
 	int64_t tokens, ctokens;
-	int64_t burst, cburst; /* the most that buckets keep for an idle class */
-	int64_t late;	       /* the most that `tokens` grows to while it waits for its turn */
-	uint64_t cost, ccost;  /* of a byte, in 2^-HTB_FRACTION ticks */
-	uint64_t weight;       /* as counted in its row */
-	uint64_t byte_share;   /* of a byte: HTB_SHARE / quantum */
+	uint64_t cost, ccost; /* of a byte, in 2^-HTB_FRACTION ticks */
+	int64_t burst;	      /* the most that a bucket keeps for an idle class */
+
+	int64_t cburst;
+	int64_t late; /* the most that `tokens` grows to while it waits for its turn */
 	struct htb_class *next, *prev; /* in its row */
-	uint32_t quantum;
+	uint64_t weight;	       /* as counted in its row */
+	uint64_t byte_share;	       /* of a byte: HTB_SHARE / quantum */
+	uint64_t lended;
 	uint8_t key; /* of its row above; HTB_NOTHING: it offers nothing */
 	uint8_t mode;
 	uint8_t prio;
+	bool inner;  /* there are classes below it */
 	bool active; /* has something to send, as far as those below it let it */
 	bool held;   /* leaf: its child has packets and gives none before held_until */
-	struct wait wait;
-	struct htb_turn turn[1 + HTB_PRIOS]; /* within the guarantee; borrowing, by priority */
-	uint64_t lended, borrowed;
+
+	/* Within the guarantee; borrowing: a leaf has one, an inner class one for each priority. */
+	struct htb_turn turn[1 + HTB_PRIOS];
+	uint64_t borrowed;
 	uint64_t waited_rate;	/* times it reached its ceil */
 	uint64_t waited_parent; /* times it could have sent, but none above it would let it */
-
-	/* seldom */
+	struct wait wait;
 	uint64_t held_until;
-	uint64_t rate;		  /* bytes/s */
-	uint32_t quantum_of_file; /* 0: by r2q */
 
-	struct htb_rows rows; /* of its classes; empty in a leaf */
+	uint64_t rate; /* bytes/s */
+	uint32_t quantum;
+	uint32_t quantum_of_file; /* 0: by r2q */
+	uint32_t nclasses;	  /* below it */
+	struct htb_rows rows;	  /* of these */
 };
+static_assert(offsetof(struct htb_class, turn) % 64 == 0, "hot fields fill their lines");
 
 struct htb {
 	struct qdisc q;

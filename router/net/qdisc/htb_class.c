@@ -143,7 +143,10 @@ static void judge(struct htb *h, struct htb_class *cl)
 		qdisc_overlimit(&h->q);
 	}
 	cl->mode = (uint8_t)mode;
-	cl->active = cl->c.child ? cl->c.child->qlen && !cl->held : cl->rows.mask != 0;
+	if (cl->inner)
+		cl->active = cl->rows.mask != 0;
+	else
+		cl->active = cl->c.child && cl->c.child->qlen && !cl->held;
 	if (must_wait(cl))
 		wait_for_due(h, cl);
 }
@@ -324,6 +327,8 @@ void htb_class_link(struct qdisc *q, struct qclass *c, struct qclass *above)
 	if (is_fallback(h, cl))
 		h->fallback = cl;
 	if (cl->up) { /* it may have been a leaf, and have had packets */
+		cl->up->nclasses++;
+		cl->up->inner = true;
 		cl->up->held = false;
 		htb_update(h, cl->up);
 	} else {
@@ -342,7 +347,9 @@ void htb_class_unlink(struct qdisc *q, struct qclass *c)
 		waitq_remove(&cl->wait);
 	if (h->fallback == cl)
 		h->fallback = NULL;
-	if (!cl->up && (h->ntop-- == 1 || h->only == cl))
+	if (cl->up)
+		cl->up->inner = --cl->up->nclasses != 0;
+	else if (h->ntop-- == 1 || h->only == cl)
 		h->only = NULL;
 }
 

@@ -27,7 +27,9 @@ static struct htb_rows *rows_above(struct htb *h, const struct htb_class *cl)
 
 static struct htb_turn *turn_of(struct htb_class *cl, unsigned key)
 {
-	return &cl->turn[key < HTB_PRIOS ? 0 : key - HTB_PRIOS + 1];
+	if (key < HTB_PRIOS)
+		return &cl->turn[0];
+	return &cl->turn[cl->inner ? key - HTB_PRIOS + 1 : 1];
 }
 
 /* ---- rings */
@@ -101,6 +103,22 @@ static struct htb_class *row_first(struct htb_row *row, unsigned key)
 	}
 }
 
+/* Those that are likely to be served after cl: of many classes each is far away. Two ahead the
+ * class, one ahead what hangs under it. */
+static void fetch_ahead(const struct htb_class *cl)
+{
+	const struct htb_class *one = cl->next, *two = one->next;
+
+	if (one == cl)
+		return;
+	__builtin_prefetch(one->c.child, 1);
+	__builtin_prefetch((const char *)one->c.child + 64, 1);
+	__builtin_prefetch(two, 1);
+	__builtin_prefetch(&two->at, 1);
+	__builtin_prefetch(&two->next, 1);
+	__builtin_prefetch(&two->turn, 1);
+}
+
 struct htb_class *htb_pick(struct htb *h, struct htb_class **lender)
 {
 	struct htb_rows *rows = &h->rows;
@@ -110,7 +128,7 @@ struct htb_class *htb_pick(struct htb *h, struct htb_class **lender)
 	/* At the top there is nobody to borrow from. */
 	if (!(rows->mask & ((1u << HTB_PRIOS) - 1)))
 		return NULL;
-	while (rows->mask) {
+	do {
 		unsigned key = (unsigned)__builtin_ctz(rows->mask);
 
 		if (key >= HTB_PRIOS && !lent) {
@@ -119,9 +137,10 @@ struct htb_class *htb_pick(struct htb *h, struct htb_class **lender)
 		}
 		cl = row_first(&rows->row[key], key);
 		rows = &cl->rows;
-	}
+	} while (cl->inner);
 	if (!lent)
 		*lender = cl;
+	fetch_ahead(cl);
 	return cl;
 }
 
@@ -155,7 +174,7 @@ static unsigned best_key(const struct htb_class *cl)
 
 	if (!cl->active || cl->mode == HTB_RED)
 		return HTB_NOTHING;
-	if (!cl->rows.mask)
+	if (!cl->inner)
 		return cl->mode == HTB_GREEN ? cl->prio : HTB_PRIOS + cl->prio;
 	key = (unsigned)__builtin_ctz(cl->rows.mask);
 	return key >= HTB_PRIOS && cl->mode == HTB_GREEN ? key - HTB_PRIOS : key;
@@ -164,7 +183,7 @@ static unsigned best_key(const struct htb_class *cl)
 /* An inner class borrows for those below it. */
 static uint64_t weight_under(const struct htb_class *cl, unsigned key)
 {
-	return key < HTB_PRIOS || !cl->rows.mask ? cl->quantum : cl->rows.row[key].weight;
+	return key < HTB_PRIOS || !cl->inner ? cl->quantum : cl->rows.row[key].weight;
 }
 
 static bool reweigh(struct htb_row *row, struct htb_class *cl, uint64_t weight)
