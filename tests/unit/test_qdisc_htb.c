@@ -193,6 +193,33 @@ static void test_default_and_direct(void **state)
 	lab_close(&l);
 }
 
+/* A burst is its packets, one after the other, whatever class they name. */
+static void test_burst(void **state)
+{
+	struct qpkt *burst[BURST];
+	struct htb_tree t;
+	struct lab l;
+	(void)state;
+
+	htb_begin(&t);
+	htb_class(&t, 1, 0, 1000 * MBIT, 1000 * MBIT)->cburst = 1000000;
+	for (unsigned m = 2; m <= 50; m++)
+		htb_class(&t, m, 1, 20 * MBIT, 1000 * MBIT);
+	lab_open(&l, &t.conf, 0);
+	for (unsigned i = 0; i < BURST; i++) {
+		burst[i] = lab_packet(&l, 100, i);
+		burst[i]->cls = i < 60 ? i : QCLASS_NONE; /* 1:1 is inner, 50 .. are none: direct */
+	}
+	tree_enqueue_burst(l.t, burst, BURST);
+	assert_int_equal(l.t->root->qlen, BURST);
+	assert_int_equal(root_value(&l, "direct_packets_stat"), BURST - 49);
+	for (unsigned i = 1; i < 50; i++)
+		assert_int_equal(l.t->cls[i]->child->qlen, 1);
+	tree_enqueue_burst(l.t, burst, 0);
+	assert_int_equal(at_once(&l), BURST);
+	lab_close(&l);
+}
+
 /* A child that drops what it holds when it is asked, or that holds it back, keeps nobody else from
  * sending, and is asked again in time. */
 static void test_children_that_give_nothing(void **state)
@@ -275,11 +302,9 @@ static void test_counters(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_instants),
-		cmocka_unit_test(test_burst_after_idle),
-		cmocka_unit_test(test_size),
-		cmocka_unit_test(test_default_and_direct),
-		cmocka_unit_test(test_children_that_give_nothing),
+		cmocka_unit_test(test_instants), cmocka_unit_test(test_burst_after_idle),
+		cmocka_unit_test(test_size),	 cmocka_unit_test(test_default_and_direct),
+		cmocka_unit_test(test_burst),	 cmocka_unit_test(test_children_that_give_nothing),
 		cmocka_unit_test(test_counters),
 	};
 

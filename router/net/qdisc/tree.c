@@ -6,6 +6,14 @@
 
 #define US 1000u
 
+/* What tree_enqueue_burst() fetches: the first line of a class, those after its public part, which
+ * is where htb has what it needs for each packet, and the first of the child. */
+#define FEW_CLASSES 32
+#define AT_ONCE	    16 /* packets */
+#define HOT_FROM    (sizeof(struct qclass) & ~63ul)
+#define HOT_TO	    (HOT_FROM + 192)
+#define CHILD_LINES 3
+
 /* Four buckets an octave of microseconds: by the two bits behind the highest. */
 static unsigned sojourn_bucket(uint64_t ns)
 {
@@ -60,6 +68,52 @@ void tree_enqueue(struct qdisc_tree *t, struct qpkt *p)
 		qdisc_drop(t->root, p, DROP_QDISC_BUDGET);
 	else
 		qdisc_enqueue(t->root, p);
+}
+
+static const struct qclass *class_at(const struct qdisc_tree *t, const struct qpkt *p)
+{
+	return p->cls < t->ncls ? t->cls[p->cls] : NULL;
+}
+
+/* The lines of a class that its discipline asked for, then those that its child begins with. */
+static void fetch_class(const struct qdisc_tree *t, const struct qpkt *p)
+{
+	const struct qclass *cl = class_at(t, p);
+
+	if (!cl)
+		return;
+	__builtin_prefetch(cl, 1);
+	for (unsigned at = HOT_FROM; at < HOT_TO; at += 64)
+		__builtin_prefetch((const char *)cl + at, 1);
+}
+
+static void fetch_child(const struct qdisc_tree *t, const struct qpkt *p)
+{
+	const struct qclass *cl = class_at(t, p);
+
+	if (!cl || !cl->child)
+		return;
+	for (unsigned at = 0; at < CHILD_LINES * 64; at += 64)
+		__builtin_prefetch((const char *)cl->child + at, 1);
+}
+
+void tree_enqueue_burst(struct qdisc_tree *t, struct qpkt *const *p, unsigned n)
+{
+	for (unsigned i = 0; i < n && t->ncls > FEW_CLASSES; i++)
+		if (p[i]->cls < t->ncls)
+			__builtin_prefetch(&t->cls[p[i]->cls]);
+	while (n) {
+		unsigned some = n < AT_ONCE ? n : AT_ONCE;
+
+		for (unsigned i = 0; i < some && t->ncls > FEW_CLASSES; i++)
+			fetch_class(t, p[i]);
+		for (unsigned i = 0; i < some && t->ncls > FEW_CLASSES; i++)
+			fetch_child(t, p[i]);
+		for (unsigned i = 0; i < some; i++)
+			tree_enqueue(t, p[i]);
+		p += some;
+		n -= some;
+	}
 }
 
 struct qpkt *tree_dequeue(struct qdisc_tree *t)
