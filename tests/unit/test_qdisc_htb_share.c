@@ -33,7 +33,6 @@ static void expect_shares(struct htb_load *load, struct lab *l, const struct sha
 		}
 	}
 	assert_true(books_balance(l));
-	memset(load, 0, sizeof(*load));
 }
 
 /* ---- the tree of S3 */
@@ -84,10 +83,63 @@ static void test_s3(void **state)
 	}
 }
 
+/* ---- what Linux does otherwise */
+
+/* Guarantees that add up to more than the parent's ceil: the ceil holds, and they share it by their
+ * quanta. When one is idle, the other gets it all. */
+static void test_oversubscribed(void **state)
+{
+	struct htb_load load = { .len = { [2] = 1000, [3] = 500 } };
+	struct htb_tree t;
+	struct lab l;
+	(void)state;
+
+	htb_begin(&t);
+	htb_class(&t, 1, 0, 9 * MBIT, 9 * MBIT);
+	htb_class(&t, 2, 1, 8 * MBIT, 9 * MBIT)->quantum = 20000;
+	htb_class(&t, 3, 1, 8 * MBIT, 9 * MBIT)->quantum = 10000;
+	lab_open(&l, &t.conf, 0);
+	expect_shares(&load, &l, (struct share[]){ { 2, 6 }, { 3, 3 } }, 2, 1);
+	load.len[2] = 0; /* what it has is soon gone */
+	expect_shares(&load, &l, (struct share[]){ { 3, 9 } }, 1, 1);
+	htb_drain(&load, &l);
+	lab_close(&l);
+}
+
+/* Bursts of a packet and forty classes that all have to wait for the parent: nobody loses what he
+ * is guaranteed while another is served, and the last one borrows no more than is left. */
+static void test_small_bursts(void **state)
+{
+	struct share want[41];
+	struct htb_load load = { 0 };
+	struct htb_tree t;
+	struct lab l;
+	(void)state;
+
+	htb_begin(&t);
+	htb_class(&t, 1, 0, 100 * MBIT, 100 * MBIT);
+	for (unsigned m = 2; m <= 41; m++) {
+		htb_class(&t, m, 1, m * MBIT / 10, 100 * MBIT)->burst = 1;
+		want[m - 2] = (struct share){ m, m / 10.0 };
+		load.len[m] = 1514;
+	}
+	htb_class(&t, 42, 1, MBIT, 100 * MBIT)->burst = 1;
+	for (unsigned i = 0; i < 40; i++) /* 86 Mbit/s; what is left goes by priority */
+		t.c[i + 1].prio = 1;
+	load.len[42] = 1514;
+	want[40] = (struct share){ 42, 100 - 86 };
+	lab_open(&l, &t.conf, 0);
+	expect_shares(&load, &l, want, 41, 1.5);
+	htb_drain(&load, &l);
+	lab_close(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_s3),
+		cmocka_unit_test(test_oversubscribed),
+		cmocka_unit_test(test_small_bursts),
 	};
 
 	return cmocka_run_group_tests_name("qdisc_htb_share", tests, NULL, NULL);

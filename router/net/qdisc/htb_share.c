@@ -63,12 +63,10 @@ static void ring_remove(struct htb_row *row, struct htb_class *cl)
 
 /* ---- rows */
 
-static void row_join(struct htb_row *row, struct htb_class *cl, unsigned key)
+/* If it has had its share of this round, row_first() will see that. */
+static void row_join(struct htb_row *row, struct htb_class *cl)
 {
-	const struct htb_turn *turn = turn_of(cl, key);
-	bool served = turn->round == row->round && turn->left <= 0;
-
-	ring_push(served ? &row->later : &row->now, cl);
+	ring_push(&row->now, cl);
 	row->weight += cl->weight;
 }
 
@@ -213,7 +211,7 @@ bool htb_relist(struct htb *h, struct htb_class *cl)
 	cl->key = (uint8_t)key;
 	cl->weight = weight;
 	if (key != HTB_NOTHING) {
-		row_join(&rows->row[key], cl, key);
+		row_join(&rows->row[key], cl);
 		rows->mask |= 1u << key;
 	}
 	return rows->mask != before ||
