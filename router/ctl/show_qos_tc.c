@@ -148,11 +148,14 @@ static void number(struct tc_filter_line *f, const struct conf_tc_filter *before
 static void print_filter(const struct listing *l, const struct conf_tc_filter *before,
 			 const struct qos_thing *t, struct cursor *cur)
 {
+	bool ifb = t->place.ingress && t->filter.parent != CONF_INGRESS;
+	char dev[CONF_NAME + 8];
 	struct tc_filter_line f = { .conf = t->conf_filter,
 				    .info = &t->filter,
-				    .dev = l->all ? t->place.dev : NULL,
+				    .dev = l->all || ifb ? dev : NULL,
 				    .statistics = l->statistics };
 
+	snprintf(dev, sizeof(dev), "%s%s", ifb ? "ifb-" : "", t->place.dev);
 	number(&f, before, cur);
 	if (!before || !tc_filter_kin(before, f.conf))
 		tc_filter_head(l->out, &f);
@@ -172,6 +175,35 @@ static const struct conf_tc_filter *filter_before(const struct router *r,
 	if (!cur->i || item[-1].kind != QOS_FILTER || item[-1].place != item->place)
 		return NULL;
 	return qos_thing(r, list, &item[-1], &t) ? t.conf_filter : NULL;
+}
+
+static bool is_ingress(const struct qos_item *item)
+{
+	return item->kind == QOS_FILTER && item->handle == CONF_INGRESS;
+}
+
+/* What the filters of ingress hang on in Linux, once; it counts what the port receives. */
+static void print_ingress(const struct router *r, const struct listing *l,
+			  const struct qos_list *list, const struct cursor *cur)
+{
+	const struct qos_item *item = &list->item[cur->i];
+	struct qdisc_stats s = { 0 };
+	unsigned port = item->place / QOS_TREES;
+
+	if (cur->i && is_ingress(&item[-1]) && item[-1].place == item->place)
+		return;
+	fputs("qdisc ingress ffff: ", l->out);
+	if (l->all)
+		fprintf(l->out, "dev %s ", list->dev[port]);
+	fputs("parent ffff:fff1 ---------------- \n", l->out);
+	for (unsigned w = 0; w < r->nworkers; w++) {
+		const struct dp_counters *c = &r->worker[w]->count;
+
+		s.packets += counter_read(&c->port[port].rx_packets);
+		s.bytes += counter_read(&c->port[port].rx_bytes);
+	}
+	if (l->statistics)
+		print_stats(l->out, &s, NULL);
 }
 
 static void print_item(const struct router *r, const struct listing *l, const struct qos_list *list,
@@ -211,6 +243,7 @@ int show_qos_lines(struct router *r, const struct request *q, struct cursor *cur
 	struct listing l = { .all = !q->arg[0], .statistics = q->statistics };
 	unsigned rows = 0, look = 0;
 	struct qos_list *list;
+	bool ingress;
 	char *text;
 	size_t size;
 	int err;
@@ -225,12 +258,16 @@ int show_qos_lines(struct router *r, const struct request *q, struct cursor *cur
 		for (; cur->i < list->n; cur->i++, look++) {
 			if (rows >= LINES_A_CALL || look == LOOK_A_CALL)
 				return COMMAND_MORE;
-			if (list->item[cur->i].kind != cur->j)
+			ingress = cur->j == QOS_QDISC && is_ingress(&list->item[cur->i]);
+			if (list->item[cur->i].kind != cur->j && !ingress)
 				continue;
 			l.out = open_memstream(&text, &size);
 			if (!l.out)
 				return -ENOMEM;
-			print_item(r, &l, list, cur);
+			if (ingress)
+				print_ingress(r, &l, list, cur);
+			else
+				print_item(r, &l, list, cur);
 			fclose(l.out);
 			rows += emit(text, c);
 		}

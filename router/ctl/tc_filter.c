@@ -54,11 +54,16 @@ static bool is_more(const struct conf_match *m)
 	       !(is_any_port(&m->dport) || is_single_port(&m->dport));
 }
 
+static bool is_tagged(const struct conf_frame_match *f)
+{
+	return f->vlan >= 0 || f->vlan_priority >= 0;
+}
+
 static bool has_keys(const struct conf_match *m, const struct conf_frame_match *f)
 {
 	return m->nprotos || m->dscp || m->flags_mask || !is_any_address(&m->from) ||
 	       !is_any_address(&m->to) || !is_any_port(&m->sport) || !is_any_port(&m->dport) ||
-	       f->vlan >= 0 || f->vlan_priority >= 0 || f->has_src_mac || f->has_dst_mac;
+	       is_tagged(f) || f->has_src_mac || f->has_dst_mac;
 }
 
 static unsigned looks(const struct conf_tc_filter *f)
@@ -277,11 +282,12 @@ static const struct kind {
 	unsigned looks;
 	const char *name;
 	void (*print)(FILE *out, const struct tc_filter_line *f);
+	bool apart; /* its actions stand after an empty line */
 } kinds[] = {
-	{ 0, "matchall", print_matchall },    { LOOKS_MARK, "fw", print_fw },
-	{ LOOKS_U32, "u32", print_u32 },      { LOOKS_BPF, "bpf", print_bpf },
-	{ LOOKS_HASH, "flow", print_flow },   { LOOKS_KEYS, "flower", print_flower },
-	{ LOOKS_MORE, "basic", print_basic }, /* and whatever is left */
+	{ 0, "matchall", print_matchall, false },    { LOOKS_MARK, "fw", print_fw, true },
+	{ LOOKS_U32, "u32", print_u32, false },	     { LOOKS_BPF, "bpf", print_bpf, false },
+	{ LOOKS_HASH, "flow", print_flow, true },    { LOOKS_KEYS, "flower", print_flower, false },
+	{ LOOKS_MORE, "basic", print_basic, false }, /* and whatever is left */
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
@@ -315,7 +321,7 @@ static void print_place(FILE *out, const struct tc_filter_line *f)
 	if (f->dev)
 		fprintf(out, "dev %s ", f->dev);
 	fprintf(out, "parent %s protocol ", tc_handle(c->parent, buf));
-	print_protocol(out, ethertype_of(c));
+	print_protocol(out, is_tagged(&c->frame) ? ETHERTYPE_VLAN : ethertype_of(c));
 	fprintf(out, " pref %u %s chain 0 ", c->priority, kind_of(c)->name);
 }
 
@@ -331,8 +337,12 @@ void tc_filter_head(FILE *out, const struct tc_filter_line *f)
 
 void tc_filter_print(FILE *out, const struct tc_filter_line *f)
 {
+	const struct kind *k = kind_of(f->conf);
+
 	print_place(out, f);
-	kind_of(f->conf)->print(out, f);
+	k->print(out, f);
+	if (k->apart && f->conf->nactions)
+		fputc('\n', out);
 	tc_actions_print(out, f);
 	fputc('\n', out);
 }
