@@ -23,9 +23,29 @@ static struct qflow *touch(struct qflows *f, uint32_t name, uint32_t bucket)
 	struct qflow_list l = { 0 };
 	struct qflow *fl = qflow_get(f, name, bucket);
 
+	fl->learnt = true;
 	qflow_list_push(&l, fl);
 	qflow_rest_all(f, &l);
 	return fl;
+}
+
+/* A flow with nothing to remember leaves its place to the next, whoever that is. */
+static void test_forgets(void **state)
+{
+	struct qflows *f = pool(10);
+	struct qflow_list l = { 0 };
+	uint32_t name = qflows_name(f);
+	struct qflow *fl = qflow_get(f, name, 7);
+	(void)state;
+
+	fl->credit = 5;
+	qflow_list_push(&l, fl);
+	qflow_rest_all(f, &l);
+	assert_ptr_equal(qflow_get(f, name, 8), fl);
+	assert_int_equal(fl->credit, 0);
+	assert_ptr_not_equal(qflow_get(f, name, 7), fl);
+	assert_int_equal(f->used, 2);
+	qflows_destroy(f);
 }
 
 static void test_remembers(void **state)
@@ -106,6 +126,7 @@ static void test_model(void **state)
 		assert_true(!mine[i] || mine[i] == fl);
 		if (!mine[i])
 			fl->credit = (int32_t)i;
+		fl->learnt = true;
 		mine[i] = fl;
 		assert_int_equal(fl->credit, i);
 		if (!fl->listed)
@@ -141,9 +162,9 @@ static void test_scale(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_remembers), cmocka_unit_test(test_recycles),
-		cmocka_unit_test(test_used_up),	  cmocka_unit_test(test_model),
-		cmocka_unit_test(test_scale),
+		cmocka_unit_test(test_remembers), cmocka_unit_test(test_forgets),
+		cmocka_unit_test(test_recycles),  cmocka_unit_test(test_used_up),
+		cmocka_unit_test(test_model),	  cmocka_unit_test(test_scale),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

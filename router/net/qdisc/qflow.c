@@ -64,7 +64,10 @@ struct qflow *qflow_make(struct qflows *f, uint64_t key)
 	uint32_t *first = qflow_bucket(f, key);
 	struct qflow *fl;
 
-	if (f->used < f->capacity) {
+	if (f->free) {
+		fl = f->free;
+		f->free = fl->next;
+	} else if (f->used < f->capacity) {
 		fl = &f->pool[f->used++];
 	} else if (f->oldest) {
 		fl = f->oldest;
@@ -78,4 +81,11 @@ struct qflow *qflow_make(struct qflows *f, uint64_t key)
 	fl->chain = *first;
 	*first = place(f, fl);
 	return fl;
+}
+
+void qflow_forget(struct qflows *f, struct qflow *fl)
+{
+	unchain(f, fl);
+	fl->next = f->free;
+	f->free = fl;
 }

@@ -32,7 +32,8 @@ struct qflow {
 	uint32_t chain; /* the next of its hash bucket: place + 1 */
 	int32_t credit; /* bytes it may send before it is another's turn */
 	bool listed;
-	bool alert; /* codel is not at rest: false spares looking at it */
+	bool alert;  /* codel is not at rest: false spares looking at it */
+	bool learnt; /* codel has something to remember */
 	/* another cache line, not for every packet */
 	struct codel codel __attribute__((aligned(64)));
 } __attribute__((aligned(64)));
@@ -72,6 +73,7 @@ struct qflows {
 	struct qflow *pool;
 	uint32_t capacity;
 	uint32_t used;			 /* places from here on were never used */
+	struct qflow *free;		 /* places of flows that had nothing to remember */
 	struct qflow *oldest, *youngest; /* of the idle */
 	uint32_t names;
 };
@@ -85,6 +87,8 @@ uint32_t qflows_name(struct qflows *f);
 
 /* A place for a flow that has none. NULL: all are listed. */
 struct qflow *qflow_make(struct qflows *f, uint64_t key);
+/* Neither listed nor idle: its place is free. */
+void qflow_forget(struct qflows *f, struct qflow *fl);
 
 static inline uint32_t *qflow_bucket(const struct qflows *f, uint64_t key)
 {
@@ -121,11 +125,27 @@ static inline struct qflow *qflow_get(struct qflows *f, uint32_t name, uint32_t 
 	return qflow_make(f, key);
 }
 
+/* For qflow_get() of the same soon: its hash bucket (step 0), then what is first in that. */
+static inline void qflow_prefetch(const struct qflows *f, uint32_t name, uint32_t bucket,
+				  unsigned step)
+{
+	const uint32_t *first = qflow_bucket(f, (uint64_t)name << 32 | bucket);
+
+	if (step == 0)
+		__builtin_prefetch(first, 1);
+	else if (*first)
+		__builtin_prefetch(&f->pool[*first - 1], 1);
+}
+
 /* It is empty, and on no list any more. */
 static inline void qflow_rest(struct qflows *f, struct qflow *fl)
 {
 	assert(!fl->list.head);
 	fl->listed = false;
+	if (!fl->learnt) { /* its place is still in the cache: the next flow's */
+		qflow_forget(f, fl);
+		return;
+	}
 	fl->next = NULL;
 	fl->prev = f->youngest;
 	if (f->youngest)
