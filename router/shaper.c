@@ -54,6 +54,26 @@ static void drop(struct dp *dp, const struct qpkt *p, enum drop_reason why)
 	dp->free(dp, dp->base + p->addr);
 }
 
+static void take_given(struct shaper *s, struct dp *dp)
+{
+	unsigned passed;
+
+	s->tree->dp = dp;
+	s->tree->now = dp->now;
+	passed = tree_enqueue_burst(s->tree, s->given, s->ngiven, s->room);
+	s->room -= passed;
+	s->ngiven = 0;
+	for (unsigned i = 0; i < passed; i++)
+		s->take(s, dp, s->given[i]);
+}
+
+static inline void give_own(struct shaper *s, struct dp *dp, struct qpkt *p)
+{
+	s->given[s->ngiven++] = p;
+	if (s->ngiven == BURST)
+		take_given(s, dp);
+}
+
 unsigned shaper_give(struct shaper *s, struct dp *dp, struct qpkt *p)
 {
 	if (__builtin_expect(s->owner != dp->worker, 0)) {
@@ -61,9 +81,7 @@ unsigned shaper_give(struct shaper *s, struct dp *dp, struct qpkt *p)
 			drop(dp, p, DROP_QDISC_HANDOVER);
 		return s->owner;
 	}
-	s->tree->dp = dp;
-	s->tree->now = dp->now;
-	tree_enqueue(s->tree, p);
+	give_own(s, dp, p);
 	return s->owner;
 }
 
@@ -76,8 +94,9 @@ static void take_in(struct shaper *s, struct dp *dp)
 			if (s->life == SHAPER_LEFT)
 				drop(dp, p, DROP_QDISC_GONE);
 			else
-				tree_enqueue(s->tree, p);
+				give_own(s, dp, p);
 		}
+	take_given(s, dp);
 }
 
 void shaper_change(struct shaper *s, struct tree_change *change)
@@ -116,31 +135,27 @@ static void publish(struct shaper *s)
 	__atomic_store_n(&s->held, s->tree->held, __ATOMIC_RELAXED);
 }
 
-uint64_t shaper_run(struct shaper *s, struct dp *dp, unsigned max,
-		    void (*take)(struct shaper *s, struct dp *dp, struct qpkt *p))
+uint64_t shaper_run(struct shaper *s, struct dp *dp)
 {
 	struct qdisc_tree *t = s->tree;
-	unsigned n = 0;
 
 	t->dp = dp;
 	t->now = dp->now;
 	take_in(s, dp);
 	carry_out(s);
-	while (n < max) {
+	for (; s->room; s->room--) {
 		struct qpkt *p = tree_dequeue(t);
 
 		if (!p) {
 			publish(s);
 			return t->wake;
 		}
-		take(s, dp, p);
-		n++;
+		s->take(s, dp, p);
 	}
 	publish(s);
 	if (!t->root->qlen)
 		return QDISC_NEVER;
-	if (!max)
-		counter_add(&s->runs_dry, 1);
+	counter_add(&s->runs_dry, 1);
 	return dp->now;
 }
 
@@ -166,6 +181,8 @@ void shaper_drain(struct shaper *s, struct dp *dp)
 {
 	struct qpkt *p;
 
+	while (s->ngiven)
+		drop(dp, s->given[--s->ngiven], DROP_QDISC_GONE);
 	for (unsigned w = 0; w < s->nworkers; w++)
 		while (spsc_get(&s->in[w], &p))
 			drop(dp, p, DROP_QDISC_GONE);

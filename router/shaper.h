@@ -14,8 +14,15 @@ struct shaper {
 	unsigned port;
 	unsigned owner; /* worker */
 	bool ifb;	/* shapes what the port receives */
+	void (*take)(struct shaper *s, struct dp *dp,
+		     struct qpkt *p); /* [owner] sends what leaves */
 	unsigned nworkers;
 	struct spsc *in; /* by worker: struct qpkt *; the owner's own is not used */
+
+	/* Of the owner: given in this turn, enqueued all at once. */
+	struct qpkt *given[BURST];
+	unsigned ngiven;
+	unsigned room; /* packets that the port has room for, as far as known in this turn */
 
 	/* Control stores a change, the owner carries it out and stores NULL. */
 	struct tree_change *change;
@@ -45,11 +52,17 @@ void shaper_drain(struct shaper *s, struct dp *dp);
  * caller: it may be asleep. */
 unsigned shaper_give(struct shaper *s, struct dp *dp, struct qpkt *p);
 
-/* [owner] Carry out a change, take in what was handed over, give at most `max` packets to take(),
- * which sends them. Returns the time to come again: dp->now if there is more at once; QDISC_NEVER
- * if nothing waits. */
-uint64_t shaper_run(struct shaper *s, struct dp *dp, unsigned max,
-		    void (*take)(struct shaper *s, struct dp *dp, struct qpkt *p));
+/* [owner] A turn begins: what leaves goes to take(), as long as there is room at the port. */
+static inline void shaper_begin(struct shaper *s, unsigned room,
+				void (*take)(struct shaper *s, struct dp *dp, struct qpkt *p))
+{
+	s->room = room;
+	s->take = take;
+}
+
+/* [owner] Carry out a change, take in what was handed over, and let go what may leave. Returns the
+ * time to come again: dp->now if there is more at once; QDISC_NEVER if nothing waits. */
+uint64_t shaper_run(struct shaper *s, struct dp *dp);
 
 /* [owner] Somebody handed something over, or control wants a change. */
 bool shaper_has_news(const struct shaper *s);

@@ -224,21 +224,34 @@ static unsigned room_at(const struct worker_ports *ports, unsigned port)
 	return SHAPE_AHEAD - ahead < SHAPE_BURST ? (unsigned)(SHAPE_AHEAD - ahead) : SHAPE_BURST;
 }
 
+/* A turn begins. */
+static void shape_begin(struct worker *w, const struct worker_ports *ports)
+{
+	const struct qos *qos = w->dp.qos;
+
+	for (unsigned i = 0; i < qos->nshapers; i++) {
+		struct shaper *s = qos->shaper[i];
+
+		if (s->owner == w->index)
+			shaper_begin(s, s->ifb ? SHAPE_BURST : room_at(ports, s->port),
+				     s->ifb ? leave_ifb : leave_tree);
+	}
+}
+
 /* Our trees give what may leave by now. Those of others are rung if they got something. */
-static void shape(struct worker *w, const struct worker_ports *ports)
+static void shape(struct worker *w)
 {
 	struct dp *dp = &w->dp;
 
 	w->shape_at = QDISC_NEVER;
 	for (unsigned i = 0; i < dp->qos->nshapers; i++) {
 		struct shaper *s = dp->qos->shaper[i];
-		unsigned room = s->ifb ? SHAPE_BURST : room_at(ports, s->port);
 		uint64_t at;
 
-		if (s->owner != dp->worker)
+		if (s->owner != w->index)
 			continue;
-		at = shaper_run(s, dp, room, s->ifb ? leave_ifb : leave_tree);
-		if (!room && at == dp->now)
+		at = shaper_run(s, dp);
+		if (at == dp->now && !s->ifb)
 			at += SHAPE_FULL_NS;
 		if (at < w->shape_at)
 			w->shape_at = at;
@@ -264,6 +277,8 @@ unsigned worker_turn(struct worker *w, uint64_t now)
 	if (!ports || !dp->cfg)
 		return 0;
 	w->serving = ports;
+	if (dp->qos)
+		shape_begin(w, ports);
 	if (dp->nheld)
 		pipeline_held(dp);
 	for (unsigned i = 0; i < ports->nrx; i++) {
@@ -280,7 +295,7 @@ unsigned worker_turn(struct worker *w, uint64_t now)
 	}
 	flush_all(dp);
 	if (dp->qos)
-		shape(w, ports);
+		shape(w);
 	kick_all(w, ports);
 	if (dp->ask_now)
 		ring_control(w);

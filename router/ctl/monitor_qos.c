@@ -155,9 +155,11 @@ static uint64_t marked(const struct now *n)
 }
 
 /* 99 % of what came into the buckets since stayed below that, in ns; 0: nothing did. */
-static uint64_t p99_since(const struct sojourn *now, const struct sojourn *then)
+static uint64_t p99_since(const struct now *n, const struct look *l)
 {
-	struct sojourn since;
+	const struct sojourn *now = n->sojourn, *then = l->sojourn;
+	uint64_t packets = counter_read(&n->stats->packets) - l->packets;
+	struct sojourn since = { .packets = now->packets ? &packets : NULL };
 
 	for (unsigned i = 0; i < SOJOURN_BUCKETS; i++)
 		since.bucket[i] = __atomic_load_n(&now->bucket[i], __ATOMIC_RELAXED) -
@@ -204,7 +206,7 @@ static struct move move_of(const struct monitor *m, const struct look *l, const 
 		.packets = counter_read(&n->stats->packets) - l->packets,
 		.drops = counter_read(&n->stats->drops) - l->drops,
 		.marked = marked(n) - l->marked,
-		.p99 = p99_since(n->sojourn, l->sojourn),
+		.p99 = p99_since(n, l),
 		.backlog = n->queue ? counter_read(&n->queue->backlog) : 0,
 		.qlen = n->queue ? __atomic_load_n(&n->queue->qlen, __ATOMIC_RELAXED) : 0,
 	};
@@ -266,7 +268,7 @@ static bool now_of(const struct looks *s, uint32_t i, struct now *out)
 	}
 	if (i >= qos_classes(s->tree, &cls) || !cls[i])
 		return false;
-	*out = (struct now){ cls[i]->classid, &cls[i]->stats, &cls[i]->sojourn, cls[i]->child,
+	*out = (struct now){ cls[i]->classid, &cls[i]->stats, cls[i]->sojourn, cls[i]->child,
 			     false };
 	return true;
 }

@@ -84,7 +84,7 @@ static void look_at_class(const struct router *r, const struct qos_item *item,
 {
 	const struct qdisc *child = cl->child;
 
-	*n = (struct node){ .stats = &cl->stats, .sojourn = &cl->sojourn };
+	*n = (struct node){ .stats = &cl->stats, .sojourn = cl->sojourn };
 	if (child) {
 		n->backlog = counter_read(&child->backlog);
 		n->qlen = __atomic_load_n(&child->qlen, __ATOMIC_RELAXED);

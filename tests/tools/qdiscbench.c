@@ -145,7 +145,7 @@ static void enqueue_burst(struct qdisc_tree *t, const uint32_t *index, uint32_t 
 		p->hash = (p->cls * 4 + (r & 3)) * 2654435761u;
 		burst[many++] = p;
 	}
-	tree_enqueue_burst(t, burst, many);
+	tree_enqueue_burst(t, burst, many, 0);
 }
 
 static unsigned dequeue_burst(struct qdisc_tree *t, unsigned packets)

@@ -210,12 +210,12 @@ static void test_burst(void **state)
 		burst[i] = lab_packet(&l, 100, i);
 		burst[i]->cls = i < 60 ? i : QCLASS_NONE; /* 1:1 is inner, 50 .. are none: direct */
 	}
-	tree_enqueue_burst(l.t, burst, BURST);
+	tree_enqueue_burst(l.t, burst, BURST, 0);
 	assert_int_equal(l.t->root->qlen, BURST);
 	assert_int_equal(root_value(&l, "direct_packets_stat"), BURST - 49);
 	for (unsigned i = 1; i < 50; i++)
 		assert_int_equal(l.t->cls[i]->child->qlen, 1);
-	tree_enqueue_burst(l.t, burst, 0);
+	tree_enqueue_burst(l.t, burst, 0, 0);
 	assert_int_equal(at_once(&l), BURST);
 	lab_close(&l);
 }

@@ -74,6 +74,14 @@ static void fifo_change(struct qdisc *q, struct qdisc *fresh)
 	((struct fifo *)q)->limit = ((struct fifo *)fresh)->limit;
 }
 
+static bool fifo_pass(struct qdisc *q, struct qpkt *p)
+{
+	const struct fifo *f = (const struct fifo *)q;
+
+	(void)p;
+	return !f->list.n && f->limit;
+}
+
 static void fifo_reset(struct qdisc *q)
 {
 	struct qpkt *p;
@@ -89,6 +97,7 @@ const struct qdisc_ops pfifo_ops = {
 	.init = pfifo_init,
 	.change = fifo_change,
 	.enqueue = pfifo_enqueue,
+	.pass = fifo_pass,
 	.dequeue = fifo_dequeue,
 	.reset = fifo_reset,
 };
@@ -111,6 +120,7 @@ const struct qdisc_ops noqueue_ops = {
 	.init = noqueue_init,
 	.change = fifo_change,
 	.enqueue = pfifo_enqueue,
+	.pass = fifo_pass,
 	.dequeue = fifo_dequeue,
 	.reset = fifo_reset,
 };

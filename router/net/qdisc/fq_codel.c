@@ -100,6 +100,7 @@ static uint32_t drop_from(struct fq_codel *f, struct qflow *fl)
 		qdisc_drop(&f->q, p, DROP_QDISC_FULL);
 	} while (++n < f->drop_batch && bytes < half);
 	fl->codel.count += n;
+	fl->learnt = true;
 	return n;
 }
 
@@ -163,6 +164,13 @@ static uint32_t bucket_of(const struct fq_codel *f, const struct qpkt *p)
 	return qflow_scale(p->hash, f->key, f->flows);
 }
 
+static void fq_codel_prefetch(const struct qdisc *q, const struct qpkt *p, unsigned step)
+{
+	const struct fq_codel *f = (const struct fq_codel *)q;
+
+	qflow_prefetch(q->tree->flows, f->name, bucket_of(f, p), step);
+}
+
 static void fq_codel_enqueue(struct qdisc *q, struct qpkt *p)
 {
 	struct fq_codel *f = fq_of(q);
@@ -186,6 +194,19 @@ static void fq_codel_enqueue(struct qdisc *q, struct qpkt *p)
 		shrink(f);
 }
 
+/* Nobody to be fair to, and flows without packets are at rest: as if it had been queued. */
+static bool fq_codel_pass(struct qdisc *q, struct qpkt *p)
+{
+	struct fq_codel *f = fq_of(q);
+
+	if (q->qlen || !f->limit)
+		return false;
+	if (p->len > f->law.maxpacket)
+		f->law.maxpacket = p->len;
+	counter_add(&f->new_flow_count, 1);
+	return true;
+}
+
 /* ---- out */
 
 static struct qpkt *next_of(struct fq_codel *f, struct qflow *fl)
@@ -195,6 +216,7 @@ static struct qpkt *next_of(struct fq_codel *f, struct qflow *fl)
 	if (!p && (fl->list.head || fl->alert)) {
 		p = codel_dequeue(&f->law, &fl->codel, &f->q, &fl->list);
 		fl->alert = !codel_at_rest(&fl->codel);
+		fl->learnt |= fl->codel.count != 0;
 	}
 	return p;
 }
@@ -291,7 +313,9 @@ const struct qdisc_ops fq_codel_ops = {
 	.size = sizeof(struct fq_codel),
 	.init = fq_codel_init,
 	.change = fq_codel_change,
+	.prefetch = fq_codel_prefetch,
 	.enqueue = fq_codel_enqueue,
+	.pass = fq_codel_pass,
 	.dequeue = fq_codel_dequeue,
 	.reset = fq_codel_reset,
 	.values = fq_codel_values,

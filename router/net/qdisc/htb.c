@@ -73,6 +73,20 @@ static void htb_enqueue(struct qdisc *q, struct qpkt *p)
 	htb_update(h, leaf);
 }
 
+/* A leaf within its guarantee, below nobody who is over his ceil. */
+static bool htb_pass(struct qdisc *q, struct qpkt *p)
+{
+	struct htb *h = (struct htb *)q;
+	struct htb_class *leaf = leaf_of(h, p);
+
+	if (!leaf || leaf->c.child->qlen || !htb_is_free(h, leaf) || !qclass_pass(&leaf->c, p))
+		return false;
+	p->cls =
+		p->cls < q->tree->ncls && qdisc_class_of(q, p) == &leaf->c ? p->cls : leaf->c.index;
+	htb_charge_free(h, leaf, qdisc_size(&h->size, p->len));
+	return true;
+}
+
 static struct qpkt *serve(struct htb *h, struct htb_class *leaf, struct htb_class *lender)
 {
 	struct qdisc_tree *t = h->q.tree;
@@ -172,6 +186,7 @@ const struct qdisc_ops htb_ops = {
 	.init = htb_init,
 	.change = htb_change,
 	.enqueue = htb_enqueue,
+	.pass = htb_pass,
 	.dequeue = htb_dequeue,
 	.reset = htb_reset,
 	.class_init = htb_class_init,

@@ -67,15 +67,14 @@ struct htb_class {
 	struct htb_class *up; /* NULL: top level */
 	uint64_t at;	      /* ns: when the buckets were last looked at */
 	int64_t tokens, ctokens;
-	uint64_t cost, ccost; /* of a byte, in 2^-HTB_FRACTION ticks */
-	int64_t burst;	      /* the most that a bucket keeps for an idle class */
+	uint64_t cost, ccost;  /* of a byte, in 2^-HTB_FRACTION ticks */
+	int64_t burst, cburst; /* the most that buckets keep for an idle class */
 
-	int64_t cburst;
 	int64_t late; /* the most that `tokens` grows to while it waits for its turn */
 	struct htb_class *next, *prev; /* in its row */
 	uint64_t weight;	       /* as counted in its row */
 	uint64_t byte_share;	       /* of a byte: HTB_SHARE / quantum */
-	uint64_t lended;
+	uint64_t lended, borrowed;
 	uint8_t key; /* of its row above; HTB_NOTHING: it offers nothing */
 	uint8_t mode;
 	uint8_t prio;
@@ -85,7 +84,6 @@ struct htb_class {
 
 	/* Within the guarantee; borrowing: a leaf has one, an inner class one for each priority. */
 	struct htb_turn turn[1 + HTB_PRIOS];
-	uint64_t borrowed;
 	uint64_t waited_rate;	/* times it reached its ceil */
 	uint64_t waited_parent; /* times it could have sent, but none above it would let it */
 	struct wait wait;
@@ -129,6 +127,9 @@ void htb_update(struct htb *h, struct htb_class *cl);
  * Linux, a leaf that needs no other counts itself as the lender. */
 void htb_charge(struct htb *h, struct htb_class *leaf, struct htb_class *lender,
 		const struct qpkt *p);
+/* Could an idle leaf send now, within its own guarantee? Then htb_charge_free() follows. */
+bool htb_is_free(struct htb *h, struct htb_class *leaf);
+void htb_charge_free(struct htb *h, struct htb_class *leaf, uint32_t size);
 /* The leaf was asked, and its child has dropped what it had or holds it back until `wake`. */
 void htb_gave_nothing(struct htb *h, struct htb_class *leaf, uint64_t wake);
 /* All those whose time has come. */

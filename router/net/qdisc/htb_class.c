@@ -207,6 +207,34 @@ void htb_charge(struct htb *h, struct htb_class *leaf, struct htb_class *lender,
 		counter_add(&leaf->waited_parent, 1);
 }
 
+bool htb_is_free(struct htb *h, struct htb_class *leaf)
+{
+	uint64_t now = h->q.tree->now;
+
+	if (leaf->active || leaf->held)
+		return false;
+	settle(leaf, now);
+	if (mode_of(leaf) != HTB_GREEN)
+		return false;
+	for (struct htb_class *cl = leaf->up; cl; cl = cl->up) {
+		settle(cl, now);
+		if (mode_of(cl) == HTB_RED)
+			return false;
+	}
+	return true;
+}
+
+/* It stands in no row, so it has no turn to take; those above may offer less now. */
+void htb_charge_free(struct htb *h, struct htb_class *leaf, uint32_t size)
+{
+	for (struct htb_class *cl = leaf; cl; cl = cl->up) {
+		spend(&cl->tokens, htb_ticks(cl->cost, size));
+		spend(&cl->ctokens, htb_ticks(cl->ccost, size));
+		judge(h, cl);
+		htb_relist(h, cl);
+	}
+}
+
 void htb_gave_nothing(struct htb *h, struct htb_class *leaf, uint64_t wake)
 {
 	uint64_t now = h->q.tree->now;

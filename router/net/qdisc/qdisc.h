@@ -108,6 +108,7 @@ struct qdisc_stats {
 /* How long packets stayed: four buckets an octave, from 1 us on. */
 #define SOJOURN_BUCKETS 84
 struct sojourn {
+	const uint64_t *packets; /* how many there were: what no bucket has did not wait; or NULL */
 	uint32_t bucket[SOJOURN_BUCKETS];
 };
 
@@ -130,8 +131,9 @@ struct qclass {
 	uint32_t classid;
 	uint32_t index; /* in tree->cls: what filters name it by */
 	struct qdisc_stats stats;
-	struct sojourn sojourn; /* of packets filed under it */
+	struct sojourn *sojourn; /* of packets filed under it */
 };
+static_assert(sizeof(struct qclass) == 64, "one line, before what its discipline adds");
 
 struct qflows;
 
@@ -160,6 +162,7 @@ struct qdisc_value {
 	int64_t value;
 };
 #define QDISC_VALUES_MAX 16
+#define QDISC_STEPS	 2
 
 struct qdisc_ops {
 	const char *kind;
@@ -181,8 +184,17 @@ struct qdisc_ops {
 	 * Keeps packets and statistics; what exceeds a new limit is dropped. */
 	void (*change)(struct qdisc *q, struct qdisc *fresh);
 
+	/* [owner] p will be enqueued soon: what that reads is fetched into the cache, one step of a
+	 * chain of pointers a call, from step 0 to QDISC_STEPS - 1. NULL: nothing but its struct.
+	 */
+	void (*prefetch)(const struct qdisc *q, const struct qpkt *p, unsigned step);
 	/* [owner] Takes p: queues, drops, or hands it to a child. */
 	void (*enqueue)(struct qdisc *q, struct qpkt *p);
+	/* [owner] The same as enqueue and dequeue at once, for a packet that may leave now, when
+	 * none of its class waits: true, and the caller sends it; it was in no queue. False:
+	 * nothing was done. What is within its guarantee goes before all that waits, so nobody is
+	 * overtaken who could have left before. NULL: never. */
+	bool (*pass)(struct qdisc *q, struct qpkt *p);
 	/* [owner] The next packet to send; NULL: none, or none before what qdisc_wake_at() was
 	 * told. Called by qdisc_dequeue(). */
 	struct qpkt *(*dequeue)(struct qdisc *q);
@@ -246,6 +258,16 @@ static inline struct qpkt *qdisc_dequeue(struct qdisc *q)
 	return p;
 }
 
+/* p goes through an empty q without being queued. */
+static inline bool qdisc_pass(struct qdisc *q, struct qpkt *p)
+{
+	if (!q->ops->pass || !q->ops->pass(q, p))
+		return false;
+	counter_add(&q->stats.packets, 1);
+	counter_add(&q->stats.bytes, p->len);
+	return true;
+}
+
 static inline void qdisc_overlimit(struct qdisc *q)
 {
 	counter_add(&q->stats.overlimits, 1);
@@ -274,6 +296,15 @@ static inline void qclass_enqueue(struct qclass *cl, struct qpkt *p)
 	if (p->cls >= cl->qdisc->tree->ncls || qdisc_class_of(cl->qdisc, p) != cl)
 		p->cls = cl->index;
 	qdisc_enqueue(cl->child, p);
+}
+
+static inline bool qclass_pass(struct qclass *cl, struct qpkt *p)
+{
+	if (!qdisc_pass(cl->child, p))
+		return false;
+	counter_add(&cl->stats.packets, 1);
+	counter_add(&cl->stats.bytes, p->len);
+	return true;
 }
 
 static inline struct qpkt *qclass_dequeue(struct qclass *cl)

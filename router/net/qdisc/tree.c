@@ -6,14 +6,6 @@
 
 #define US 1000u
 
-/* What tree_enqueue_burst() fetches: the first line of a class, those after its public part, which
- * is where htb has what it needs for each packet, and the first of the child. */
-#define FEW_CLASSES 32
-#define AT_ONCE	    16 /* packets */
-#define HOT_FROM    (sizeof(struct qclass) & ~63ul)
-#define HOT_TO	    (HOT_FROM + 192)
-#define CHILD_LINES 3
-
 /* Four buckets an octave of microseconds: by the two bits behind the highest. */
 static unsigned sojourn_bucket(uint64_t ns)
 {
@@ -50,6 +42,10 @@ uint64_t sojourn_percentile(const struct sojourn *s, double percent)
 
 	for (unsigned i = 0; i < SOJOURN_BUCKETS; i++)
 		all += __atomic_load_n(&s->bucket[i], __ATOMIC_RELAXED);
+	if (s->packets && counter_read(s->packets) > all) {
+		seen = counter_read(s->packets) - all; /* passed without being queued */
+		all += seen;
+	}
 	rank = (uint64_t)ceil((double)all * percent / 100);
 	for (unsigned i = 0; i < SOJOURN_BUCKETS && all; i++) {
 		seen += __atomic_load_n(&s->bucket[i], __ATOMIC_RELAXED);
@@ -70,50 +66,83 @@ void tree_enqueue(struct qdisc_tree *t, struct qpkt *p)
 		qdisc_enqueue(t->root, p);
 }
 
-static const struct qclass *class_at(const struct qdisc_tree *t, const struct qpkt *p)
+/* ---- what enqueueing will read, fetched a step of the chain of pointers at a time */
+
+#define LINE	    64
+#define LINES	    4  /* of a class, and of its child: what each packet needs stands first */
+#define STEPS_FIRST 3  /* the class's place, the class, its child; then the child's own */
+#define AT_ONCE	    16 /* packets */
+#define FEW_CLASSES 32 /* these stay in the cache */
+
+static inline void fetch(const void *p)
+{
+	for (size_t at = 0; at < LINES * LINE; at += LINE)
+		__builtin_prefetch((const char *)p + at, 1);
+}
+
+static inline const struct qclass *class_at(const struct qdisc_tree *t, const struct qpkt *p)
 {
 	return p->cls < t->ncls ? t->cls[p->cls] : NULL;
 }
 
-/* The lines of a class that its discipline asked for, then those that its child begins with. */
-static void fetch_class(const struct qdisc_tree *t, const struct qpkt *p)
+static void prefetch(const struct qdisc_tree *t, const struct qpkt *p, unsigned step)
 {
-	const struct qclass *cl = class_at(t, p);
+	const struct qclass *cl;
+	const struct qdisc *q;
 
-	if (!cl)
+	if (step == 0) {
+		if (p->cls < t->ncls)
+			__builtin_prefetch(&t->cls[p->cls]);
 		return;
-	__builtin_prefetch(cl, 1);
-	for (unsigned at = HOT_FROM; at < HOT_TO; at += 64)
-		__builtin_prefetch((const char *)cl + at, 1);
-}
-
-static void fetch_child(const struct qdisc_tree *t, const struct qpkt *p)
-{
-	const struct qclass *cl = class_at(t, p);
-
-	if (!cl || !cl->child)
-		return;
-	for (unsigned at = 0; at < CHILD_LINES * 64; at += 64)
-		__builtin_prefetch((const char *)cl->child + at, 1);
-}
-
-void tree_enqueue_burst(struct qdisc_tree *t, struct qpkt *const *p, unsigned n)
-{
-	for (unsigned i = 0; i < n && t->ncls > FEW_CLASSES; i++)
-		if (p[i]->cls < t->ncls)
-			__builtin_prefetch(&t->cls[p[i]->cls]);
-	while (n) {
-		unsigned some = n < AT_ONCE ? n : AT_ONCE;
-
-		for (unsigned i = 0; i < some && t->ncls > FEW_CLASSES; i++)
-			fetch_class(t, p[i]);
-		for (unsigned i = 0; i < some && t->ncls > FEW_CLASSES; i++)
-			fetch_child(t, p[i]);
-		for (unsigned i = 0; i < some; i++)
-			tree_enqueue(t, p[i]);
-		p += some;
-		n -= some;
 	}
+	cl = class_at(t, p);
+	q = cl ? cl->child : t->root;
+	if (step == 1 && cl)
+		fetch(cl);
+	else if (step == 2 && q)
+		fetch(q);
+	else if (step >= STEPS_FIRST && q && q->ops->prefetch)
+		q->ops->prefetch(q, p, step - STEPS_FIRST);
+}
+
+static void prefetch_all(const struct qdisc_tree *t, struct qpkt *const *p, unsigned n,
+			 unsigned from, unsigned to)
+{
+	for (unsigned step = from; step < to; step++)
+		for (unsigned i = 0; i < n; i++)
+			prefetch(t, p[i], step);
+}
+
+/* Of one class, what could not pass is not overtaken by what comes behind it: within a turn, tokens
+ * and room only become less. */
+static unsigned enqueue_some(struct qdisc_tree *t, struct qpkt *const *p, unsigned n,
+			     struct qpkt **out, unsigned room)
+{
+	struct qpkt *wait[AT_ONCE];
+	unsigned passed = 0, waiting = 0;
+
+	if (t->ncls > FEW_CLASSES)
+		prefetch_all(t, p, n, 0, STEPS_FIRST);
+	for (unsigned i = 0; i < n; i++) {
+		if (passed < room && qdisc_pass(t->root, p[i]))
+			out[passed++] = p[i];
+		else
+			wait[waiting++] = p[i];
+	}
+	prefetch_all(t, wait, waiting, STEPS_FIRST, STEPS_FIRST + QDISC_STEPS);
+	for (unsigned i = 0; i < waiting; i++)
+		tree_enqueue(t, wait[i]);
+	return passed;
+}
+
+unsigned tree_enqueue_burst(struct qdisc_tree *t, struct qpkt **p, unsigned n, unsigned room)
+{
+	unsigned passed = 0;
+
+	for (unsigned i = 0; i < n; i += AT_ONCE)
+		passed += enqueue_some(t, p + i, n - i < AT_ONCE ? n - i : AT_ONCE, p + passed,
+				       room - passed);
+	return passed;
 }
 
 struct qpkt *tree_dequeue(struct qdisc_tree *t)
@@ -127,7 +156,7 @@ struct qpkt *tree_dequeue(struct qdisc_tree *t)
 	if (!p)
 		return NULL;
 	t->held--;
-	sojourn_add(p->cls < t->ncls && t->cls[p->cls] ? &t->cls[p->cls]->sojourn : &t->sojourn,
+	sojourn_add(p->cls < t->ncls && t->cls[p->cls] ? t->cls[p->cls]->sojourn : &t->sojourn,
 		    t->now - p->enqueued);
 	return p;
 }

@@ -49,9 +49,11 @@ void tree_index_destroy(struct tree_index *i);
 /* [owner] p: addr, lengths, l3, hash, priority, mark, cls are set. Takes it. t->now and t->dp are
  * good. */
 void tree_enqueue(struct qdisc_tree *t, struct qpkt *p);
-/* [owner] The same for n packets in this order. Their classes are fetched into the cache together:
- * of many classes each is far away. */
-void tree_enqueue_burst(struct qdisc_tree *t, struct qpkt *const *p, unsigned n);
+/* [owner] The same for n packets in this order, faster: what they need of memory is fetched for
+ * many at once, and at most `room` that may leave now, and before which none of their class waits,
+ * do not go through queues at all. Returns how many; they are the first of p then, the caller's to
+ * send. */
+unsigned tree_enqueue_burst(struct qdisc_tree *t, struct qpkt **p, unsigned n, unsigned room);
 /* [owner] The next packet to send now; or NULL, and t->wake says when to ask again (QDISC_NEVER:
  * when one was enqueued). The caller sends it. */
 struct qpkt *tree_dequeue(struct qdisc_tree *t);

@@ -75,11 +75,14 @@ void tree_qdisc_free(struct qdisc *q)
 
 struct qclass *tree_class_make(struct qdisc *q, uint32_t classid, const struct conf_class *c)
 {
-	struct qclass *cl = zeroed(q->ops->class_size);
+	size_t room = (q->ops->class_size + LINE - 1) / LINE * LINE;
+	struct qclass *cl = zeroed(room + sizeof(struct sojourn));
 
 	if (!cl)
 		return NULL;
 	cl->qdisc = q;
+	cl->sojourn = (struct sojourn *)((char *)cl + room); /* apart from what each packet needs */
+	cl->sojourn->packets = &cl->stats.packets;
 	cl->classid = classid;
 	if (q->ops->class_init && q->ops->class_init(cl, c)) {
 		free(cl);
