@@ -538,6 +538,8 @@ void flows_run(struct dp *dp, struct pkt *p, unsigned n)
 	}
 	if (quick)
 		flow_lookup_burst(t, key, dp->tick, index, dir, quick);
+	for (unsigned i = 0; unlikely(dp->shaped) && i < quick; i++)
+		shape_prefetch(dp, index[i]);
 	for (unsigned i = 0; i < quick; i++)
 		missing += index[i] == FLOW_NONE;
 	if (unlikely(missing > 1) && dp->policy->nat)

@@ -52,6 +52,14 @@ bool shape_ingress(struct dp *dp, struct pkt *p, uint8_t *frame, uint32_t len);
 /* Frames of a port that gives all it receives. Returns how many are left, from the front. */
 unsigned shape_whole(struct dp *dp, struct dp_frame *frames, unsigned n);
 
+/* What shape_emit() will read of a packet, fetched into the cache: of the flow it was found under.
+ */
+static inline void shape_prefetch(const struct dp *dp, uint32_t index)
+{
+	if (dp->qos->flow_class && index != FLOW_NONE)
+		__builtin_prefetch(&dp->qos->flow_class[index], 1);
+}
+
 /* Copy these bytes and send them by a port. */
 void shape_mirror(struct dp *dp, unsigned port, const uint8_t *frame, uint32_t len);
 
