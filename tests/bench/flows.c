@@ -61,6 +61,7 @@ static double established(const char *yaml, unsigned flows)
 	if (!query || !answer)
 		lab_die("no memory");
 	lab_setup(&l, yaml);
+	l.by_time = getenv("BENCH_TIME") != NULL;
 	open_flows(&l, flows, query, answer);
 	for (unsigned s = 0; s < SLICES; s++) {
 		uint64_t spent = 0;

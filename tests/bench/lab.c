@@ -55,7 +55,34 @@ static void make_config(struct lab *l)
 	l->cfg = c;
 }
 
-static void make_policy(struct lab *l, const char *yaml)
+/* The last class and the last qdisc, its leaf, n times: classes 1:1 to 1:n, of which the filter
+ * knows the first `busy`. */
+static void multiply(struct conf_tree *t, unsigned n, unsigned busy)
+{
+	struct conf_class *c = realloc(t->classes, (t->nclasses + n) * sizeof(*c));
+	struct conf_qdisc *q = realloc(t->qdiscs, (t->nqdiscs + n) * sizeof(*q));
+
+	if (!c || !q)
+		lab_die("no memory");
+	t->classes = c;
+	t->qdiscs = q;
+	c += t->nclasses - 1;
+	q += t->nqdiscs - 1;
+	for (unsigned i = 0; i < n; i++) {
+		if (i) {
+			c[i] = c[0];
+			q[i] = q[0];
+		}
+		c[i].handle = CONF_HANDLE(1, i + 1);
+		q[i].parent = c[i].handle;
+		q[i].handle = CONF_HANDLE(i + 2, 0);
+	}
+	t->nclasses += n - 1;
+	t->nqdiscs += n - 1;
+	t->filters[0].hash.divisor = busy;
+}
+
+static void make_policy(struct lab *l, const char *yaml, unsigned classes, unsigned busy)
 {
 	char why[512] = "";
 	unsigned workers = l->second ? 2 : 1;
@@ -64,6 +91,8 @@ static void make_policy(struct lab *l, const char *yaml)
 
 	if (conf_load("bench.yaml", yaml, stderr, &l->conf))
 		lab_die("the benchmark's configuration");
+	for (unsigned i = 0; classes && i < l->conf->nqos; i++)
+		multiply(&l->conf->qos[i].egress, classes, busy);
 	sc.conntrack = &l->conf->conntrack;
 	if (stateful_create(&sc, &l->names, &l->st))
 		lab_die("tables");
@@ -112,7 +141,7 @@ static void share(struct lab *l)
 		l->port[i]->queue[0]->tx_shared = true;
 }
 
-static void setup(struct lab *l, const char *yaml, bool two)
+static void setup(struct lab *l, const char *yaml, unsigned classes, unsigned busy, bool two)
 {
 	memset(l, 0, sizeof(*l));
 	l->now = 1000 * NSEC_PER_SEC;
@@ -136,19 +165,24 @@ static void setup(struct lab *l, const char *yaml, bool two)
 	l->w->ports = &l->wp;
 	if (two)
 		share(l);
-	make_policy(l, yaml);
+	make_policy(l, yaml, classes, busy);
 	if (!two)
 		make_qos(l);
 }
 
 void lab_setup(struct lab *l, const char *yaml)
 {
-	setup(l, yaml, false);
+	setup(l, yaml, 0, 0, false);
+}
+
+void lab_setup_classes(struct lab *l, const char *yaml, unsigned classes, unsigned busy)
+{
+	setup(l, yaml, classes, busy, false);
 }
 
 void lab_setup_two(struct lab *l, const char *yaml)
 {
-	setup(l, yaml, true);
+	setup(l, yaml, 0, 0, true);
 }
 
 void lab_teardown(struct lab *l)

@@ -45,6 +45,9 @@ struct tuple {
 };
 
 _Noreturn void lab_die(const char *what);
+/* Trees of more classes than a file has room for: the last class of each stands for so many, and
+ * its only filter, a hash, deals packets out to `busy` of them. */
+void lab_setup_classes(struct lab *l, const char *yaml, unsigned classes, unsigned busy);
 void lab_setup(struct lab *l, const char *yaml);
 /* Two workers, which share the ports' send queues; one receives from each port. */
 void lab_setup_two(struct lab *l, const char *yaml);
