@@ -53,10 +53,15 @@ static void words_burst(struct tc_words *w, const char *key, uint64_t rate, uint
 	tc_word_size(w, key, w->exact ? tc_burst(rate, burst) : burst);
 }
 
+static uint64_t default_bytes(uint32_t mtu)
+{
+	return 1000ull * (mtu + ETH_HLEN);
+}
+
 static void words_fifo(struct tc_words *w, const struct conf_qdisc *c, uint32_t mtu)
 {
 	if (c->kind == CONF_QDISC_BFIFO)
-		tc_word_size(w, "limit", c->fifo.limit ? c->fifo.limit : 1000 * (mtu + ETH_HLEN));
+		tc_word_size(w, "limit", c->fifo.limit ? c->fifo.limit : default_bytes(mtu));
 	else
 		tc_word_number(w, "limit", c->fifo.limit ? c->fifo.limit : 1000, "p");
 }
@@ -137,11 +142,14 @@ static void words_sfq(struct tc_words *w, const struct conf_sfq *c, uint32_t mtu
 		tc_word_number(w, "perturb", (int64_t)(c->perturb / 1000000000), "sec");
 }
 
-static void words_red(struct tc_words *w, const struct conf_red *c)
+/* What the file leaves out is as tc chooses it; the limit is then that of a bfifo. */
+static void words_red(struct tc_words *w, const struct conf_red *c, uint32_t mtu)
 {
-	tc_word_size(w, "limit", c->limit);
-	tc_word_size(w, "min", c->min);
-	tc_word_size(w, "max", c->max);
+	uint64_t max = c->max ? c->max : c->min ? 3 * c->min : c->limit / 4;
+
+	tc_word_size(w, "limit", c->limit ? c->limit : default_bytes(mtu));
+	tc_word_size(w, "min", c->min ? c->min : max / 3);
+	tc_word_size(w, "max", max);
 	tc_word_flag(w, "ecn", c->ecn);
 	tc_word_flag(w, "harddrop", c->harddrop);
 	tc_word_flag(w, "adaptive", c->adaptive);
@@ -315,7 +323,7 @@ void tc_options_qdisc(struct tc_words *w, const struct conf_qdisc *c, const stru
 	case CONF_QDISC_PRIO: words_bands(w, c->prio.bands, c->prio.priomap); break;
 	case CONF_QDISC_HTB: words_htb(w, &c->htb, f); break;
 	case CONF_QDISC_SFQ: words_sfq(w, &c->sfq, mtu); break;
-	case CONF_QDISC_RED: words_red(w, &c->red); break;
+	case CONF_QDISC_RED: words_red(w, &c->red, mtu); break;
 	case CONF_QDISC_CODEL: words_codel(w, &c->codel); break;
 	case CONF_QDISC_FQ_CODEL: words_fq_codel(w, &c->fq_codel, mtu); break;
 	case CONF_QDISC_NETEM: words_netem(w, &c->netem); break;
