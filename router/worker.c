@@ -213,15 +213,24 @@ static void leave_ifb(struct shaper *s, struct dp *dp, struct qpkt *p)
 }
 
 /* How many more packets a tree may hand to its port: few, for what the port has cannot be shaped
- * any more. */
+ * any more; and no more than its ring takes. */
 static unsigned room_at(const struct worker_ports *ports, unsigned port)
 {
 	const struct xsk_queue *q = ports->tx[port];
-	uint64_t ahead = q ? xsk_queue_ahead(q) : 0;
+	uint64_t ahead = q ? xsk_queue_ahead(q) : 0, most = SHAPE_AHEAD;
 
-	if (ahead >= SHAPE_AHEAD)
+	if (q && q->tx.size < most)
+		most = q->tx.size;
+	if (ahead >= most)
 		return 0;
-	return SHAPE_AHEAD - ahead < SHAPE_BURST ? (unsigned)(SHAPE_AHEAD - ahead) : SHAPE_BURST;
+	return most - ahead < SHAPE_BURST ? (unsigned)(most - ahead) : SHAPE_BURST;
+}
+
+/* When a port that has no room is asked again: later, the longer nothing has moved, as a port that
+ * was set down may be full for ever. */
+static uint64_t full_ns(const struct worker *w)
+{
+	return SHAPE_FULL_NS << w->naps;
 }
 
 /* A turn begins. */
@@ -252,7 +261,7 @@ static void shape(struct worker *w)
 			continue;
 		at = shaper_run(s, dp);
 		if (at == dp->now && !s->ifb)
-			at += SHAPE_FULL_NS;
+			at += full_ns(w);
 		if (at < w->shape_at)
 			w->shape_at = at;
 		flush_all(dp);
