@@ -149,6 +149,8 @@ void flows_related(struct dp *dp, struct pkt *p, const struct flow_key *quoted, 
 		nat_rewrite_error(p, at, &was, &src, &dst);
 	}
 	p->mark = g.m.mark;
+	p->flow = shape_flow(index, dir);
+	p->flags |= PKT_RELATED;
 	flows_mangle(dp, p, &g.r, n);
 	flows_send(dp, p, slot);
 }

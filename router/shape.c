@@ -35,7 +35,7 @@ static_assert(PORTS_MAX <= 1u << (32 - PORT_SHIFT), "a port fits above");
 
 static inline struct flow_class *class_of_flow(const struct dp *dp, const struct pkt *p)
 {
-	return p->flow == PKT_NO_FLOW || !dp->qos->flow_class
+	return p->flow == PKT_NO_FLOW || p->flags & PKT_RELATED || !dp->qos->flow_class
 		       ? NULL
 		       : &dp->qos->flow_class[p->flow & ~(1u << 31)];
 }
@@ -113,7 +113,7 @@ static void frame_drop(struct dp *dp, const uint8_t *frame, enum drop_reason why
 
 /* ---- what filters see */
 
-/* The flow of a packet that has been translated already and has waited since: by how it leaves. */
+/* The flow of a packet that has been translated already, or has waited since: by how it leaves. */
 static uint32_t flow_again(const struct dp *dp, struct pkt *p)
 {
 	struct flow_key left, reply;
@@ -121,7 +121,7 @@ static uint32_t flow_again(const struct dp *dp, struct pkt *p)
 	uint32_t index;
 	uint16_t quoted;
 
-	if (!(p->flags & PKT_TRANSLATED) || p->flags & PKT_LATER_FRAG || !is_iface(dp, p->iface) ||
+	if (!dp->st || p->flags & PKT_LATER_FRAG || !is_iface(dp, p->iface) ||
 	    ct_classify(p, dp->cfg->iface[p->iface].zone, &left, &quoted) != CT_FLOW)
 		return PKT_NO_FLOW;
 	ct_reply_key(&left, &reply);
@@ -129,33 +129,45 @@ static uint32_t flow_again(const struct dp *dp, struct pkt *p)
 	return index == FLOW_NONE ? PKT_NO_FLOW : shape_flow(index, !dir);
 }
 
-static void key_of_flow(const struct dp *dp, uint32_t flow, struct flow_key *key,
-			struct match_packet *m)
+/* What is known of p by a flow: its tuple, or that of an error about it, which has left the source
+ * of its own behind if it was translated. */
+static void key_of_flow(const struct dp *dp, const struct pkt *p, uint32_t flow,
+			struct flow_key *key, struct match_packet *m)
 {
 	uint32_t index = flow & ~(1u << 31), state;
 	enum flow_dir dir = (enum flow_dir)(flow >> 31);
-	struct flow_key other, leaves;
+	struct flow_key arrives, other, leaves;
 
-	flow_key(dp->st->flows, index, dir, key);
+	flow_key(dp->st->flows, index, dir, &arrives);
 	flow_key(dp->st->flows, index, !dir, &other);
 	ct_reply_key(&other, &leaves);
-	memcpy(key->dst, leaves.dst, sizeof(key->dst));
-	key->dport = leaves.dport;
 	state = flow_state(flow_at(dp->st->flows, index));
 	m->status = passage_status(state);
+	if (p->flags & PKT_RELATED) {
+		flows_outer_key(p, 0, key);
+		if (memcmp(arrives.src, leaves.src, sizeof(leaves.src)) != 0)
+			memcpy(key->src, arrives.src, sizeof(key->src));
+		m->ct = CONF_CT_RELATED;
+		return;
+	}
+	*key = arrives;
+	memcpy(key->dst, leaves.dst, sizeof(key->dst));
+	key->dport = leaves.dport;
 	m->ct = state & FLOW_REPLIED || dir == FLOW_REPLY ? CONF_CT_ESTABLISHED : CONF_CT_NEW;
 }
 
 static void view(const struct dp *dp, struct pkt *p, uint16_t out, struct tc_packet *x)
 {
-	uint32_t flow = p->flow != PKT_NO_FLOW ? p->flow : flow_again(dp, p);
+	uint32_t flow = p->flow;
 	struct match_packet state = { 0 };
 	struct flow_key key;
 
 	if (!p->l4)
 		parse_transport(p); /* of a sane packet: it was let through */
+	if (flow == PKT_NO_FLOW && p->flags & PKT_TRANSLATED)
+		flow = flow_again(dp, p);
 	if (flow != PKT_NO_FLOW)
-		key_of_flow(dp, flow, &key, &state);
+		key_of_flow(dp, p, flow, &key, &state);
 	else
 		flows_outer_key(p, 0, &key);
 	passage_view(&x->m, dp, p, &key);
@@ -302,9 +314,12 @@ void shape_emit(struct dp *dp, struct pkt *p, uint16_t iface, unsigned port, uin
 		uint32_t len)
 {
 	const struct qos_port *at = &dp->qos->port[port];
-	const struct flow_class *c = class_of_flow(dp, p);
 	struct qpkt *q = queued(dp, frame, len, port, (uint16_t)(p->l3 - frame));
+	const struct flow_class *c;
 
+	if (unlikely(p->flow == PKT_FLOW_AGAIN))
+		p->flow = flow_again(dp, p);
+	c = class_of_flow(dp, p);
 	if (c && likely(class_known(c->cls[p->flow >> 31], port, &q->cls))) {
 		q->priority = priority_of(tos_of(p->l3));
 		q->mark = c->mark[p->flow >> 31];

@@ -54,7 +54,9 @@ void hold_add(struct dp *dp, struct pkt *p, uint16_t iface, const struct addr *a
 		dp->nheld--;
 	}
 	e->pkt[e->n] = *p;
-	e->pkt[e->n++].flow = PKT_NO_FLOW; /* its record may go before it */
+	if (p->flow != PKT_NO_FLOW)
+		e->pkt[e->n].flow = PKT_FLOW_AGAIN; /* its record may go before it */
+	e->n++;
 	dp->nheld++;
 	dp_event(dp, EVENT_HELD);
 }

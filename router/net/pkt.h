@@ -27,6 +27,7 @@ enum pkt_flags {
 	PKT_OWN = 1 << 4,	 /* made by this router: no TTL step, no ICMP error about it */
 	PKT_TRANSLATED = 1 << 5, /* NAT has rewritten it: errors about it must be turned back */
 	PKT_RH0 = 1 << 6,	 /* IPv6 routing header type 0 with segments left */
+	PKT_RELATED = 1 << 7,	 /* an ICMP error: `flow` is what it is about */
 };
 
 struct pkt {
@@ -42,7 +43,8 @@ struct pkt {
 	uint32_t flow; /* the record it was found under, direction in the top bit; or PKT_NO_FLOW */
 	uint32_t mark; /* of a packet without a flow: as filters have left it */
 };
-#define PKT_NO_FLOW UINT32_MAX
+#define PKT_NO_FLOW    UINT32_MAX
+#define PKT_FLOW_AGAIN (UINT32_MAX - 1) /* it had one, has waited since, and is to look it up */
 
 /* What no header says. */
 static inline void pkt_begin(struct pkt *p)

@@ -92,8 +92,9 @@ static void test_tbf_limit_s4(void **state)
 	struct pipe_flows f;
 
 	(void)state;
-	flows_open(&f,
-		   "qos: {p1: {egress: {root: {tbf: {rate: 8mbit, burst: 2000b, limit: 5000b}}}}}\n");
+	flows_open(
+		&f,
+		"qos: {p1: {egress: {root: {tbf: {rate: 8mbit, burst: 2000b, limit: 5000b}}}}}\n");
 	for (unsigned i = 0; i < 10; i++)
 		arrives(&f, false, 1, 1000, i);
 	turn_at(&f, f.p.now);
