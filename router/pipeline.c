@@ -63,19 +63,32 @@ struct batch {
 	const struct in6_addr *dst6p[BURST];
 };
 
-/* Filters of ingress, and a tree behind them. They see a packet as it goes on: with its checksums.
- * False: it has been taken. */
-static bool ingress(struct dp *dp, struct pkt *p, uint8_t *frame, uint32_t len)
+/* How packets come here. */
+enum way {
+	WAY_IN,	      /* nothing stands in it */
+	WAY_FILTERED, /* through filters of ingress, and perhaps a tree behind them */
+	WAY_AGAIN     /* that was before: out of the tree, with a mark */
+};
+
+/* Filters see a packet as it goes on: with its checksums. False: it has been taken. */
+static bool ingress(struct dp *dp, struct pkt *p, uint8_t *frame, const struct dp_frame *f,
+		    enum way way)
 {
+	if (way == WAY_AGAIN) {
+		p->mark = f->options;
+		return true;
+	}
 	if (dp->cfg->iface[p->iface].virtual)
 		pipeline_checksum(dp, p);
-	return shape_ingress(dp, p, frame, len);
+	return shape_ingress(dp, p, frame, f->len);
 }
 
 static inline void parse_one(struct dp *dp, struct batch *b, const struct dp_iface *in,
-			     uint16_t index, uint8_t *frame, uint32_t len, bool filtered)
+			     uint16_t index, const struct dp_frame *f, enum way way)
 {
+	uint8_t *frame = dp->base + f->addr;
 	struct pkt *p = &b->p4[b->n4];
+	uint32_t len = f->len;
 	uint16_t type;
 
 	memcpy(&type, frame + 12, 2); /* the frame has room, whatever its length says */
@@ -97,14 +110,14 @@ static inline void parse_one(struct dp *dp, struct batch *b, const struct dp_ifa
 	b->p6[b->n6] = *p;
 	p = &b->p6[b->n6];
 six:
-	if (unlikely(filtered) && !ingress(dp, p, frame, len))
+	if (unlikely(way != WAY_IN) && !ingress(dp, p, frame, f, way))
 		return;
 	memcpy(&b->dst6[b->n6], pkt_ip6(p)->dst, 16);
 	b->dst6p[b->n6] = &b->dst6[b->n6];
 	b->n6++;
 	return;
 four:
-	if (unlikely(filtered) && !ingress(dp, p, frame, len))
+	if (unlikely(way != WAY_IN) && !ingress(dp, p, frame, f, way))
 		return;
 	b->dst4[b->n4] = pkt_ip4(p)->dst;
 	b->n4++;
@@ -160,7 +173,7 @@ static inline void forward_burst(struct dp *dp, struct pkt *p, const uint32_t *s
 	}
 }
 
-static void run(struct dp *dp, const struct dp_frame *frames, unsigned n, bool filtered)
+static void run(struct dp *dp, const struct dp_frame *frames, unsigned n, enum way way)
 {
 	uint16_t index = dp->cfg->port_iface[dp->rx_port];
 	const struct dp_iface *in = index == IFACE_NONE ? NULL : &dp->cfg->iface[index];
@@ -174,7 +187,7 @@ static void run(struct dp *dp, const struct dp_frame *frames, unsigned n, bool f
 	for (unsigned i = 0; i < n; i++) {
 		if (i + PREFETCH_AHEAD < n)
 			__builtin_prefetch(dp->base + frames[i + PREFETCH_AHEAD].addr, 1);
-		parse_one(dp, &b, in, index, dp->base + frames[i].addr, frames[i].len, filtered);
+		parse_one(dp, &b, in, index, &frames[i], way);
 	}
 	if (unlikely(in && in->virtual)) {
 		for (unsigned i = 0; i < b.n4; i++)
@@ -211,13 +224,14 @@ void pipeline_run(struct dp *dp, const struct dp_frame *frames, unsigned n)
 	counter_add(&dp->count->port[dp->rx_port].rx_bytes, bytes);
 	if (unlikely(qos && qos->whole >> dp->rx_port & 1)) {
 		memcpy(whole, frames, n * sizeof(whole[0]));
-		run(dp, whole, shape_whole(dp, whole, n), false);
+		run(dp, whole, shape_whole(dp, whole, n), WAY_IN);
 		return;
 	}
-	run(dp, frames, n, qos && qos->ingress >> dp->rx_port & 1);
+	run(dp, frames, n,
+	    unlikely(qos && qos->ingress >> dp->rx_port & 1) ? WAY_FILTERED : WAY_IN);
 }
 
 void pipeline_resume(struct dp *dp, const struct dp_frame *frames, unsigned n)
 {
-	run(dp, frames, n, false);
+	run(dp, frames, n, WAY_AGAIN);
 }

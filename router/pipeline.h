@@ -10,7 +10,7 @@
 void pipeline_run(struct dp *dp, const struct dp_frame *frames, unsigned n);
 
 /* Frames received on dp->rx_port before, that have waited in the port's tree since: the rest of
- * their way. A packet keeps no mark on that way: it is parsed again. */
+ * their way. It is parsed again, but has the mark that filters gave it: `options`. */
 void pipeline_resume(struct dp *dp, const struct dp_frame *frames, unsigned n);
 
 /* A Linux sender behind a veth leaves checksums to the device: complete the one of p, if that is

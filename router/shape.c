@@ -354,6 +354,29 @@ static void into_ifb(struct dp *dp, struct pkt *p, struct tc_packet *x, struct s
 	give(dp, ifb, q);
 }
 
+/* It will be parsed again, and parsing counts what VLANs receive. */
+static void uncount(struct dp *dp, const struct pkt *p, uint32_t len)
+{
+	if (!dp->cfg->iface[p->iface].vid)
+		return;
+	counter_add(&dp->count->vlan[p->iface].rx_packets, -1ull);
+	counter_add(&dp->count->vlan[p->iface].rx_bytes, -(uint64_t)len);
+}
+
+/* What filters have written to. A packet stays of its family: the burst is sorted by it. */
+static bool parse_again(struct dp *dp, struct pkt *p, uint8_t *frame, uint32_t len)
+{
+	uint8_t family = p->flags & PKT_IP6;
+
+	uncount(dp, p, len);
+	if (!parse_frame(dp, p, frame, len))
+		return false;
+	if ((p->flags & PKT_IP6) == family)
+		return true;
+	pkt_drop(dp, p, DROP_TC_ACTION);
+	return false;
+}
+
 bool shape_ingress(struct dp *dp, struct pkt *p, uint8_t *frame, uint32_t len)
 {
 	const struct qos_port *at = &dp->qos->port[dp->rx_port];
@@ -364,12 +387,15 @@ bool shape_ingress(struct dp *dp, struct pkt *p, uint8_t *frame, uint32_t len)
 	view(dp, p, 0, &x);
 	if (at->in && !ask(dp, at->in, &x))
 		return false;
-	p->mark = x.m.mark;
 	if (at->ifb) {
+		uncount(dp, p, len);
 		into_ifb(dp, p, &x, at->ifb);
 		return false;
 	}
-	return !x.rewritten || parse_frame(dp, p, frame, len);
+	if (x.rewritten && !parse_again(dp, p, frame, len))
+		return false;
+	p->mark = x.m.mark;
+	return true;
 }
 
 unsigned shape_whole(struct dp *dp, struct dp_frame *frames, unsigned n)

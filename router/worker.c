@@ -206,7 +206,7 @@ static void leave_tree(struct shaper *s, struct dp *dp, struct qpkt *p)
 
 static void leave_ifb(struct shaper *s, struct dp *dp, struct qpkt *p)
 {
-	struct dp_frame frame = { .addr = p->addr, .len = p->frame_len };
+	struct dp_frame frame = { .addr = p->addr, .len = p->frame_len, .options = p->mark };
 
 	dp->rx_port = (uint16_t)s->port;
 	pipeline_resume(dp, &frame, 1);

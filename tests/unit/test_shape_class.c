@@ -164,10 +164,10 @@ static void test_fragments(void **state)
 /* What waited for a neighbour is filed as if it had not: by its mark and state, too. */
 static void test_held(void **state)
 {
-	static const char yaml
-		[] = FILTERS("{priority: 1, mark: 0x5, class: one}, {priority: 2, ct: new, class: "
-			     "two}") "filter: {m: {hook: prerouting, priority: mangle, rules: [\n"
-				     "  {proto: udp, dport: 2000, action: {set-mark: 0x5}}]}}\n";
+	static const char yaml[] =
+		FILTERS("{priority: 1, mark: 0x5, class: one}, {priority: 2, ct: new, class: "
+			"two}") "filter: {m: {hook: prerouting, priority: mangle, rules: [\n"
+				"  {proto: udp, dport: 2000, action: {set-mark: 0x5}}]}}\n";
 
 	(void)state;
 	for (unsigned six = 0; six < 2; six++) {
