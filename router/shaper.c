@@ -87,11 +87,12 @@ unsigned shaper_give(struct shaper *s, struct dp *dp, struct qpkt *p)
 
 static void take_in(struct shaper *s, struct dp *dp)
 {
+	bool left = __atomic_load_n(&s->life, __ATOMIC_RELAXED) == SHAPER_LEFT;
 	struct qpkt *p;
 
 	for (unsigned w = 0; w < s->nworkers; w++)
 		while (spsc_get(&s->in[w], &p)) {
-			if (s->life == SHAPER_LEFT)
+			if (left)
 				drop(dp, p, DROP_QDISC_GONE);
 			else
 				give_own(s, dp, p);

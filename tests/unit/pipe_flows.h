@@ -8,6 +8,8 @@
 #ifndef TESTS_UNIT_PIPE_FLOWS_H
 #define TESTS_UNIT_PIPE_FLOWS_H
 
+#include <time.h>
+
 #include "router/net/frag.h"
 #include "router/net/limit.h"
 #include "router/net/nat_retired.h"
@@ -30,27 +32,35 @@ struct pipe_flows {
 	struct qos_control qos;
 	struct nat_local local[2 * PIPE_IFACES];
 	unsigned nlocal;
+	struct worker *second; /* NULL: shaping has one worker only */
+	bool running;	       /* both are threads: they turn by themselves */
 };
 
 static inline bool flows_qos_wait(void *arg, const struct shaper *s)
 {
+	const struct timespec nap = { .tv_nsec = 20000 };
 	struct pipe_flows *f = arg;
+	struct worker *w = s->owner ? f->second : f->p.w;
 
-	worker_turn(f->p.w, f->p.now);
+	if (!f->running)
+		worker_turn(w, f->p.now);
+	for (; f->running && shaper_is_busy(s); nanosleep(&nap, NULL))
+		worker_wake(w);
 	return !shaper_is_busy(s);
 }
 
 /* What shapes follows f->conf, as router/qos.c has it follow. 0 or -errno. */
 static inline int flows_qos(struct pipe_flows *f, const struct conf *conf, char *why, size_t size)
 {
+	struct worker *const worker[] = { f->p.w, f->second };
 	struct qos_env e = { .conf = conf,
 			     .names = &f->names,
 			     .sets = f->st->sets,
 			     .flows = f->st->flows,
 			     .frames = f->p.mem->frames,
 			     .spare = f->p.mem->frames / 2,
-			     .nworkers = 1,
-			     .worker = &f->p.w,
+			     .nworkers = f->second ? 2 : 1,
+			     .worker = worker,
 			     .wait = flows_qos_wait,
 			     .arg = f };
 
