@@ -266,8 +266,6 @@ static void shape(struct worker *w)
 			w->shape_at = at;
 		flush_all(dp);
 	}
-	if (dp->handed) /* who falls asleep now sees what we handed, or we see that it sleeps */
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	for (; dp->handed; dp->handed &= dp->handed - 1)
 		worker_wake(w->peers[__builtin_ctzll(dp->handed)]);
 }
@@ -384,10 +382,11 @@ static bool is_due_soon(const struct worker *w, uint64_t now)
 	return w->dp.qos && w->shape_at != QDISC_NEVER && w->shape_at < now + SHAPE_SPIN_NS;
 }
 
-/* Something was handed to a tree of ours since we last ran it. */
+/* Something was handed to a tree of ours since we last ran it. We have been quiet since the turn:
+ * what shapes now is to be read anew. */
 static bool is_handed(const struct worker *w)
 {
-	const struct qos *qos = w->dp.qos;
+	const struct qos *qos = __atomic_load_n(&w->qos, __ATOMIC_ACQUIRE);
 
 	for (unsigned i = 0; qos && i < qos->nshapers; i++)
 		if (qos->shaper[i]->owner == w->index && shaper_has_news(qos->shaper[i]))
@@ -406,8 +405,7 @@ static void doze(struct worker *w, uint64_t now)
 
 	frame_cache_share(&w->cache);
 	__atomic_store_n(&w->nfree, w->cache.n, __ATOMIC_RELAXED);
-	__atomic_store_n(&w->asleep, 1, __ATOMIC_SEQ_CST);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	__atomic_exchange_n(&w->asleep, 1, __ATOMIC_SEQ_CST);
 	ready = is_handed(w); /* still online: trees stay */
 	rcu_sleep();
 	counter_add(&w->sleeps, 1);
@@ -556,11 +554,13 @@ int worker_start(struct worker *w)
 	return -err;
 }
 
+/* Looked at by a write of nothing, as doze() falls asleep by an exchange: of the two one is first.
+ * If it is this one, doze() sees all that was done before it, and what was handed to its trees. */
 void worker_wake(struct worker *w)
 {
 	uint64_t one = 1;
 
-	if (__atomic_load_n(&w->asleep, __ATOMIC_SEQ_CST) &&
+	if (__atomic_fetch_add(&w->asleep, 0, __ATOMIC_SEQ_CST) &&
 	    write(w->wake_fd, &one, sizeof(one)) < 0) {
 		/* already rung */
 	}
