@@ -103,8 +103,8 @@ shares "all are busy: each has its rate" A=4 B1=8 B2=4 C=4
 shares "one alone has the line" A=20
 shares "two of one family share it by their rates" B1=13.33 B2=6.67
 shares "two of one rate share it equally" A=10 C=10
-shares "what another family leaves over goes first to one's own, the rest by rates" A=6 B2=14
-shares "the same for B1" A=5.33 B1=14.67
+shares "what another family leaves over goes first to one's own, the rest to each borrower alike" A=6 B2=14
+shares "the same for B1" A=6 B1=14
 bulk_stop
 check_conservation
 finish

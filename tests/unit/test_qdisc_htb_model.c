@@ -85,8 +85,45 @@ static void give(struct model *m, int i, double bytes)
 		m->got[i] += bytes;
 }
 
+/* What a class counts for among the borrowers of its parent: a leaf its quantum, an inner class as
+ * many times as leaves below it want to borrow, each with the least quantum of its siblings. */
+static double vote(const struct model *m, const uint32_t *wants, int i)
+{
+	double sum = 0;
+
+	if (!m->inner[i])
+		return wants[i] ? m->t->c[i].quantum : 0;
+	for (int k = 0; k < (int)m->t->conf.nclasses; k++) {
+		uint32_t least = UINT32_MAX;
+
+		if (m->inner[k] || !wants[k] || !is_below(m, k, i))
+			continue;
+		for (int s = 0; s < (int)m->t->conf.nclasses; s++)
+			if (m->up[s] == m->up[k] && !m->inner[s] && m->t->c[s].quantum < least)
+				least = m->t->c[s].quantum;
+		sum += least;
+	}
+	return sum;
+}
+
+/* What part of what `lender` lends comes to leaf i. */
+static double share(const struct model *m, const uint32_t *wants, int lender, int i)
+{
+	double part = 1;
+
+	for (; i != lender; i = m->up[i]) {
+		double all = 0;
+
+		for (int k = 0; k < (int)m->t->conf.nclasses; k++)
+			if (m->up[k] == m->up[i])
+				all += vote(m, wants, k);
+		part *= vote(m, wants, i) / all;
+	}
+	return part;
+}
+
 /* `lender` shares what it has left of its rate among the leaves below it, of the first priority
- * that wants any, by quantum; in small steps, as limits are reached one by one. */
+ * that wants any, by what they count for; in small steps, as limits are reached one by one. */
 static void lend(struct model *m, int lender)
 {
 	int n = (int)m->t->conf.nclasses;
@@ -95,7 +132,8 @@ static void lend(struct model *m, int lender)
 	while ((double)m->t->c[lender].rate - m->got[lender] > step / 100) {
 		double left = fmin((double)m->t->c[lender].rate - m->got[lender], step);
 		uint32_t prio = 8, wants[CLASSES] = { 0 };
-		double quanta = 0;
+		double parts[CLASSES] = { 0 };
+		bool any_wants = false;
 
 		for (int i = 0; i < n; i++)
 			if (!m->inner[i] && is_below(m, i, lender) && room_of(m, i) > 1e-3) {
@@ -103,14 +141,17 @@ static void lend(struct model *m, int lender)
 				if (m->t->c[i].prio < prio)
 					prio = m->t->c[i].prio;
 			}
-		for (int i = 0; i < n; i++)
-			if (wants[i] && m->t->c[i].prio == prio)
-				quanta += m->t->c[i].quantum;
-		if (quanta == 0)
+		for (int i = 0; i < n; i++) {
+			wants[i] &= m->t->c[i].prio == prio;
+			any_wants |= wants[i];
+		}
+		if (!any_wants)
 			return;
 		for (int i = 0; i < n; i++)
-			if (wants[i] && m->t->c[i].prio == prio)
-				give(m, i, fmin(left * m->t->c[i].quantum / quanta, room_of(m, i)));
+			parts[i] = wants[i] ? share(m, wants, lender, i) : 0;
+		for (int i = 0; i < n; i++)
+			if (wants[i])
+				give(m, i, fmin(left * parts[i], room_of(m, i)));
 	}
 }
 

@@ -16,9 +16,11 @@
  * only a class that has used up a bucket is put into a heap, by the time when it may go on.
  *
  * Where this differs from Linux, on purpose:
- * - Excess is shared among the leaves that want it in proportion to their quanta, exactly. Linux
- *   intends the same, but a class there forgets its turn whenever it turns green, which under load
- *   is at each of its packets; so shares drift towards packet by packet (htb_share.c).
+ * - Excess is shared exactly: among the leaves of one class that want it in proportion to their
+ *   quanta; between those and what is further down by the number of leaves there that want it, each
+ *   counting as the smallest of its siblings. A class in Linux forgets its turn whenever it turns
+ *   green, which under load is at each of its packets; so shares there only come near to quanta
+ *   (htb_share.c).
  * - A ceil holds whatever the rates below it add up to. Linux lets green classes send past a parent
  *   that is over its ceil.
  * - A class that is within its rate, but has to wait for others or for the parent's ceil, is owed
@@ -62,6 +64,8 @@ static void htb_enqueue(struct qdisc *q, struct qpkt *p)
 	struct htb *h = (struct htb *)q;
 	struct htb_class *leaf = leaf_of(h, p);
 
+	if (__builtin_expect(h->moved, 0))
+		htb_find_least(h);
 	if (!leaf) {
 		enqueue_direct(h, p);
 		return;
@@ -79,11 +83,13 @@ static bool htb_pass(struct qdisc *q, struct qpkt *p)
 	struct htb *h = (struct htb *)q;
 	struct htb_class *leaf = leaf_of(h, p);
 
+	if (__builtin_expect(h->moved, 0))
+		htb_find_least(h);
 	if (!leaf || leaf->c.child->qlen || !htb_is_free(h, leaf) || !qclass_pass(&leaf->c, p))
 		return false;
 	p->cls =
 		p->cls < q->tree->ncls && qdisc_class_of(q, p) == &leaf->c ? p->cls : leaf->c.index;
-	htb_charge_free(h, leaf, qdisc_size(&h->size, p->len));
+	htb_charge_free(h, leaf, p);
 	return true;
 }
 
@@ -113,6 +119,8 @@ static struct qpkt *htb_dequeue(struct qdisc *q)
 		qdisc_leave(q, p);
 		return p;
 	}
+	if (__builtin_expect(h->moved, 0))
+		htb_find_least(h);
 	htb_run_due(h);
 	while ((leaf = htb_pick(h, &lender))) {
 		p = serve(h, leaf, lender);
@@ -157,6 +165,7 @@ static void htb_change(struct qdisc *q, struct qdisc *fresh)
 	h->default_minor = from->default_minor;
 	h->r2q = from->r2q;
 	h->fallback = NULL;
+	h->moved = true;
 	for (uint32_t i = 0; i < q->tree->ncls; i++) {
 		struct qclass *c = q->tree->cls[i];
 

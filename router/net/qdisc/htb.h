@@ -93,6 +93,7 @@ struct htb_class {
 	uint32_t quantum;
 	uint32_t quantum_of_file; /* 0: by r2q */
 	uint32_t nclasses;	  /* below it */
+	uint32_t least;		  /* quantum of the leaves right below it */
 	struct htb_rows rows;	  /* of these */
 };
 static_assert(offsetof(struct htb_class, turn) % 64 == 0, "hot fields fill their lines");
@@ -102,6 +103,7 @@ struct htb {
 	struct htb_rows rows;	    /* of the classes at the top */
 	struct waitq waiting;	    /* classes that are not green, and held ones */
 	struct htb_class *fallback; /* what no filter knows goes here; NULL: direct */
+	bool moved;		    /* classes or quanta have, since `least` was looked for */
 	struct htb_class *only;	    /* the one class at the top; NULL: there are more, or none */
 	uint32_t ntop;
 	struct conf_size size;
@@ -111,6 +113,11 @@ struct htb {
 	uint32_t default_minor;
 	uint32_t r2q;
 };
+
+/* ---- htb_share.c: whose turn it is */
+
+/* After classes or quanta have changed, before the next packet. */
+void htb_find_least(struct htb *h);
 
 /* ---- htb_class.c: buckets, and what a class may do */
 
@@ -129,7 +136,7 @@ void htb_charge(struct htb *h, struct htb_class *leaf, struct htb_class *lender,
 		const struct qpkt *p);
 /* Could an idle leaf send now, within its own guarantee? Then htb_charge_free() follows. */
 bool htb_is_free(struct htb *h, struct htb_class *leaf);
-void htb_charge_free(struct htb *h, struct htb_class *leaf, uint32_t size);
+void htb_charge_free(struct htb *h, struct htb_class *leaf, const struct qpkt *p);
 /* The leaf was asked, and its child has dropped what it had or holds it back until `wake`. */
 void htb_gave_nothing(struct htb *h, struct htb_class *leaf, uint64_t wake);
 /* All those whose time has come. */

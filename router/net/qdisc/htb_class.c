@@ -225,9 +225,14 @@ bool htb_is_free(struct htb *h, struct htb_class *leaf)
 }
 
 /* It stands in no row, so it has no turn to take; those above may offer less now. */
-void htb_charge_free(struct htb *h, struct htb_class *leaf, uint32_t size)
+void htb_charge_free(struct htb *h, struct htb_class *leaf, const struct qpkt *p)
 {
+	uint32_t size = qdisc_size(&h->size, p->len);
+
+	counter_add(&leaf->lended, 1);
 	for (struct htb_class *cl = leaf; cl; cl = cl->up) {
+		if (cl != leaf)
+			count_sent(cl, p->len);
 		spend(&cl->tokens, htb_ticks(cl->cost, size));
 		spend(&cl->ctokens, htb_ticks(cl->ccost, size));
 		judge(h, cl);
@@ -335,6 +340,7 @@ void htb_class_change(struct qclass *c, struct qclass *fresh)
 	cl->quantum_of_file = from->quantum_of_file;
 	set_late(cl);
 	htb_set_quantum(h, cl);
+	h->moved = true;
 	htb_update(h, cl);
 }
 
@@ -352,6 +358,7 @@ void htb_class_link(struct qdisc *q, struct qclass *c, struct qclass *above)
 	cl->at = q->tree->now;
 	set_late(cl);
 	htb_set_quantum(h, cl);
+	h->moved = true;
 	if (is_fallback(h, cl))
 		h->fallback = cl;
 	if (cl->up) { /* it may have been a leaf, and have had packets */
@@ -369,6 +376,7 @@ void htb_class_unlink(struct qdisc *q, struct qclass *c)
 	struct htb *h = (struct htb *)q;
 	struct htb_class *cl = (struct htb_class *)c;
 
+	h->moved = true;
 	cl->held = false;
 	htb_update(h, cl);
 	if (wait_queued(&cl->wait))

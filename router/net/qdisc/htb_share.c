@@ -10,9 +10,10 @@
  *
  * Under one key, deficit round robin in rounds: a member that comes into a round gets its share, is
  * served until that is used up, and then waits for the next round, which begins when nobody has
- * anything left of this one. A share is worth a quantum of bytes. The quantum of an inner class
- * among borrowers is the sum of those of the leaves that borrow through it; as they come and go
- * within a round, a byte takes as much of the share as it is worth when it is sent.
+ * anything left of this one. A share is worth a quantum of bytes. An inner class among borrowers
+ * counts for the leaves that borrow through it, each with the least quantum of its siblings: so
+ * what others get depends on how many there are, not on which. As they come and go within a round,
+ * a byte takes as much of the share as it is worth when it is sent.
  *
  * A class that leaves a row in mid-turn finds its turn as it left it, if it comes back in the same
  * round. Rounds end only when something is picked, and borrowers are only picked from while nobody
@@ -178,10 +179,33 @@ static unsigned best_key(const struct htb_class *cl)
 	return key >= HTB_PRIOS && cl->mode == HTB_GREEN ? key - HTB_PRIOS : key;
 }
 
-/* An inner class borrows for those below it. */
+/* What cl counts for: an inner class borrows for those below it, of whom each counts as the
+ * smallest of them does. */
 static uint64_t weight_under(const struct htb_class *cl, unsigned key)
 {
-	return key < HTB_PRIOS || !cl->inner ? cl->quantum : cl->rows.row[key].weight;
+	if (key < HTB_PRIOS)
+		return cl->quantum;
+	if (cl->inner)
+		return cl->rows.row[key].weight;
+	return cl->up ? cl->up->least : cl->quantum;
+}
+
+void htb_find_least(struct htb *h)
+{
+	const struct qdisc_tree *t = h->q.tree;
+
+	h->moved = false;
+	for (unsigned pass = 0; pass < 2; pass++)
+		for (uint32_t i = 0; i < t->ncls; i++) {
+			struct htb_class *cl = (struct htb_class *)t->cls[i];
+
+			if (!cl || cl->c.qdisc != &h->q)
+				continue;
+			if (pass == 0)
+				cl->least = UINT32_MAX;
+			else if (cl->up && !cl->inner && cl->quantum < cl->up->least)
+				cl->up->least = cl->quantum;
+		}
 }
 
 static bool reweigh(struct htb_row *row, struct htb_class *cl, uint64_t weight)
