@@ -204,12 +204,22 @@ static void leave_tree(struct shaper *s, struct dp *dp, struct qpkt *p)
 	dp_send(dp, s->port, dp->base + p->addr, p->frame_len);
 }
 
+/* Packets that have left the ifb of a port go on together. */
+static void resume(struct worker *w, unsigned port)
+{
+	w->dp.rx_port = (uint16_t)port;
+	pipeline_resume(&w->dp, w->back, w->nback);
+	w->nback = 0;
+}
+
 static void leave_ifb(struct shaper *s, struct dp *dp, struct qpkt *p)
 {
-	struct dp_frame frame = { .addr = p->addr, .len = p->frame_len, .options = p->mark };
+	struct worker *w = worker_of(dp);
 
-	dp->rx_port = (uint16_t)s->port;
-	pipeline_resume(dp, &frame, 1);
+	w->back[w->nback++] =
+		(struct dp_frame){ .addr = p->addr, .len = p->frame_len, .options = p->mark };
+	if (w->nback == BURST)
+		resume(w, s->port);
 }
 
 /* How many more packets a tree may hand to its port: few, for what the port has cannot be shaped
@@ -260,6 +270,8 @@ static void shape(struct worker *w)
 		if (s->owner != w->index)
 			continue;
 		at = shaper_run(s, dp);
+		if (w->nback)
+			resume(w, s->port);
 		if (at == dp->now && !s->ifb)
 			at += full_ns(w);
 		if (at < w->shape_at)

@@ -72,7 +72,9 @@ struct worker {
 	uint64_t done;			    /* frames completed when we last went to sleep */
 	unsigned naps;			    /* sleeps since one was */
 	uint32_t vain;			    /* spins in a row that brought nothing */
-	uint64_t shape_at;		    /* ns: when a tree of ours may give a packet */
+	struct dp_frame back[BURST];	    /* out of an ifb: on their way again */
+	unsigned nback;
+	uint64_t shape_at; /* ns: when a tree of ours may give a packet */
 	struct dp dp;
 };
 
