@@ -242,23 +242,24 @@ static const char *const trees[] = {
 	"",
 	"root: {pfifo: {limit: 20}}",
 	"root: {handle: '1:', tbf: {rate: 80mbit, burst: 5kb, limit: 30kb}}",
-	"root: {handle: '1:', tbf: {rate: 8mbit, burst: 5kb, limit: 30kb}}, qdiscs: [{parent: "
-	"'1:1', "
-	"handle: '2:', fq_codel: {}}]",
+	("root: {handle: '1:', tbf: {rate: 8mbit, burst: 5kb, limit: 30kb}}, qdiscs: [{parent: "
+	 "'1:1', "
+	 "handle: '2:', fq_codel: {}}]"),
 	"root: {handle: '2:', prio: {}}, filters: [{proto: udp, dport: 82, class: '2:1'}]",
-	"root: {handle: '1:', htb: {default: b}}, classes: {a: {handle: '1:1', rate: 8mbit}, b: "
-	"{handle: '1:2', rate: 8mbit, leaf: {fq_codel: {}}}}, filters: [{dport: 81, proto: udp, "
-	"class: a}]",
-	"root: {handle: '1:', htb: {default: c}}, classes: {top: {handle: '1:5', rate: 40mbit}, a: "
-	"{parent: top, handle: '1:1', rate: 8mbit, ceil: 40mbit, leaf: {sfq: {}}}, c: {parent: "
-	"top, "
-	"handle: '1:2', rate: 16mbit, leaf: {handle: '7:', netem: {delay: 1ms, jitter: 500us}}}}, "
-	"filters: [{dport: 81, proto: udp, class: a}, {hash: {keys: [sport], divisor: 2, base: "
-	"'1:1'}}]",
+	("root: {handle: '1:', htb: {default: b}}, classes: {a: {handle: '1:1', rate: 8mbit}, b: "
+	 "{handle: '1:2', rate: 8mbit, leaf: {fq_codel: {}}}}, filters: [{dport: 81, proto: udp, "
+	 "class: a}]"),
+	("root: {handle: '1:', htb: {default: c}}, classes: {top: {handle: '1:5', rate: 40mbit}, "
+	 "a: "
+	 "{parent: top, handle: '1:1', rate: 8mbit, ceil: 40mbit, leaf: {sfq: {}}}, c: {parent: "
+	 "top, "
+	 "handle: '1:2', rate: 16mbit, leaf: {handle: '7:', netem: {delay: 1ms, jitter: 500us}}}}, "
+	 "filters: [{dport: 81, proto: udp, class: a}, {hash: {keys: [sport], divisor: 2, base: "
+	 "'1:1'}}]"),
 	"root: {red: {min: 5kb, max: 15kb, limit: 60kb, avpkt: 1000, bandwidth: 80mbit}}",
 	"root: {netem: {delay: 2ms, loss: 5%, duplicate: 5%, reorder: 10%}}",
-	"root: {handle: '1:', prio: {}}, classes: {x: {handle: '1:2', leaf: {tbf: {rate: 8mbit, "
-	"burst: 2kb, limit: 10kb}}}, y: {handle: '1:3', leaf: {codel: {}}}}",
+	("root: {handle: '1:', prio: {}}, classes: {x: {handle: '1:2', leaf: {tbf: {rate: 8mbit, "
+	 "burst: 2kb, limit: 10kb}}}, y: {handle: '1:3', leaf: {codel: {}}}}"),
 };
 
 static unsigned dice(uint64_t *seed, unsigned n)
