@@ -212,7 +212,15 @@ static bool ip_in(uint8_t *frame, uint32_t len, struct pkt *p)
 	return total <= len - at && total <= UINT16_MAX && parse_transport(p);
 }
 
-static void frame_out(struct dp *dp, unsigned port, uint8_t *frame, uint32_t len);
+/* What rules call a port. */
+static uint16_t name_of_port(const struct dp *dp, unsigned port)
+{
+	uint16_t index = dp->cfg->port_iface[port];
+
+	return is_iface(dp, index) ? dp->cfg->iface[index].name_id : 0;
+}
+
+static void frame_out(struct dp *dp, unsigned port, uint8_t *frame, uint32_t len, uint32_t mark);
 
 /* What filters of a place say. False: the frame has been taken. */
 static bool ask(struct dp *dp, const struct tc_filters *f, struct tc_packet *x)
@@ -220,13 +228,13 @@ static bool ask(struct dp *dp, const struct tc_filters *f, struct tc_packet *x)
 	switch (tc_classify(f, dp, x)) {
 	case TC_SEND: return true;
 	case TC_DROPPED: frame_drop(dp, x->frame, x->drop); return false;
-	case TC_REDIRECTED: frame_out(dp, x->port, x->frame, x->len); return false;
+	case TC_REDIRECTED: frame_out(dp, x->port, x->frame, x->len, x->m.mark); return false;
 	}
 	return true;
 }
 
 /* A frame leaves that was not routed: redirected, or a copy. Any ethertype. */
-static void frame_out(struct dp *dp, unsigned port, uint8_t *frame, uint32_t len)
+static void frame_out(struct dp *dp, unsigned port, uint8_t *frame, uint32_t len, uint32_t mark)
 {
 	struct tc_packet x = { .frame = frame, .len = len, .cls = QCLASS_NONE };
 	const struct qos_port *at = &dp->qos->port[port];
@@ -243,12 +251,14 @@ static void frame_out(struct dp *dp, unsigned port, uint8_t *frame, uint32_t len
 		send_frame(dp, port, frame, len);
 		return;
 	}
-	p.iface = dp->cfg->port_iface[dp->rx_port];
 	if (ip_in(frame, len, &p) && is_iface(dp, dp->cfg->port_iface[dp->rx_port])) {
 		p.iface = dp->cfg->port_iface[dp->rx_port];
 		view(dp, &p, 0, &x);
 		x.l3 = p.l2len;
 	}
+	x.m.in = name_of_port(dp, dp->rx_port);
+	x.m.out = name_of_port(dp, port);
+	x.m.mark = mark;
 	x.m.now = dp->now;
 	x.m.worker = dp->worker;
 	dp->tc_depth++;
@@ -281,7 +291,7 @@ void shape_mirror(struct dp *dp, unsigned port, const uint8_t *frame, uint32_t l
 		len = dp_room(dp, copy);
 	memcpy(copy, frame, len);
 	counter_add(&dp->count->generated, 1);
-	frame_out(dp, port, copy, len);
+	frame_out(dp, port, copy, len, 0);
 }
 
 /* ---- the way out */
@@ -417,6 +427,7 @@ unsigned shape_whole(struct dp *dp, struct dp_frame *frames, unsigned n)
 				pipeline_checksum(dp, &p);
 			view(dp, &p, 0, &x);
 		}
+		x.m.in = name_of_port(dp, dp->rx_port);
 		x.m.now = dp->now;
 		x.m.worker = dp->worker;
 		if (!at->in || ask(dp, at->in, &x))

@@ -211,6 +211,26 @@ static void test_redirect_out(void **state)
 	flows_close(&f);
 }
 
+/* A mark that was given before the redirection is there after it. */
+static void test_redirect_keeps_mark(void **state)
+{
+	static const char yaml[] =
+		"qos: {p0: {ingress: [{proto: udp, action: [{mark: 1}, {redirect: p1}]}]}, "
+		"p1: {egress: {" LEAVES ", filters: [{mark: 1, class: one}]}}}\n";
+	struct talk t = TALK4;
+	struct pipe_flows f;
+	struct frame in;
+
+	(void)state;
+	flows_open(&f, yaml);
+	talk_udp(&t, &in, false, 100);
+	pipe_receive(&f.p, &in);
+	turn_at(&f, f.p.now);
+	expect_frame(&f.p, 1, &in);
+	assert_int_equal(left_by(&f, 1), 1);
+	flows_close(&f);
+}
+
 /* From one port to the other and back at the way out, and mirrors of mirrors: counted, ended. */
 static void test_loops(void **state)
 {
@@ -319,11 +339,12 @@ static void test_cross_connect(void **state)
 /* One that is shaped and policed: filters see what of the frames is IP. */
 static void test_cross_connect_shaped(void **state)
 {
-	static const char yaml[] = CROSS "qos: {p1: {egress: {" LEAVES
-					 ", filters: [{priority: 1, proto: udp, dport: 80, class: "
-					 "one}, {priority: 2, ethertype: 0x0806, class: two}, "
-					 "{priority: 3, vlan: {id: 5}, class: "
-					 "three}]}}}\n";
+	static const char yaml[] =
+		CROSS "qos: {p1: {egress: {" LEAVES
+		      ", filters: [{priority: 1, proto: udp, dport: 80, class: "
+		      "one}, {priority: 2, in: p0, out: p1, ethertype: 0x0806, class: two}, "
+		      "{priority: 3, vlan: {id: 5}, class: "
+		      "three}]}}}\n";
 	struct talk t = TALK4;
 	struct pipe_flows f;
 	struct frame in;
@@ -385,6 +406,7 @@ int main(void)
 		cmocka_unit_test(test_mirror_lost),
 		cmocka_unit_test(test_redirect_in),
 		cmocka_unit_test(test_redirect_out),
+		cmocka_unit_test(test_redirect_keeps_mark),
 		cmocka_unit_test(test_loops),
 		cmocka_unit_test(test_cross_connect),
 		cmocka_unit_test(test_cross_connect_shaped),
