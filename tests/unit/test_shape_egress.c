@@ -218,7 +218,7 @@ static void test_fq_codel_s5(void **state)
 static void test_ecn_marks_s18(void **state)
 {
 	static const uint8_t iface[] = { 1, VLAN100 };
-	unsigned marked = 0, plain = 0;
+	unsigned marked = 0, plain = 0, by[2][2] = { 0 }; /* tagged, IPv6 */
 	struct pipe_flows f;
 	struct frame in, got;
 
@@ -253,10 +253,11 @@ static void test_ecn_marks_s18(void **state)
 				ecn = ntohl(frame_ip6(&got)->ver_tc_flow) >> 20 & 3;
 			}
 			marked += ecn == 3;
+			by[got.l3 == 18][got.b[got.l3] >> 4 == 6] += ecn == 3;
 			plain += ecn == 0;
 		}
 	}
-	assert_true(marked > 0);
+	assert_true(by[0][0] && by[0][1] && by[1][0] && by[1][1]);
 	assert_int_equal(marked, tree_at(&f, 1)->ecn_marked);
 	assert_true(plain > 0);
 	assert_true(dropped(&f, DROP_QDISC_AQM) > 0); /* those that cannot be marked */
