@@ -204,7 +204,7 @@ static void leave_tree(struct shaper *s, struct dp *dp, struct qpkt *p)
 	dp_send(dp, s->port, dp->base + p->addr, p->frame_len);
 }
 
-/* Packets that have left the ifb of a port go on together. */
+/* Packets that have left the ifb of a port go on together, before any of another port. */
 static void resume(struct worker *w, unsigned port)
 {
 	w->dp.rx_port = (uint16_t)port;
@@ -307,6 +307,8 @@ unsigned worker_turn(struct worker *w, uint64_t now)
 		if (n) {
 			dp->rx_port = ports->rx[i].port;
 			pipeline_run(dp, frames, n);
+			if (w->nback)
+				resume(w, dp->rx_port);
 			flush_all(dp);
 			total += n;
 		}

@@ -439,6 +439,36 @@ static void test_vlan_counts_once(void **state)
 	}
 }
 
+/* One worker, several ports with an ifb: each packet goes on as of the port it came by, however
+ * many of them leave their trees in one turn. */
+static void test_ifb_of_each_port(void **state)
+{
+	static const char tree[] =
+		"{ifb: {root: {handle: '1:', htb: {default: a}}, classes: {a: {handle: '1:1', "
+		"rate: 8mbit, burst: 2000b, cburst: 2000b}}}}";
+	struct pipe_flows f;
+	char yaml[1024];
+
+	(void)state;
+	snprintf(yaml, sizeof(yaml), "qos: {p0: %s, p2: %s}\n", tree, tree);
+	flows_open(&f, yaml);
+	for (unsigned i = 0; i < 60; i++) {
+		for (unsigned k = 0; k < (i ? 1 : BURST); k++)
+			for (unsigned from = 0; from < 3; from += 2) {
+				struct talk t = { k & 1, from, 1, 40000, 80 };
+				struct frame in;
+
+				talk_udp(&t, &in, false, 300);
+				pipe_receive(&f.p, &in);
+			}
+		turn_at(&f, f.p.now + 700 * USEC);
+		sent_by(&f, 1);
+		assert_int_equal(dropped(&f, DROP_NOT_OURS), 0);
+	}
+	assert_true(f.p.w->count.port[1].tx_packets > 100);
+	flows_close(&f);
+}
+
 /* The interface is set down while packets wait in its ifb: counted, nothing is lost. */
 static void test_ifb_goes_down(void **state)
 {
@@ -473,6 +503,7 @@ int main(void)
 		cmocka_unit_test(test_ifb_s17),
 		cmocka_unit_test(test_ifb_classes_s17),
 		cmocka_unit_test(test_ifb_and_egress),
+		cmocka_unit_test(test_ifb_of_each_port),
 		cmocka_unit_test(test_vlan_counts_once),
 		cmocka_unit_test(test_ifb_goes_down),
 	};
