@@ -344,14 +344,34 @@ static void test_many(void **state)
 	lab_close(&l);
 }
 
+/* `show qos` may come before the owner has run the tree for the first time. */
+static void test_shown_before_run(void **state)
+{
+	struct conf_qdisc q = defaults;
+	struct conf_tree c = one(&q);
+	struct lab l;
+	(void)state;
+
+	lab_open(&l, &c, 0);
+	l.t->dp = NULL;
+	assert_int_equal(value(l.t->root, "memory_used"), 0);
+	lab_close(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_turns),	 cmocka_unit_test(test_fairness),
-		cmocka_unit_test(test_hash),	 cmocka_unit_test(test_sparse),
-		cmocka_unit_test(test_overflow), cmocka_unit_test(test_memory),
-		cmocka_unit_test(test_parent),	 cmocka_unit_test(test_change),
-		cmocka_unit_test(test_places),	 cmocka_unit_test(test_many),
+		cmocka_unit_test(test_turns),
+		cmocka_unit_test(test_fairness),
+		cmocka_unit_test(test_hash),
+		cmocka_unit_test(test_sparse),
+		cmocka_unit_test(test_overflow),
+		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_parent),
+		cmocka_unit_test(test_change),
+		cmocka_unit_test(test_places),
+		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_shown_before_run),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -290,13 +290,15 @@ static void fq_codel_reset(struct qdisc *q)
 static unsigned fq_codel_values(const struct qdisc *q, struct qdisc_value out[QDISC_VALUES_MAX])
 {
 	const struct fq_codel *f = (const struct fq_codel *)q;
+	/* A tree that its owner has not run yet has nowhere to hold anything. */
+	const struct dp *dp = __atomic_load_n(&q->tree->dp, __ATOMIC_RELAXED);
 	const struct qdisc_value values[] = {
 		{ "maxpacket", QDISC_BYTES, f->law.maxpacket },
 		{ "drop_overlimit", QDISC_NUMBER, (int64_t)counter_read(&f->drop_overlimit) },
 		{ "new_flow_count", QDISC_NUMBER, (int64_t)counter_read(&f->new_flow_count) },
 		{ "ecn_mark", QDISC_NUMBER, (int64_t)counter_read(&f->law.ecn_mark) },
 		{ "ce_mark", QDISC_NUMBER, (int64_t)counter_read(&f->law.ce_mark) },
-		{ "memory_used", QDISC_BYTES, (int64_t)memory_used(q) },
+		{ "memory_used", QDISC_BYTES, dp ? (int64_t)memory_used(q) : 0 },
 		{ "drop_overmemory", QDISC_NUMBER, (int64_t)counter_read(&f->drop_overmemory) },
 		{ "new_flows_len", QDISC_NUMBER, f->new.n },
 		{ "old_flows_len", QDISC_NUMBER, f->old.n },
