@@ -346,10 +346,14 @@ static void fill_port(struct follow *f, unsigned i)
 		q->whole |= 1ull << i;
 }
 
+/* Whoever sleeps looks at its trees: another worker may have handed it something between the two
+ * stores, for a tree that it did not know yet. */
 static void publish(const struct qos_env *e, const struct qos *q)
 {
 	for (unsigned w = 0; w < e->nworkers; w++)
-		__atomic_store_n(&e->worker[w]->qos, q, __ATOMIC_RELEASE);
+		__atomic_store_n(&e->worker[w]->qos, q, __ATOMIC_SEQ_CST);
+	for (unsigned w = 0; w < e->nworkers; w++)
+		worker_wake(e->worker[w]);
 	rcu_wait();
 }
 

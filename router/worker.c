@@ -284,6 +284,7 @@ static void shape(struct worker *w)
 
 unsigned worker_turn(struct worker *w, uint64_t now)
 {
+	static const struct worker_ports none; /* trees are changed and emptied all the same */
 	const struct worker_ports *ports = __atomic_load_n(&w->ports, __ATOMIC_ACQUIRE);
 	struct dp *dp = &w->dp;
 	struct dp_frame frames[BURST];
@@ -293,8 +294,10 @@ unsigned worker_turn(struct worker *w, uint64_t now)
 	dp->now = now;
 	see_qos(w);
 	see_policy(w); /* its flows end also when it has no port left */
-	if (!ports || !dp->cfg)
+	if (!dp->cfg)
 		return 0;
+	if (!ports)
+		ports = &none;
 	w->serving = ports;
 	if (dp->qos)
 		shape_begin(w, ports);
