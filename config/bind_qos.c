@@ -169,6 +169,11 @@ static void qdisc_kind(struct bind *b, struct conf_qdisc *q, const struct yaml_n
 		q->kind = (enum conf_qdisc_kind)r->act;
 		found++;
 	}
+	if (found > 1) { /* their options lie in one union: nobody shall read them */
+		size_t from = offsetof(struct conf_qdisc, fifo);
+
+		memset((char *)q + from, 0, offsetof(struct conf_qdisc, line) - from);
+	}
 	if (!clean || found == 1)
 		return;
 	report_error(b->report, n->mark, "%s: %s", yaml_path(n, path),
