@@ -25,8 +25,8 @@
 #include "router/flows.h"
 #include "router/net/policy.h"
 #include "router/pipeline.h"
-#include "router/shape.h"
-#include "router/shaper.h"
+#include "router/net/qdisc/qdisc.h"
+#include "router/worker_internal.h"
 
 #define MESSAGES      1024
 #define ICMP_PER_SEC  1000
@@ -35,10 +35,6 @@
 #define NOTES	      512
 #define OWED_NAPS     5			   /* doublings of a millisecond */
 #define SPIN_NS	      (50 * NSEC_PER_USEC) /* awake this long after the last packet */
-#define SHAPE_BURST   128		   /* packets a tree gives in a turn */
-#define SHAPE_AHEAD   256 /* and has under way at its port: the rest waits in the tree */
-#define SHAPE_FULL_NS (20 * NSEC_PER_USEC) /* a port without room is asked again after it */
-#define SHAPE_SPIN_NS (10 * NSEC_PER_USEC) /* no sleep is as short as that */
 #define SPIN_PROBE    64 /* when spinning was in vain, try it again once in so many sleeps */
 
 /*
@@ -56,11 +52,6 @@
 #define RATE_PERIOD NSEC_PER_SEC / 20
 #define BUSY_PPS    400000
 #define BUSY_DEPTH  1024
-
-static struct worker *worker_of(struct dp *dp)
-{
-	return (struct worker *)((uint8_t *)dp - offsetof(struct worker, dp));
-}
 
 static void dp_flush(struct dp *dp, unsigned port)
 {
@@ -117,7 +108,7 @@ static bool dp_note(struct dp *dp, const struct dp_note *n)
 	return spsc_put(&worker_of(dp)->notes, n);
 }
 
-static void flush_all(struct dp *dp)
+void worker_flush(struct dp *dp)
 {
 	while (dp->dirty) {
 		unsigned port = (unsigned)__builtin_ctzll(dp->dirty);
@@ -189,99 +180,6 @@ static void see_policy(struct worker *w)
 	flows_upkeep(dp);
 }
 
-/* What shapes, for this turn. */
-static void see_qos(struct worker *w)
-{
-	struct dp *dp = &w->dp;
-
-	dp->qos = __atomic_load_n(&w->qos, __ATOMIC_ACQUIRE);
-	dp->shaped = dp->qos ? dp->qos->shaped : 0;
-	dp->qpkt = dp->qos ? dp->qos->qpkt : NULL;
-}
-
-static void leave_tree(struct shaper *s, struct dp *dp, struct qpkt *p)
-{
-	dp_send(dp, s->port, dp->base + p->addr, p->frame_len);
-}
-
-/* Packets that have left the ifb of a port go on together, before any of another port. */
-static void resume(struct worker *w, unsigned port)
-{
-	w->dp.rx_port = (uint16_t)port;
-	pipeline_resume(&w->dp, w->back, w->nback);
-	w->nback = 0;
-}
-
-static void leave_ifb(struct shaper *s, struct dp *dp, struct qpkt *p)
-{
-	struct worker *w = worker_of(dp);
-
-	w->back[w->nback++] =
-		(struct dp_frame){ .addr = p->addr, .len = p->frame_len, .options = p->mark };
-	if (w->nback == BURST)
-		resume(w, s->port);
-}
-
-/* How many more packets a tree may hand to its port: few, for what the port has cannot be shaped
- * any more; and no more than its ring takes. */
-static unsigned room_at(const struct worker_ports *ports, unsigned port)
-{
-	const struct xsk_queue *q = ports->tx[port];
-	uint64_t ahead = q ? xsk_queue_ahead(q) : 0, most = SHAPE_AHEAD;
-
-	if (q && q->tx.size < most)
-		most = q->tx.size;
-	if (ahead >= most)
-		return 0;
-	return most - ahead < SHAPE_BURST ? (unsigned)(most - ahead) : SHAPE_BURST;
-}
-
-/* When a port that has no room is asked again: later, the longer nothing has moved, as a port that
- * was set down may be full for ever. */
-static uint64_t full_ns(const struct worker *w)
-{
-	return SHAPE_FULL_NS << w->naps;
-}
-
-/* A turn begins. */
-static void shape_begin(struct worker *w, const struct worker_ports *ports)
-{
-	const struct qos *qos = w->dp.qos;
-
-	for (unsigned i = 0; i < qos->nshapers; i++) {
-		struct shaper *s = qos->shaper[i];
-
-		if (s->owner == w->index)
-			shaper_begin(s, s->ifb ? SHAPE_BURST : room_at(ports, s->port),
-				     s->ifb ? leave_ifb : leave_tree);
-	}
-}
-
-/* Our trees give what may leave by now. Those of others are rung if they got something. */
-static void shape(struct worker *w)
-{
-	struct dp *dp = &w->dp;
-
-	w->shape_at = QDISC_NEVER;
-	for (unsigned i = 0; i < dp->qos->nshapers; i++) {
-		struct shaper *s = dp->qos->shaper[i];
-		uint64_t at;
-
-		if (s->owner != w->index)
-			continue;
-		at = shaper_run(s, dp);
-		if (w->nback)
-			resume(w, s->port);
-		if (at == dp->now && !s->ifb)
-			at += full_ns(w);
-		if (at < w->shape_at)
-			w->shape_at = at;
-		flush_all(dp);
-	}
-	for (; dp->handed; dp->handed &= dp->handed - 1)
-		worker_wake(w->peers[__builtin_ctzll(dp->handed)]);
-}
-
 unsigned worker_turn(struct worker *w, uint64_t now)
 {
 	static const struct worker_ports none; /* trees are changed and emptied all the same */
@@ -292,7 +190,7 @@ unsigned worker_turn(struct worker *w, uint64_t now)
 
 	dp->cfg = __atomic_load_n(&w->config, __ATOMIC_ACQUIRE);
 	dp->now = now;
-	see_qos(w);
+	worker_shape_see(w);
 	see_policy(w); /* its flows end also when it has no port left */
 	if (!dp->cfg)
 		return 0;
@@ -300,7 +198,7 @@ unsigned worker_turn(struct worker *w, uint64_t now)
 		ports = &none;
 	w->serving = ports;
 	if (dp->qos)
-		shape_begin(w, ports);
+		worker_shape_begin(w, ports);
 	if (dp->nheld)
 		pipeline_held(dp);
 	for (unsigned i = 0; i < ports->nrx; i++) {
@@ -310,16 +208,15 @@ unsigned worker_turn(struct worker *w, uint64_t now)
 		if (n) {
 			dp->rx_port = ports->rx[i].port;
 			pipeline_run(dp, frames, n);
-			if (w->nback)
-				resume(w, dp->rx_port);
-			flush_all(dp);
+			worker_shape_resume(w, dp->rx_port);
+			worker_flush(dp);
 			total += n;
 		}
 		xsk_queue_fill(q, &w->cache);
 	}
-	flush_all(dp);
+	worker_flush(dp);
 	if (dp->qos)
-		shape(w);
+		worker_shape(w);
 	kick_all(w, ports);
 	if (dp->ask_now)
 		ring_control(w);
@@ -393,24 +290,6 @@ static bool sleep_until(struct worker *w, uint64_t now, struct timespec *t)
 	return ns != UINT64_MAX;
 }
 
-/* A tree gives its next packet sooner than a sleep would take. */
-static bool is_due_soon(const struct worker *w, uint64_t now)
-{
-	return w->dp.qos && w->shape_at != QDISC_NEVER && w->shape_at < now + SHAPE_SPIN_NS;
-}
-
-/* Something was handed to a tree of ours since we last ran it. We have been quiet since the turn:
- * what shapes now is to be read anew. */
-static bool is_handed(const struct worker *w)
-{
-	const struct qos *qos = __atomic_load_n(&w->qos, __ATOMIC_ACQUIRE);
-
-	for (unsigned i = 0; qos && i < qos->nshapers; i++)
-		if (qos->shaper[i]->owner == w->index && shaper_has_news(qos->shaper[i]))
-			return true;
-	return false;
-}
-
 /* Sleep until a packet, control, or the time a held packet, a completion or a tree of qdiscs should
  * be looked at. */
 static void doze(struct worker *w, uint64_t now)
@@ -423,7 +302,7 @@ static void doze(struct worker *w, uint64_t now)
 	frame_cache_share(&w->cache);
 	__atomic_store_n(&w->nfree, w->cache.n, __ATOMIC_RELAXED);
 	__atomic_exchange_n(&w->asleep, 1, __ATOMIC_SEQ_CST);
-	ready = is_handed(w); /* still online: trees stay */
+	ready = worker_shape_has_news(w); /* still online: trees stay */
 	rcu_sleep();
 	counter_add(&w->sleeps, 1);
 	if (!ready && __atomic_load_n(&w->stop, __ATOMIC_SEQ_CST) == 0)
@@ -501,7 +380,7 @@ static void *worker_main(void *arg)
 		} else if (!n) {
 			idle = true;
 		}
-		if (!n && !w->busy && now - last >= spin && !is_due_soon(w, now)) {
+		if (!n && !w->busy && now - last >= spin && !worker_shape_is_due(w, now)) {
 			boost(w, true);
 			doze(w, now);
 			spin = worth_spinning(w, false) ? SPIN_NS : 0;

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-#include "config/conf_qos.h"
+#include "config/conf.h"
 
 /* ---- single values */
 

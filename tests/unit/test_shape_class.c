@@ -328,7 +328,7 @@ static void test_reload_marks(void **state)
 	char text[2048];
 
 	(void)state;
-	snprintf(text, sizeof(text), yaml, 1);
+	snprintf(text, sizeof(text), yaml, 1u);
 	flows_open(&f, text);
 	for (unsigned mark = 1; mark < 4; mark++) {
 		snprintf(text, sizeof(text), yaml, mark);

@@ -324,7 +324,10 @@ static void test_ip_words(void **state)
 		bool none = i == sizeof(row) / sizeof(row[0]);
 		struct tc_packet x = seen(&f);
 
-		c->match = none ? (struct conf_match){ 0 } : row[i];
+		if (none)
+			memset(&c->match, 0, sizeof(c->match));
+		else
+			c->match = row[i];
 		build();
 		tc_classify(place, NULL, &x);
 		assert_int_equal(x.cls, none ? 0x10 : QCLASS_NONE);

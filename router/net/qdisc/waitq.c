@@ -39,9 +39,9 @@ static struct wait *meld_all(struct wait *list)
 		a->next = pairs;
 		pairs = a;
 	}
-	all = pairs;
-	if (!all)
+	if (!pairs)
 		return NULL;
+	all = pairs;
 	pairs = all->next;
 	all->next = NULL;
 	while (pairs) {
