@@ -277,6 +277,8 @@ static int step_plan(struct follow *f, unsigned port, unsigned which)
 	struct tree_config config;
 	int err;
 
+	if (at->shaper && shaper_is_busy(at->shaper)) /* its owner did not turn last time */
+		return -EBUSY;
 	s->goes = !t && at->shaper;
 	if (!t)
 		return 0;
