@@ -21,10 +21,11 @@ double bench_flow_mem(void);
 double bench_expire_loop(void);
 double bench_rules(void);
 double bench_rules_none(void);
-/* See shape.c: cycles a packet; the worst deviation in percent. */
+/* See shape.c: cycles a packet. */
 double bench_qos_1k(void);
 double bench_qos_100k(void);
 double bench_qos_idle(void);
+/* See rate.c: the worst deviation in percent. */
 double bench_rate_htb(void);
 double bench_rate_tbf(void);
 double bench_rate_5g(void);
