@@ -230,20 +230,44 @@ static void test_police_shared(void **state)
 	assert_non_null(strstr(why, "another policer \"both\" has other rates"));
 }
 
+/* The filter heard of last, and how many there were. */
+static unsigned heard, times;
+
+static void hear(void *arg, const struct tc_packet *x, unsigned number)
+{
+	assert_ptr_equal(arg, &heard);
+	assert_ptr_equal(x, &last);
+	heard = number;
+	times++;
+}
+
+/* No token is taken; the frame is the asker's own, and written to. */
 static void test_police_dry(void **state)
 {
 	(void)state;
+	times = 0;
 	policer(CONF_CONFORM_MARK, CONF_CONFORM_DROP)->conform_dscp = 9;
 	build();
 	for (unsigned i = 0; i < 3; i++) {
 		sent = packet(false, IPPROTO_UDP, 53, 100);
 		last = seen(&sent);
 		last.m.dry = true;
+		last.say = hear;
+		last.arg = &heard;
 		assert_int_equal(tc_classify(place, NULL, &last), TC_SEND);
-		assert_int_equal(sent.bytes[15], 0);
+		assert_int_equal(sent.bytes[15], 9 << 2);
+		assert_int_equal(times, i + 1);
+		assert_int_equal(heard, 1);
+		assert_int_equal(last.policed - 1, POLICE_GREEN);
 	}
-	assert_int_equal(run53(), TC_SEND);
+	last.m.dry = false;
+	tc_classify(place, NULL, &last);
+	assert_int_equal(times, 3);
 	assert_int_equal(run53(), TC_DROPPED);
+	last = seen(&sent);
+	last.m.dry = true;
+	assert_int_equal(tc_classify(place, NULL, &last), TC_DROPPED);
+	assert_int_equal(last.policed - 1, POLICE_YELLOW);
 }
 
 /* ---- mirred */

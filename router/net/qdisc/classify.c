@@ -57,10 +57,24 @@ static void count(const struct tc_run *r, unsigned number)
 {
 	struct tc_count *c = &r->count[number];
 
-	if (r->x->m.dry)
-		return;
 	counter_add(&c->packets, 1);
 	counter_add(&c->bytes, r->x->len);
+}
+
+static enum tc_outcome act(struct tc_run *r, unsigned number, const struct tc_class **out)
+{
+	struct tc_packet *x = r->x;
+	enum tc_outcome o;
+
+	if (!x->m.dry) {
+		count(r, number);
+		return tc_act(r, &r->f->filter[number - 1], out);
+	}
+	x->policed = 0;
+	o = tc_act(r, &r->f->filter[number - 1], out);
+	if (x->say)
+		x->say(x->arg, x, number);
+	return o;
 }
 
 /* TC_NEXT: no filter decided. An action may make another sort of packet of it. */
@@ -71,12 +85,10 @@ static enum tc_outcome run_list(struct tc_run *r, const struct tc_list *l,
 	unsigned begun = 0;
 
 	for (unsigned i = 0; i < s->n && (i = next(r, l, s, i)) < s->n;) {
-		const struct tc_filter *filter = filter_at(r, l, s, i);
-		unsigned number = (unsigned)(filter - r->f->filter) + 1;
+		unsigned number = (unsigned)(filter_at(r, l, s, i) - r->f->filter) + 1;
 		enum tc_outcome o;
 
-		count(r, number);
-		o = tc_act(r, filter, out);
+		o = act(r, number, out);
 		if (o == TC_AGAIN && begun++ == TC_RECLASSIFY) {
 			r->x->drop = DROP_TC_LOOP;
 			o = TC_DROP;

@@ -41,11 +41,16 @@ struct tc_packet {
 	 * Of a frame that is not IP only in, out, mark, now, worker and dry are looked at. */
 	struct match_packet m;
 	uint8_t *frame; /* from its Ethernet header: as received, or as to be sent; checksums are
-			   complete. Actions write to it; with m.dry it is only read. */
+			   complete. Actions write to it, also with m.dry: an imaginary packet is
+			   its maker's own. */
 	uint32_t len;	/* of it, without padding and FCS: policers count this */
 	uint16_t l3;	/* offset of an IP header that parse_frame() let through; 0: not IP */
 
 	uint32_t priority; /* in and out: skb->priority, 0 .. 15 or a handle */
+	/* With m.dry: hears of every filter that matches, by number, when its actions are done.
+	 * NULL: nobody does. */
+	void (*say)(void *arg, const struct tc_packet *x, unsigned number);
+	void *arg;
 	/* out */
 	uint32_t cls;	       /* index in the tree of its class, or QCLASS_NONE */
 	enum drop_reason drop; /* of TC_DROPPED */
@@ -54,6 +59,8 @@ struct tc_packet {
 			    action must be done with each */
 	bool rewritten;	 /* the frame was written to: of what was parsed before, nothing holds */
 	uint16_t filter; /* that classified or ended it, for tc_filter_info(); 0: none */
+	uint8_t policed; /* for say(): this filter's policer found it of the colour policed - 1;
+			    0: it has none */
 };
 
 enum tc_verdict { TC_SEND, TC_DROPPED, TC_REDIRECTED };

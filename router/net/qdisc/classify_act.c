@@ -48,7 +48,7 @@ static enum police_colour colour_of(uint8_t dscp)
 
 static void set_dscp(struct tc_run *r, uint8_t dscp)
 {
-	if (!r->x->m.dry && tc_set_dscp(tc_run_view(r), r->x->frame, dscp))
+	if (tc_set_dscp(tc_run_view(r), r->x->frame, dscp))
 		written(r);
 }
 
@@ -61,6 +61,7 @@ static enum tc_outcome police(struct tc_run *r, const struct tc_action *a)
 	enum police_colour colour = x->l3 ? colour_of(x->m.tos >> 2) : POLICE_GREEN;
 
 	colour = police_packet(a->policer, x->len, colour, x->m.now, x->m.dry);
+	x->policed = (uint8_t)(colour + 1);
 	switch (verdict[colour]) {
 	case CONF_CONFORM_PASS: return TC_END;
 	case CONF_CONFORM_DROP: x->drop = DROP_POLICED; return TC_DROP;
@@ -100,8 +101,6 @@ static void skbedit(struct tc_run *r, const struct conf_tc_action *a)
 
 static void pedit(struct tc_run *r, const struct conf_tc_action *a)
 {
-	if (r->x->m.dry)
-		return;
 	for (unsigned i = 0; i < a->npedit; i++)
 		if (tc_pedit(tc_run_view(r), r->x->frame, &a->pedit[i], a->csum))
 			written(r);
