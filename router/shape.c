@@ -24,7 +24,6 @@
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
-#define TC_DEPTH      4	 /* redirections and mirrors of one packet in a row */
 #define PORT_SHIFT    26 /* of struct flow_class.cls: port above, then class + 2, 1: none */
 #define CLASS_UNKNOWN 0u
 #define CLASS_NOTHING 1u
@@ -54,6 +53,13 @@ static inline bool class_known(uint32_t packed, unsigned port, uint32_t *cls)
 		return false;
 	*cls = low == CLASS_NOTHING ? QCLASS_NONE : low - 2;
 	return true;
+}
+
+bool shape_remembers(const struct qos *qos, uint32_t flow, unsigned port, uint32_t *cls)
+{
+	const struct flow_class *c = qos->flow_class ? &qos->flow_class[flow & ~(1u << 31)] : NULL;
+
+	return c && class_known(__atomic_load_n(&c->cls[flow >> 31], __ATOMIC_RELAXED), port, cls);
 }
 
 /* ---- into a tree */
@@ -156,7 +162,7 @@ static void key_of_flow(const struct dp *dp, const struct pkt *p, uint32_t flow,
 	m->ct = state & FLOW_REPLIED || dir == FLOW_REPLY ? CONF_CT_ESTABLISHED : CONF_CT_NEW;
 }
 
-static void view(const struct dp *dp, struct pkt *p, uint16_t out, struct tc_packet *x)
+void shape_view(const struct dp *dp, struct pkt *p, uint16_t out, struct tc_packet *x)
 {
 	uint32_t flow = p->flow;
 	struct match_packet state = { 0 };
@@ -179,8 +185,7 @@ static void view(const struct dp *dp, struct pkt *p, uint16_t out, struct tc_pac
 
 /* ---- frames of any kind */
 
-/* An IP header behind at most two VLAN tags, whose lengths fit; the rest of p as parsing has it. */
-static bool ip_in(uint8_t *frame, uint32_t len, struct pkt *p)
+bool shape_parse(uint8_t *frame, uint32_t len, struct pkt *p)
 {
 	uint32_t at = ETH_HLEN, total;
 	uint16_t type;
@@ -241,7 +246,7 @@ static void frame_out(struct dp *dp, unsigned port, uint8_t *frame, uint32_t len
 	struct qpkt *q;
 	struct pkt p;
 
-	if (dp->tc_depth == TC_DEPTH) {
+	if (dp->tc_depth == SHAPE_REDIRECTS) {
 		frame_drop(dp, frame, DROP_TC_LOOP);
 		return;
 	}
@@ -251,9 +256,9 @@ static void frame_out(struct dp *dp, unsigned port, uint8_t *frame, uint32_t len
 		send_frame(dp, port, frame, len);
 		return;
 	}
-	if (ip_in(frame, len, &p) && is_iface(dp, dp->cfg->port_iface[dp->rx_port])) {
+	if (shape_parse(frame, len, &p) && is_iface(dp, dp->cfg->port_iface[dp->rx_port])) {
 		p.iface = dp->cfg->port_iface[dp->rx_port];
-		view(dp, &p, 0, &x);
+		shape_view(dp, &p, 0, &x);
 		x.l3 = p.l2len;
 	}
 	x.m.in = name_of_port(dp, dp->rx_port);
@@ -307,7 +312,7 @@ static bool classify(struct dp *dp, struct pkt *p, uint16_t iface, unsigned port
 	if (c)
 		p->mark = c->mark[p->flow >> 31];
 	x.l3 = (uint16_t)(p->l3 - frame);
-	view(dp, p, dp->cfg->iface[iface].name_id, &x);
+	shape_view(dp, p, dp->cfg->iface[iface].name_id, &x);
 	if (!ask(dp, at->out, &x))
 		return false;
 	q->cls = x.cls;
@@ -394,7 +399,7 @@ bool shape_ingress(struct dp *dp, struct pkt *p, uint8_t *frame, uint32_t len)
 
 	x.len = (uint32_t)(p->l3 - frame) + p->len;
 	x.l3 = (uint16_t)(p->l3 - frame);
-	view(dp, p, 0, &x);
+	shape_view(dp, p, 0, &x);
 	if (at->in && !ask(dp, at->in, &x))
 		return false;
 	if (at->ifb) {
@@ -420,12 +425,12 @@ unsigned shape_whole(struct dp *dp, struct dp_frame *frames, unsigned n)
 				       .cls = QCLASS_NONE };
 		struct pkt p;
 
-		if (is_iface(dp, index) && ip_in(x.frame, x.len, &p)) {
+		if (is_iface(dp, index) && shape_parse(x.frame, x.len, &p)) {
 			p.iface = index;
 			x.l3 = p.l2len;
 			if (dp->cfg->iface[index].virtual)
 				pipeline_checksum(dp, &p);
-			view(dp, &p, 0, &x);
+			shape_view(dp, &p, 0, &x);
 		}
 		x.m.in = name_of_port(dp, dp->rx_port);
 		x.m.now = dp->now;

@@ -17,6 +17,9 @@
 
 struct shaper;
 struct tc_filters;
+struct tc_packet;
+
+#define SHAPE_REDIRECTS 4 /* redirections and mirrors of one packet in a row */
 
 /* What a flow's packets are filed under, by direction; beside the record, under the same index.
  * Written by the worker that receives the direction. */
@@ -51,6 +54,16 @@ void shape_emit(struct dp *dp, struct pkt *p, uint16_t iface, unsigned port, uin
 bool shape_ingress(struct dp *dp, struct pkt *p, uint8_t *frame, uint32_t len);
 /* Frames of a port that gives all it receives. Returns how many are left, from the front. */
 unsigned shape_whole(struct dp *dp, struct dp_frame *frames, unsigned n);
+
+/* [worker, any] What filters see of a packet, whose x->frame, len and l3 are set: all else that
+ * goes in. `out`: the name of the interface it leaves by; 0: it is coming in, or was not routed. */
+void shape_view(const struct dp *dp, struct pkt *p, uint16_t out, struct tc_packet *x);
+/* [worker, any] A frame of any kind. True: it has an IP header behind at most two VLAN tags, whose
+ * lengths fit; p is as parsing has it, but for the interface. */
+bool shape_parse(uint8_t *frame, uint32_t len, struct pkt *p);
+/* [any] Which class packets of a flow's direction, as struct pkt has it, are filed under at a port.
+ * False: filters are to be asked. */
+bool shape_remembers(const struct qos *qos, uint32_t flow, unsigned port, uint32_t *cls);
 
 /* What shape_emit() will read of a packet, fetched into the cache: of the flow it was found under.
  */
