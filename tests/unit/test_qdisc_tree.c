@@ -136,12 +136,42 @@ static void test_sojourn(void **state)
 	lab_close(&l);
 }
 
+/* Of a class above others nothing is known: what went by was filed under those. */
+static void test_sojourn_of_leaves(void **state)
+{
+	struct conf_qdisc q = { .handle = CONF_HANDLE(1, 0),
+				.parent = CONF_ROOT,
+				.kind = CONF_QDISC_HTB,
+				.htb.r2q = 10 };
+	struct conf_class cl[2] = { { .handle = CONF_HANDLE(1, 1), .parent = q.handle },
+				    { .handle = CONF_HANDLE(1, 2), .parent = CONF_HANDLE(1, 1) } };
+	struct conf_tree c = { .qdiscs = &q, .nqdiscs = 1, .classes = cl, .nclasses = 2 };
+	struct qpkt *p;
+	struct lab l;
+	(void)state;
+
+	for (unsigned i = 0; i < 2; i++) {
+		cl[i].rate = cl[i].ceil = 125000;
+		cl[i].burst = cl[i].cburst = 1600;
+	}
+	lab_open(&l, &c, 0);
+	p = lab_packet(&l, 100, 0);
+	p->cls = tree_class(l.t, cl[1].handle)->index;
+	assert_int_equal(tree_enqueue_burst(l.t, &p, 1, 1), 1); /* it does not wait */
+	lab_free(l.dp, l.memory + p->addr);
+	assert_int_equal(tree_class(l.t, cl[0].handle)->stats.packets, 1);
+	assert_int_equal(sojourn_percentile(tree_class(l.t, cl[0].handle)->sojourn, 100), 0);
+	assert_int_equal(sojourn_percentile(tree_class(l.t, cl[1].handle)->sojourn, 100),
+			 NSEC_PER_USEC);
+	lab_close(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_limits),	      cmocka_unit_test(test_change_keeps),
 		cmocka_unit_test(test_replace_drops), cmocka_unit_test(test_budget),
-		cmocka_unit_test(test_sojourn),
+		cmocka_unit_test(test_sojourn),	      cmocka_unit_test(test_sojourn_of_leaves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

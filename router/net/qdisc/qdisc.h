@@ -108,7 +108,8 @@ struct qdisc_stats {
 /* How long packets stayed: four buckets an octave, from 1 us on. */
 #define SOJOURN_BUCKETS 84
 struct sojourn {
-	const uint64_t *packets; /* how many there were: what no bucket has did not wait; or NULL */
+	/* How many there were: what no bucket has did not wait. NULL: buckets have all. */
+	const uint64_t *packets;
 	uint32_t bucket[SOJOURN_BUCKETS];
 };
 

@@ -82,7 +82,6 @@ struct qclass *tree_class_make(struct qdisc *q, uint32_t classid, const struct c
 		return NULL;
 	cl->qdisc = q;
 	cl->sojourn = (struct sojourn *)((char *)cl + room); /* apart from what each packet needs */
-	cl->sojourn->packets = &cl->stats.packets;
 	cl->classid = classid;
 	if (q->ops->class_init && q->ops->class_init(cl, c)) {
 		free(cl);
@@ -144,13 +143,19 @@ static void cut(struct qdisc_tree *t, const struct tree_change *c)
 	}
 }
 
+/* Above other classes, packets go by that were filed under those: they did not pass here. */
+static void hang(struct qclass *cl, struct qdisc *child)
+{
+	bool files = child && !child->ops->class_size;
+
+	cl->child = child;
+	cl->sojourn->packets = files ? &cl->stats.packets : NULL;
+}
+
 static void link_new(struct qdisc_tree *t, const struct tree_change *c)
 {
-	for (unsigned i = 0; i < c->children.first.n; i++) {
-		struct qclass *cl = c->children.first.at[i];
-
-		cl->child = c->children.second.at[i];
-	}
+	for (unsigned i = 0; i < c->children.first.n; i++)
+		hang(c->children.first.at[i], c->children.second.at[i]);
 	for (unsigned i = 0; i < c->new_classes.first.n; i++) {
 		struct qclass *cl = c->new_classes.first.at[i];
 
