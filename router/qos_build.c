@@ -13,6 +13,7 @@
 #include "router/lib/rcu.h"
 #include "router/net/limit.h"
 #include "router/net/qdisc/classify.h"
+#include "router/net/qdisc/tc_match.h"
 #include "router/net/qdisc/tree.h"
 #include "router/shaper.h"
 
@@ -40,10 +41,8 @@ static const struct conf_tree *tree_of(const struct conf_qos *q, unsigned which)
 static bool is_all(const struct conf_mirror *m)
 {
 	static const struct conf_match any;
-	const struct conf_frame_match *f = &m->frame;
 
-	return !memcmp(&m->match, &any, sizeof(any)) && !f->ethertype && f->vlan < 0 &&
-	       f->vlan_priority < 0 && !f->has_src_mac && !f->has_dst_mac && !f->nu32 && !f->nbpf;
+	return !memcmp(&m->match, &any, sizeof(any)) && !tc_frame_any(&m->frame);
 }
 
 /* Is all that comes in there sent on, so that nothing is left for Linux? */

@@ -37,13 +37,9 @@ static bool has(const uint32_t *v, unsigned n, uint32_t handle)
 /* Classes that a qdisc has by itself: 1 .. n of its minors. */
 static unsigned own_classes(const struct conf_qdisc *q)
 {
-	switch (q->kind) {
-	case CONF_QDISC_PRIO: return q->prio.bands;
-	case CONF_QDISC_TBF:
-	case CONF_QDISC_RED:
-	case CONF_QDISC_NETEM: return 1;
-	default: return 0;
-	}
+	const struct qdisc_ops *ops = qdisc_ops_of[q->kind];
+
+	return ops->nclasses ? ops->nclasses(q) : 0;
 }
 
 static unsigned collect_classes(const struct conf_tree *t, uint32_t *v)
