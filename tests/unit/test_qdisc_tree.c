@@ -166,12 +166,64 @@ static void test_sojourn_of_leaves(void **state)
 	lab_close(&l);
 }
 
+/* Ten thousand prios below an htb: what is done to a tree takes time by its size, not by its
+ * square, which the worker would spend where packets wait. */
+static void test_many_classful(void **state)
+{
+	enum { LEAVES = 10000, FIRST = 0x10 };
+	struct conf_qdisc *q = calloc(LEAVES + 1, sizeof(*q));
+	struct conf_class *cl = calloc(LEAVES, sizeof(*cl));
+	struct conf_qdisc root = fifo(CONF_HANDLE(1, 0), CONF_QDISC_PFIFO, 10);
+	struct conf_tree many = { .qdiscs = q, .nqdiscs = LEAVES + 1 };
+	struct conf_tree few = one(&root);
+	struct lab l;
+	uint64_t begun;
+	(void)state;
+
+	many.classes = cl;
+	many.nclasses = LEAVES;
+	q[0] = (struct conf_qdisc){ .handle = CONF_HANDLE(1, 0),
+				    .parent = CONF_ROOT,
+				    .kind = CONF_QDISC_HTB,
+				    .htb = { .r2q = 10 } };
+	for (uint32_t i = 0; i < LEAVES; i++) {
+		uint32_t handle = CONF_HANDLE(1, FIRST + i);
+
+		cl[i] = (struct conf_class){ .handle = handle,
+					     .parent = q[0].handle,
+					     .rate = 125000,
+					     .ceil = 125000,
+					     .burst = 1600,
+					     .cburst = 1600 };
+		q[i + 1] = (struct conf_qdisc){ .handle = CONF_HANDLE(FIRST + i, 0),
+						.parent = handle,
+						.kind = CONF_QDISC_PRIO,
+						.prio.bands = 16 };
+	}
+	begun = clock_now();
+	lab_open(&l, &many, 0);
+	lab_send(&l, 1000, 0, cl[LEAVES / 2].handle);
+	lab_change(&l, &few);
+	assert_int_equal(l.t->held, 0);
+	assert_int_equal(l.count->drop[DROP_QDISC_GONE], 1);
+	lab_change(&l, &many);
+	tree_reset(l.t);
+	lab_close(&l);
+	assert_true(clock_now() - begun < 4 * NSEC_PER_SEC);
+	free(q);
+	free(cl);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_limits),	      cmocka_unit_test(test_change_keeps),
-		cmocka_unit_test(test_replace_drops), cmocka_unit_test(test_budget),
-		cmocka_unit_test(test_sojourn),	      cmocka_unit_test(test_sojourn_of_leaves),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_change_keeps),
+		cmocka_unit_test(test_replace_drops),
+		cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_sojourn),
+		cmocka_unit_test(test_many_classful),
+		cmocka_unit_test(test_sojourn_of_leaves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -229,18 +229,16 @@ int tree_create(const struct tree_config *c, struct qdisc_tree **out)
 	return 0;
 }
 
-/* Empty, from the leaves up: what is above is still there to be counted down. */
-static void subtree_reset(struct qdisc_tree *t, struct qdisc *q)
-{
-	for (uint32_t i = 0; q->ops->class_size && i < t->ncls; i++)
-		if (t->cls[i] && t->cls[i]->qdisc == q && t->cls[i]->child)
-			subtree_reset(t, t->cls[i]->child);
-	q->ops->reset(q);
-}
-
+/* In any order: all of it stays where it is until it is empty, to be counted down. */
 void tree_reset(struct qdisc_tree *t)
 {
-	subtree_reset(t, t->root);
+	for (uint32_t i = 0; i < t->ncls; i++) {
+		struct qdisc *child = t->cls[i] ? t->cls[i]->child : NULL;
+
+		if (child)
+			child->ops->reset(child);
+	}
+	t->root->ops->reset(t->root);
 }
 
 void tree_destroy(struct qdisc_tree *t, struct dp *dp)
@@ -249,7 +247,7 @@ void tree_destroy(struct qdisc_tree *t, struct dp *dp)
 		return;
 	t->dp = dp;
 	if (t->root) {
-		subtree_reset(t, t->root);
+		tree_reset(t);
 		tree_qdisc_free(t->root);
 	}
 	for (uint32_t i = 0; i < t->ncls; i++) {

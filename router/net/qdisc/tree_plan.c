@@ -166,15 +166,37 @@ static int class_index(struct plan *p, struct qclass *cl)
 
 static int class_goes(struct plan *p, struct qclass *cl, struct qdisc *stays);
 
+/* The first of the tree's classes that may be one of q: they stand side by side. */
+static unsigned first_class_of(const struct plan *p, const struct qdisc *q)
+{
+	unsigned first = 0, n = p->old_classes.n;
+
+	while (n) {
+		unsigned half = n / 2;
+
+		if (p->old_classes.entry[first + half].handle < q->handle) {
+			first += half + 1;
+			n -= half + 1;
+		} else {
+			n = half;
+		}
+	}
+	return first;
+}
+
 /* q and all under it. */
 static int qdisc_goes(struct plan *p, struct qdisc *q)
 {
+	const struct book *b = &p->old_classes;
 	int err = 0;
 
-	if (q->ops->class_size)
-		for (uint32_t i = 0; i < p->t->ncls && !err; i++)
-			if (p->t->cls[i] && p->t->cls[i]->qdisc == q)
-				err = class_goes(p, p->t->cls[i], NULL);
+	for (unsigned i = first_class_of(p, q); q->ops->class_size && i < b->n && !err; i++) {
+		struct qclass *cl = b->entry[i].p;
+
+		if (cl->qdisc != q)
+			break;
+		err = class_goes(p, cl, NULL);
+	}
 	return err ? err : tree_list_add(&p->c->gone_qdiscs, q);
 }
 
