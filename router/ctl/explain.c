@@ -27,6 +27,9 @@ const struct column explain_columns[] = {
 	{ "line", NULL, COL_NUMBER, false, "of that rule or policy in its file" },
 	{ "file", NULL, COL_TEXT, false, "of the configuration" },
 	{ "iface", NULL, COL_TEXT, false, "it comes in or goes out by" },
+	{ "class", NULL, COL_TEXT, false,
+	  "of a tree of qdiscs that it is filed under: its handle" },
+	{ "qlen", NULL, COL_NUMBER, false, "packets that wait in the qdisc it comes to" },
 	{ "verdict", NULL, COL_TEXT, false,
 	  "last step only: forwarded, waits, dropped, rejected or linux" },
 	{ "reason", NULL, COL_TEXT, false, "dropped: as show drops has it" },
@@ -252,6 +255,7 @@ static bool translate_source(struct explain *e, const struct nat_hairpin *hairpi
 		}
 		if (v == NAT_DONE)
 			leaves = leaving(e, &outside, port);
+		e->way.leaves = leaves;
 		if (!is_clash(e, &leaves)) {
 			if (v == NAT_DONE)
 				tell_source(e, &leaves, claim.rule);
@@ -280,9 +284,11 @@ static void stateless(struct explain *e)
 	if (!explain_would_leave(e, &to, slot))
 		return;
 	e->g.m.out = explain_out_name(e, slot);
-	if (explain_stage(e, FILTER_FORWARD) && explain_stage(e, FILTER_POST) &&
-	    explain_stage(e, FILTER_SRCNAT))
-		explain_leave(e, &to, slot);
+	if (!explain_stage(e, FILTER_FORWARD) || !explain_stage(e, FILTER_POST) ||
+	    !explain_stage(e, FILTER_SRCNAT))
+		return;
+	explain_judged(e);
+	explain_leave(e, &to, slot);
 }
 
 /* Behind FILTER_RAW. */
@@ -346,6 +352,20 @@ static bool has_room(struct explain *e)
 	return false;
 }
 
+/* The source was translated already, if it is. */
+static void new_way(struct explain *e, const struct flow_key *key)
+{
+	struct explain_way *w = &e->way;
+
+	explain_judged(e);
+	w->tracked = true;
+	w->arrives = *key;
+	w->ct = CONF_CT_NEW;
+	w->status = e->g.m.status;
+	if (memcmp(w->leaves.src, key->src, sizeof(key->src)) != 0 || w->leaves.sport != key->sport)
+		w->status |= CONF_STATUS_SNAT;
+}
+
 void explain_new(struct explain *e, const struct flow_key *key)
 {
 	struct nat_hairpin hairpin = { 0 };
@@ -377,9 +397,11 @@ void explain_new(struct explain *e, const struct flow_key *key)
 	if (!explain_would_leave(e, &to, slot))
 		return;
 	e->g.m.out = explain_out_name(e, slot);
-	if (explain_stage(e, FILTER_FORWARD) && explain_stage(e, FILTER_POST) &&
-	    translate_source(e, &hairpin) && explain_stage(e, FILTER_SRCNAT) && has_room(e))
-		explain_leave(e, &to, slot);
+	if (!explain_stage(e, FILTER_FORWARD) || !explain_stage(e, FILTER_POST) ||
+	    !translate_source(e, &hairpin) || !explain_stage(e, FILTER_SRCNAT) || !has_room(e))
+		return;
+	new_way(e, key);
+	explain_leave(e, &to, slot);
 }
 
 static void tracked(struct explain *e)
@@ -425,14 +447,20 @@ static const struct dp_iface *iface_named(const struct router *r, const char *na
 	return NULL;
 }
 
-static void begin(struct explain *e, const struct router *r, struct command_ctx *c)
+static void begin(struct explain *e, const struct router *r, struct command_ctx *c,
+		  const struct dp_iface *in)
 {
+	e->in = in;
+	e->dp.rx_port = in->port;
+	e->way.flow = PKT_NO_FLOW;
 	e->r = r;
 	e->c = c;
 	e->dp.cfg = r->state->config;
 	e->dp.count = &e->count;
 	e->dp.now = clock_now();
 	e->dp.free = forget;
+	e->dp.qos = r->qos.published;
+	e->dp.shaped = e->dp.qos ? e->dp.qos->shaped : 0;
 	if (r->policy) {
 		e->dp.policy = r->policy;
 		e->dp.st = r->st;
@@ -441,17 +469,28 @@ static void begin(struct explain *e, const struct router *r, struct command_ctx 
 	}
 }
 
+/* Past XDP and what stands where it comes in. False: not ours, or told to its end. */
+static bool come_in(struct explain *e)
+{
+	if (explain_is_whole(e))
+		return explain_whole(e) && explain_arrive(e);
+	return steer(e) && explain_arrive(e) && explain_ingress(e);
+}
+
 static void walk(struct explain *e, const char *name)
 {
-	struct flow_key to = outer_key(e);
+	struct flow_key to;
 
 	row_text(explain_step(e, "in", "%s", name), "iface", name);
-	if (!steer(e) || !explain_arrive(e))
+	if (!come_in(e))
 		return;
-	if (e->dp.policy)
+	if (e->dp.policy) {
 		tracked(e);
-	else
-		explain_leave(e, &to, explain_route(e, &to));
+		return;
+	}
+	to = outer_key(e);
+	e->way.mark = e->mark;
+	explain_leave(e, &to, explain_route(e, &to));
 }
 
 int explain(struct router *r, const struct request *q, struct cursor *cur, struct command_ctx *c)
@@ -468,12 +507,13 @@ int explain(struct router *r, const struct request *q, struct cursor *cur, struc
 	e = calloc(1, sizeof(*e));
 	if (!e)
 		return command_fail(c, -ENOMEM, "out of memory");
-	begin(e, r, c);
-	e->in = in;
-	if (explain_parse(q->arg[1], &e->packet, why, sizeof(why)))
+	begin(e, r, c, in);
+	if (explain_parse(q->arg[1], &e->packet, why, sizeof(why))) {
 		err = command_fail(c, -EINVAL, "%s", why);
-	else
+	} else {
+		e->mark = e->packet.mark;
 		walk(e, q->arg[0]);
+	}
 	free(e);
 	return err;
 }

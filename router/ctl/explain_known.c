@@ -71,6 +71,11 @@ static void tell_flow(struct explain *e, uint32_t index, enum flow_dir dir)
 }
 
 /* news: what the packet has changed of the flow's state. */
+static bool wanted_syn(const struct explain *e)
+{
+	return e->dp.policy->syns && e->packet.tcp_flags & TCP_F_SYN;
+}
+
 static bool must_judge(const struct explain *e, const struct flow *f, enum flow_dir dir,
 		       uint32_t news, const char **why)
 {
@@ -80,9 +85,11 @@ static bool must_judge(const struct explain *e, const struct flow *f, enum flow_
 		*why = "this packet makes another flow of it: answered, or assured";
 	else if (f->judged[dir] != e->dp.generation)
 		*why = "the rules, or what they look at, are not those it was judged by";
+	else if (!flow_came_by(state, dir, e->p.iface))
+		*why = "those before it came by another interface";
 	else if (state & (dir == FLOW_ORIG ? FLOW_EACH : FLOW_EACH_REPLY))
 		*why = "they look at more than what all its packets have in common";
-	else if (e->dp.policy->syns && e->packet.tcp_flags & TCP_F_SYN)
+	else if (wanted_syn(e))
 		*why = "a rule looks at SYNs";
 	else
 		return false;
@@ -113,7 +120,39 @@ static bool judge(struct explain *e, const struct flow_key *arrives, const struc
 		return false;
 	memcpy(m->key.src, leaves->src, sizeof(m->key.src));
 	m->key.sport = leaves->sport;
-	return explain_stage(e, FILTER_SRCNAT);
+	if (!explain_stage(e, FILTER_SRCNAT))
+		return false;
+	explain_judged(e);
+	return true;
+}
+
+/* What its flow knows of its way, before it is judged. */
+static void way_of(struct explain *e, const struct flow *f, enum flow_dir dir, uint32_t index,
+		   const struct flow_key *arrives, const struct flow_key *leaves)
+{
+	const struct flow_class *c = e->dp.qos ? e->dp.qos->flow_class : NULL;
+	uint32_t state = flow_state(f);
+
+	e->way = (struct explain_way){
+		.tracked = true,
+		.arrives = *arrives,
+		.leaves = *leaves,
+		.ct = state & FLOW_REPLIED || dir == FLOW_REPLY ? CONF_CT_ESTABLISHED : CONF_CT_NEW,
+		.status = passage_status(state),
+		.flow = shape_flow(index, dir),
+		.mark = c ? c[index].mark[dir] : e->mark,
+		.has_dscp = f->dscp[dir] & FLOW_DSCP,
+		.dscp = f->dscp[dir] & (uint8_t)~FLOW_DSCP,
+	};
+}
+
+/* What is judged alone does not go on as its flow's, unless how it is translated tells. */
+static bool shown_as_flow(const struct explain *e, const struct flow *f, enum flow_dir dir)
+{
+	uint32_t state = flow_state(f);
+	bool astray = !flow_came_by(state, dir, e->p.iface) && f->judged[dir] == e->dp.generation;
+
+	return state & (FLOW_SNAT | FLOW_DNAT) || !(wanted_syn(e) || astray);
 }
 
 /* What the rules say, or have said. */
@@ -125,6 +164,8 @@ static bool allowed(struct explain *e, const struct flow_key *arrives,
 
 	if (must_judge(e, f, dir, news, &why)) {
 		explain_step(e, "filter", "asked again: %s", why);
+		e->way.flow = PKT_NO_FLOW;
+		e->way.tracked = shown_as_flow(e, f, dir);
 		return judge(e, arrives, leaves, f, dir, slot);
 	}
 	explain_step(e, "filter", "not asked again: the flow was judged by these rules");
@@ -184,6 +225,7 @@ void explain_known(struct explain *e, const struct flow_key *key, uint32_t index
 		explain_route_known(e, &leaves, slot = own->nexthop);
 	else
 		slot = explain_route(e, &leaves);
+	way_of(e, record(&s), dir, index, &arrives, &leaves);
 	if (!allowed(e, &arrives, &leaves, record(&s), dir, flow_state(record(&s)) & ~before, slot))
 		return;
 	if (flow_state(record(&s)) & (FLOW_SNAT | FLOW_DNAT))

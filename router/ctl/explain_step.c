@@ -94,15 +94,17 @@ static enum drop_reason what_was_counted(const struct explain *e)
 	return (enum drop_reason)why;
 }
 
-bool explain_arrive(struct explain *e)
+uint32_t explain_frame_in(struct explain *e)
 {
 	struct explain_link l = { .vid = e->in->vid, .vlan_proto = e->in->vlan_proto };
-	uint32_t len;
 
 	memcpy(l.mac, e->in->mac, sizeof(l.mac));
+	return explain_frame(&e->packet, &l, e->frame);
+}
+
+bool explain_take(struct explain *e, uint32_t len)
+{
 	memset(&e->count, 0, sizeof(e->count));
-	e->dp.rx_port = e->in->port;
-	len = explain_frame(&e->packet, &l, e->frame);
 	if (!parse_frame(&e->dp, &e->p, e->frame, len)) {
 		explain_drop(e, what_was_counted(e));
 		return false;
@@ -111,7 +113,13 @@ bool explain_arrive(struct explain *e)
 		explain_drop(e, DROP_IP6_EXTENSION);
 		return false;
 	}
+	e->p.mark = e->mark;
 	return true;
+}
+
+bool explain_arrive(struct explain *e)
+{
+	return explain_take(e, explain_frame_in(e));
 }
 
 /* ---- filter */
@@ -171,7 +179,6 @@ void explain_begin(struct explain *e, const struct flow_key *key, uint8_t ct)
 {
 	passage_begin(&e->g, &e->dp, &e->p, key, ct);
 	e->g.m.dry = true;
-	e->g.m.mark = e->packet.mark;
 }
 
 bool explain_stage(struct explain *e, enum filter_stage stage)
@@ -181,6 +188,13 @@ bool explain_stage(struct explain *e, enum filter_stage stage)
 		return true;
 	explain_filtered(e);
 	return false;
+}
+
+void explain_judged(struct explain *e)
+{
+	e->way.mark = e->g.m.mark;
+	e->way.has_dscp = e->g.r.has_dscp;
+	e->way.dscp = e->g.r.dscp;
 }
 
 static const char *rejection(const struct explain *e)
@@ -400,27 +414,58 @@ static void tell_out(struct explain *e, const struct nh *n, const char *neighbou
 	row_text(row, "iface", explain_iface(e, n->iface));
 }
 
+static void tell_redirected(struct explain *e, const struct explain_end *end)
+{
+	row_text(explain_step(e, "out", "%s, redirected: the frame as it is", end->iface), "iface",
+		 end->iface);
+}
+
+void explain_gone(struct explain *e, const struct explain_end *end)
+{
+	if (end->drop != DROP__COUNT) {
+		explain_drop(e, end->drop);
+		return;
+	}
+	tell_redirected(e, end);
+	row_text(verdict(e, "forwarded", "forwarded"), "iface", end->iface);
+}
+
+/* When Linux has resolved the neighbour. */
+static void tell_waits(struct explain *e, const char *neighbour, const struct explain_end *end)
+{
+	bool dropped = end->drop != DROP__COUNT;
+	char text[160];
+
+	snprintf(text, sizeof(text), "waits until Linux has resolved %s, then %s%s", neighbour,
+		 dropped ? "dropped: " : "forwarded", dropped ? drop_info[end->drop].name : "");
+	row_text(verdict(e, "waits", text), "iface", end->iface);
+}
+
 void explain_leave(struct explain *e, const struct flow_key *to, uint32_t slot)
 {
 	const struct nh *n = hop(e, slot);
 	enum drop_reason why = refusal(e, n);
 	struct addr dst = address(to, to->dst);
-	char addr[ADDR_STRLEN], text[160];
-	struct row *row;
+	struct explain_end end;
+	char addr[ADDR_STRLEN];
 
 	if (why != DROP__COUNT) {
 		explain_drop(e, why);
 		return;
 	}
 	addr_format(n->type == NH_ADJ ? &n->addr : &dst, addr);
-	if (!is_too_big(e, n))
+	if (is_too_big(e, n))
+		end = (struct explain_end){ DROP_TOO_BIG, explain_iface(e, n->iface), false };
+	else
+		explain_egress(e, n, &end);
+	if (end.drop == DROP__COUNT && end.redirected)
+		tell_redirected(e, &end);
+	else if (end.drop == DROP__COUNT)
 		tell_out(e, n, addr);
-	if (is_resolved(n)) {
-		row = verdict(e, "forwarded", "forwarded");
-	} else {
-		snprintf(text, sizeof(text), "waits until Linux has resolved %s, then %s", addr,
-			 is_too_big(e, n) ? "dropped: too-big" : "forwarded");
-		row = verdict(e, "waits", text);
-	}
-	row_text(row, "iface", explain_iface(e, n->iface));
+	if (!is_resolved(n))
+		tell_waits(e, addr, &end);
+	else if (end.drop != DROP__COUNT)
+		explain_drop(e, end.drop);
+	else
+		row_text(verdict(e, "forwarded", "forwarded"), "iface", end.iface);
 }
