@@ -1,6 +1,6 @@
 #!/bin/bash
 # tests/netns/explain.sh: what `routerctl explain` says of a packet is what a real one, sent by a
-# host right afterwards, then meets. Two hosts, zones, NAT, rules, routes that lead nowhere.
+# host right afterwards, then meets. Two hosts, zones, NAT, rules, shaping, routes that lead nowhere.
 . "$(dirname "$0")/../lib.sh"
 topo_three 2
 host_addr a a0 10.0.1.3/24
@@ -38,6 +38,18 @@ router_start - <<- 'YAML'
 	    - {name: home, from: 10.0.1.0/24, out: wan, action: masquerade, ports: 10000-32767}
 	  destination:
 	    - {name: www, in: wan, proto: tcp, dport: 8080, to: 10.0.1.2, to-port: 80}
+	qos:
+	  lan0:
+	    ingress:
+	      - {proto: udp, dport: 55, action: drop}
+	  wan0:
+	    egress:
+	      root: {handle: "1:", htb: {default: rest}}
+	      classes:
+	        calls: {handle: "1:10", rate: 50mbit, leaf: {handle: "10:", fq_codel: {}}}
+	        rest: {handle: "1:20", rate: 50mbit, ceil: 100mbit}
+	      filters:
+	        - {from: 10.0.1.2, proto: udp, dport: 56, class: calls}
 YAML
 
 # packet PROTO SRC SPORT DST DPORT [TTL]: from a socket, whose answer nobody waits for.
@@ -138,6 +150,21 @@ agrees dropped:too-big lan0 'icmp 10.0.1.2 > 10.0.2.2 length 1450 df' \
 	ns a sh -c 'ping -q -c 1 -W 1 -M do -s 1422 10.0.2.2 > /dev/null; true'
 agrees linux lan0 'udp 10.0.1.2:1000 > 10.0.1.1:53' packet a udp 10.0.1.2 1000 10.0.1.1 53
 
+# ---- shaping
+agrees dropped:tc-action lan0 'udp 10.0.1.2:1000 > 10.0.2.2:55' packet a udp 10.0.1.2 1000 10.0.2.2 55
+told lan0 'udp 10.0.1.2:1000 > 10.0.2.2:55' 'ingress of lan0: filter (line '
+class_packets()
+{
+	ctl_json "[r['packets'] for r in d if r['handle'] == '$1'][0]" show qos -s dev wan0
+}
+before=$(class_packets 1:10)
+told lan0 'udp 10.0.1.2:1000 > 10.0.2.2:56' 'wan0: htb 1:, class 1:10 "calls", by the filter in line '
+told lan0 'udp 10.0.1.2:1000 > 10.0.2.2:56' 'egress of wan0: fq_codel 10:; nothing waits there'
+agrees forwarded:wan0 lan0 'udp 10.0.1.2:1000 > 10.0.2.2:56' packet a udp 10.0.1.2 1000 10.0.2.2 56
+check "  of that class" eventually 3 has_grown class_packets 1:10 "$before"
+told lan0 'udp 10.0.1.2:1000 > 10.0.2.2:56' 'class 1:10 "calls", as its flow remembers'
+told lan0 'udp 10.0.1.2:1000 > 10.0.2.2:57' 'class 1:20 "rest", the default: prio 0 rate 50Mbit ceil 100Mbit'
+
 # ---- from outside
 agrees dropped:filter-rule wan0 'udp 10.0.2.2:1000 > 10.0.1.2:53' \
 	ns b sh -c "ip route add 10.0.1.0/24 via 10.0.2.1 2> /dev/null; python3 $T/packet udp 10.0.2.2 1000 10.0.1.2 53"
@@ -154,6 +181,7 @@ agrees forwarded:lan0 wan0 'udp 10.0.2.2:53 > 10.0.2.1:12345' packet b udp 10.0.
 judged()
 {
 	ctl_json '[r for r in d if r["hook"] not in ("input", "output")]' show filter --expanded
+	ctl_json '[(r["handle"], r["packets"], r["drops"], r["qlen"]) for r in d]' show qos -s
 }
 ctl explain in wan0 'tcp 10.0.2.2:1000 > 10.0.2.1:8080' | sed 's/^/# /'
 before=$(judged; ctl -j show nat mappings; ctl -j show drops all; ctl -j show nat ports)
@@ -161,6 +189,7 @@ for i in 1 2 3 4 5; do
 	ctl explain in lan0 "udp 10.0.1.2:2000$i > 10.0.2.2:54" > /dev/null
 	ctl explain in lan0 "udp 10.0.1.3:2000$i > 10.0.2.2:54" > /dev/null
 	ctl explain in lan0 "tcp 10.0.1.2:2000$i > 10.0.2.2:23" > /dev/null
+	ctl explain in lan0 "udp 10.0.1.2:2000$i > 10.0.2.2:$((54 + i % 3))" > /dev/null
 done
 is "asking leaves no trace" "$before" \
 	"$(judged; ctl -j show nat mappings; ctl -j show drops all; ctl -j show nat ports)"
