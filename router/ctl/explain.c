@@ -2,8 +2,9 @@
 /*
  * explain in <iface> <packet>: what would become of a packet, by the tables as they are now.
  *
- * The way of a packet stands in router/flows.c and flows_new.c; here it is taken once more, step by
- * step and by the same functions, and told. Tests hold the one to the other. [control]
+ * The way of a packet stands in router/flows.c, flows_new.c and shape.c; here it is taken once
+ * more, step by step and by the same functions, and told. Tests hold the one to the other.
+ * [control]
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -140,7 +140,7 @@ static void way_of(struct explain *e, const struct flow *f, enum flow_dir dir, u
 		.ct = state & FLOW_REPLIED || dir == FLOW_REPLY ? CONF_CT_ESTABLISHED : CONF_CT_NEW,
 		.status = passage_status(state),
 		.flow = shape_flow(index, dir),
-		.mark = c ? c[index].mark[dir] : e->mark,
+		.mark = c ? __atomic_load_n(&c[index].mark[dir], __ATOMIC_RELAXED) : e->mark,
 		.has_dscp = f->dscp[dir] & FLOW_DSCP,
 		.dscp = f->dscp[dir] & (uint8_t)~FLOW_DSCP,
 	};

@@ -198,6 +198,32 @@ static void test_loop(void **s)
 	expect("p0", "udp 10.0.0.2:1 > 10.0.0.1:8", "linux", "");
 }
 
+/* Of a mirror it is said where copies go; none is made. */
+static void test_mirror(void **s)
+{
+	struct frame in, copy;
+
+	(void)s;
+	load("mirror: [{name: ids, from: p0, direction: both, proto: udp, to: p2, snaplen: "
+	     "100}]\n");
+	ask_about("p0", "udp 10.0.0.2:1 > 10.0.1.2:9");
+	assert_true(told("qos", "ingress of p0: filter \"ids\" (line 3), proto: udp: {mirror: p2, "
+				"snaplen: 100}"));
+	assert_string_equal(last("iface"), "p1");
+	ask_end(&asked);
+	worker_turn(f.p.w, f.p.now);
+	assert_false(pipe_sent(&f.p, 2, &copy));
+	make_frame("p0", "udp 10.0.0.2:1 > 10.0.1.2:9", 0, 0, &in);
+	pipe_receive(&f.p, &in);
+	worker_turn(f.p.w, f.p.now);
+	assert_true(pipe_sent(&f.p, 2, &copy));
+	assert_int_equal(sent_by(&f, 1), 1);
+	ask_about("p1", "udp 10.0.1.2:1 > 10.0.0.2:9");
+	assert_true(told("qos", "egress of p0: filter \"ids\" (line 3)"));
+	assert_string_equal(last("iface"), "p0");
+	ask_end(&asked);
+}
+
 /* Who waits for a neighbour meets filters after that. */
 static void test_no_neighbour(void **s)
 {
@@ -271,9 +297,9 @@ static void test_random(void **s)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_ingress), TEST(test_classes),	     TEST(test_cross_connect),
-		TEST(test_loop),    TEST(test_no_neighbour), TEST(test_backlog),
-		TEST(test_random),
+		TEST(test_ingress), TEST(test_classes), TEST(test_cross_connect),
+		TEST(test_loop),    TEST(test_mirror),	TEST(test_no_neighbour),
+		TEST(test_backlog), TEST(test_random),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
