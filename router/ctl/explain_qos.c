@@ -60,11 +60,15 @@ static enum tc_verdict ask(struct explain *e, const struct tc_filters *filters, 
 			   struct tc_packet *x)
 {
 	struct listener l = { e, filters, place };
+	enum tc_verdict v;
 
 	x->m.dry = true;
 	x->say = say;
 	x->arg = &l;
-	return tc_classify(filters, &e->dp, x);
+	v = tc_classify(filters, &e->dp, x);
+	x->say = NULL;
+	x->arg = NULL;
+	return v;
 }
 
 /* What a packet is filed under after filters were asked, and on whose word. */
