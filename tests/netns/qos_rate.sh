@@ -8,11 +8,12 @@
 . "$(dirname "$0")/../peers.sh"
 . "$(dirname "$0")/../qos.sh"
 
-settle=1 seconds=4
+settle=1 seconds=3
 declare -A bits=([1mbit]=1000000 [10mbit]=10000000 [100mbit]=100000000)
 declare -A burst=([1mbit]=5kb [10mbit]=16kb [100mbit]=128kb)
 declare -A queue=([1mbit]=40kb [10mbit]=400kb [100mbit]=4000kb)
 declare -A offer=([1mbit]=6 [10mbit]=4 [100mbit]=2) # times the rate
+declare -A sizes=([1mbit]=1400 [10mbit]="64 512 1400" [100mbit]=1400) # bench has them all
 declare -A bar=([1mbit]=0.01 [10mbit]=0.01 [100mbit]=0.025)
 
 # tree KIND RATE: in the words of the configuration
@@ -105,11 +106,12 @@ case_of()
 	local what="$1 at $2, frames of $3" measured
 	measure ours "$2" "$3"
 	measured=$?
-	if [ $measured = 0 ] && ! steady "$2"; then
+	for _ in 1 2; do # others may have had the CPU
+		[ $measured = 0 ] && ! steady "$2" || break
 		note "$what: $rate bit/s, $least to $most; once more, on a busy machine"
 		measure ours "$2" "$3"
 		measured=$?
-	fi
+	done
 	if [ $measured != 0 ]; then
 		skip "$what" "the generator makes too few: $(json "$T/ours.gen" 'd["pps"]') a second"
 		return
@@ -128,7 +130,7 @@ check "and so does Linux" flood_ready linux
 for kind in tbf htb; do
 	for at in 1mbit 10mbit 100mbit; do
 		check "$kind at $at is set" shape "$(tree $kind $at)"
-		for size in 64 512 1400; do
+		for size in ${sizes[$at]}; do
 			case_of $kind $at $size
 		done
 	done
