@@ -14,8 +14,17 @@
 #   bulk_server NS [PORT...] | bulk_stop
 #                                iperf3 listens there, one process a port, and leaves a JSON document
 #                                a run in $T/iperf3.PORT.log
+#   qos_conf [YAML]              reloads with these top-level keys and the interfaces of zones_topo
+#   refused WHAT ERROR YAML      a check: the same is refused, and ERROR is what it says first
+#   send NS ADDR PORT [OPTION...]    datagrams.py, which says how many it has sent
+#   see NS PORT... | see_end     counts what comes there; then: came PORT EXPRESSION of its report `r`
+#   filter_row MATCH KEY         a number of `show qos -s` of the filter or mirror with that match
+#   near GOT WANT SHARE          is it, give or take?
+#   retry CMD...                 once more if it fails: what is measured needs a CPU when it does
 pktgen=$B/tests/tools/pktgen
+datagrams=(/usr/bin/python3 "$lib_top/tests/tools/datagrams.py")
 bulk_pids=()
+seer=
 
 # What arrives for 20.0.0.0/24 is nobody's: no answers disturb the count.
 qos_topo()
@@ -111,4 +120,61 @@ bulk_stop()
 	[ ${#bulk_pids[@]} = 0 ] || kill "${bulk_pids[@]}"
 	wait "${bulk_pids[@]}" 2> "$T/ended"
 	bulk_pids=()
+}
+
+qos_conf()
+{
+	reload_with <<- END
+	version: 1
+	interfaces: {lan0: {}, wan0: {}, guest0: {}}
+	${1:-}
+	END
+}
+
+refused()
+{
+	local said
+	said=$(qos_conf "$3" 2>&1) && { not_ok "$1: refused" "$said"; return; }
+	is "$1" "$(grep -m 1 ': error: ' <<< "$said" | sed 's/^.*: error: //')" "$2"
+}
+
+send()
+{
+	ns "$1" "${datagrams[@]}" send "${@:2}"
+}
+
+see()
+{
+	ns_bg "$1" "${datagrams[@]}" see "${@:2}" > "$T/datagrams"
+	seer=$!
+	eventually 5 grep -q ready "$T/datagrams" > "$T/ready" || not_ok "the receiver in $1 is ready"
+}
+
+see_end()
+{
+	sleep "${1:-0.3}" # what is on its way
+	kill -INT "$seer"
+	wait "$seer"
+	tail -n 1 "$T/datagrams" > "$T/came"
+}
+
+came()
+{
+	json "$T/came" "(lambda r: $2)(d['$1'])"
+}
+
+filter_row()
+{
+	ctl_json "sum(r['$2'] for r in d if r['kind'] == 'filter' and r['options']['match'] == '$1')" show qos -s
+}
+
+near()
+{
+	awk -v got="$1" -v want="$2" -v share="$3" \
+		'BEGIN { exit !(got >= want * (1 - share) && got <= want * (1 + share)) }'
+}
+
+retry()
+{
+	"$@" || { note "once more, on a busy machine" && "$@"; }
 }
