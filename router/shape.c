@@ -64,10 +64,11 @@ bool shape_remembers(const struct qos *qos, uint32_t flow, unsigned port, uint32
 
 /* ---- into a tree */
 
-/* As Linux makes skb->priority of the TOS byte of what it forwards (ip_tos2prio). */
+/* As Linux makes skb->priority of the TOS byte of what it forwards (ip_tos2prio), where ECN's bits
+ * play no part; of IPv6 the same, which Linux leaves at 0. */
 static uint32_t priority_of(uint8_t tos)
 {
-	static const uint8_t table[16] = { 0, 1, 0, 1, 2, 2, 2, 2, 6, 6, 6, 6, 4, 4, 4, 4 };
+	static const uint8_t table[16] = { 0, 0, 0, 0, 2, 2, 2, 2, 6, 6, 6, 6, 4, 4, 4, 4 };
 
 	return table[tos >> 1 & 15];
 }
