@@ -1,4 +1,4 @@
-# make deps | all | check | check-quick | check-systemd | fuzz | bench | lint | install | clean
+# make deps | all | man | check | check-quick | check-systemd | fuzz | bench | lint | install | clean
 # V=1 shows the commands; SAN=address|thread|undefined (comma-separated) builds into build/san-*.
 
 CC      ?= cc
@@ -49,11 +49,15 @@ PROGS   := $(B)/router $(B)/routerctl
 UNITS   := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_C))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(FUZZ_C))
 TOOLS   := $(patsubst tests/tools/%.c,$(B)/tests/tools/%,$(filter-out %.bpf.c,$(TOOL_C)))
+# Manual pages and completion; man/manual fills in what tables tell, and is not installed.
+MANUAL  := $(patsubst man/%.scd,$(B)/man/%,$(wildcard man/*.scd))
+COMPLETION := $(patsubst %,$(B)/%,$(wildcard completion/*.bash))
 BENCH   := $(if $(BENCH_C),$(B)/tests/bench/bench-c)
 
-.PHONY: all tests fuzzers deps check check-quick check-systemd fuzz bench lint install clean
+.PHONY: all man tests fuzzers deps check check-quick check-systemd fuzz bench lint install clean
 .SECONDARY:
 all: $(PROGS)
+man: $(MANUAL) $(COMPLETION)
 tests: all $(UNITS) $(TOOLS) $(BENCH)
 fuzzers: $(FUZZERS) # CC=clang SAN=fuzzer-no-link,address,undefined, as tests/fuzz/run says
 
@@ -66,6 +70,15 @@ $(B)/routerctl: $(call obj,$(CLI_C)) $(LIB)
 $(LIB): $(call obj,$(LIB_C) $(DAEMON_C))
 	@mkdir -p $(@D); echo "  AR      $@"
 	$(Q)rm -f $@; ar rcs $@ $^
+$(B)/man/manual: $(B)/obj/man/manual.o $(LIB)
+	@mkdir -p $(@D); echo "  LD      $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(MANUAL): $(B)/man/%: man/%.scd man/weave $(B)/man/manual
+	@echo "  MAN     $@"
+	$(Q)man/weave $(B)/man/manual $< > $@.scd && scdoc < $@.scd > $@.tmp && mv $@.tmp $@
+$(COMPLETION): $(B)/completion/%: completion/% man/weave $(B)/man/manual
+	@mkdir -p $(@D); echo "  WEAVE   $@"
+	$(Q)man/weave $(B)/man/manual $< > $@.tmp && mv $@.tmp $@
 $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D); echo "  LD      $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
@@ -85,7 +98,7 @@ $(B)/obj/%.o: %.c Makefile | $(SKEL)
 	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 $(B)/gen/%.bpf.o: %.bpf.c Makefile
 	@mkdir -p $(@D); echo "  BPF     $@"
-	$(Q)$(CLANG) -O2 -g -Wall -Werror -target bpf -mcpu=v3 -I. -I/usr/include/$(shell $(CC) -print-multiarch) -MMD -MP -c -o $@ $<
+	$(Q)$(CLANG) -O2 -g -Wall -Werror -target bpf -mcpu=v3 -ffile-prefix-map='$(CURDIR)=.' -I. -I/usr/include/$(shell $(CC) -print-multiarch) -MMD -MP -c -o $@ $<
 $(B)/gen/%.skel.h: $(B)/gen/%.bpf.o
 	@echo "  SKEL    $@"
 	$(Q)$(BPFTOOL) gen skeleton $< name $(subst -,_,$(notdir $*))_bpf > $@.tmp && mv $@.tmp $@
@@ -109,7 +122,7 @@ lint:
 	$(Q)tests/lint
 clean:
 	rm -rf build
-install: all
+install: all man
 	install -Dm755 $(B)/router $(DESTDIR)$(PREFIX)/sbin/router
 	install -Dm755 $(B)/routerctl $(DESTDIR)$(PREFIX)/bin/routerctl
 	install -Dm644 systemd/router.service $(DESTDIR)$(PREFIX)/lib/systemd/system/router.service
@@ -119,6 +132,9 @@ install: all
 	install -Dm644 $(B)/router.schema.json $(DESTDIR)$(PREFIX)/share/router/router.schema.json
 	install -Dm644 config/router.yaml $(DESTDIR)$(PREFIX)/share/doc/router/router.yaml
 	install -Dm644 README.md $(DESTDIR)$(PREFIX)/share/doc/router/README.md
-	$(B)/routerctl --completion > $(B)/routerctl.bash
-	install -Dm644 $(B)/routerctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/routerctl
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,man/man5 man/man8 bash-completion/completions)
+	install -m644 $(filter %.5,$(MANUAL)) $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m644 $(filter %.8,$(MANUAL)) $(DESTDIR)$(PREFIX)/share/man/man8
+	for f in $(COMPLETION); do \
+		install -m644 $$f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$(basename $$f .bash); done
 	[ -e $(DESTDIR)/etc/router/router.yaml ] || install -Dm640 config/minimal.yaml $(DESTDIR)/etc/router/router.yaml

@@ -175,6 +175,9 @@ const char *schema_key_under(const struct schema_row *row, const struct schema_r
 /* "a, b or c"; returns buf. */
 char *schema_words(const struct schema_row *row, char *buf, size_t size);
 
+/* What may stand there: "number 64..32768, a power of two; default 2048". */
+void schema_print_value(FILE *out, const struct schema_row *row);
+/* All rows for people, or (conf_schema_json) for editors. */
 void conf_schema_print(FILE *out);
 /* JSON Schema (2020-12) of the file. 0, or -EIO when out failed. */
 int conf_schema_json(FILE *out);

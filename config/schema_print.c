@@ -65,27 +65,32 @@ static const char *type_name(const struct schema_row *row)
 	return names[row->type];
 }
 
-void conf_schema_print(FILE *out)
+void schema_print_value(FILE *out, const struct schema_row *row)
 {
 	char words[400];
 
+	fputs(row->map_too ? "mapping, or " : "", out);
+	fputs(row->single_too ? "element or " : "", out);
+	fputs(type_name(row), out);
+	if (row->type == SCHEMA_UINT)
+		fprintf(out, " %u..%u%s%s", row->min, row->max,
+			row->power_of_two ? ", a power of two" : "", row->words ? ", or " : "");
+	fputs(schema_words(row, words, sizeof(words)), out);
+	if (row->required)
+		fputs("; required", out);
+	if (row->fallback)
+		fprintf(out, "; default %s", row->fallback);
+	if (row->like)
+		fprintf(out, "; its keys are those of %s", row->like);
+}
+
+void conf_schema_print(FILE *out)
+{
 	for (unsigned i = 1; i < schema_nrows; i++) { /* row 0 is the file itself */
 		const struct schema_row *row = &schema_rows[i];
+
 		fprintf(out, "%s\n    ", row->path);
-		fputs(row->map_too ? "mapping, or " : "", out);
-		fputs(row->single_too ? "element or " : "", out);
-		fputs(type_name(row), out);
-		if (row->type == SCHEMA_UINT)
-			fprintf(out, " %u..%u%s%s", row->min, row->max,
-				row->power_of_two ? ", a power of two" : "",
-				row->words ? ", or " : "");
-		fputs(schema_words(row, words, sizeof(words)), out);
-		if (row->required)
-			fputs("; required", out);
-		if (row->fallback)
-			fprintf(out, "; default %s", row->fallback);
-		if (row->like)
-			fprintf(out, "; its keys are those of %s", row->like);
+		schema_print_value(out, row);
 		fprintf(out, "\n    %s\n", row->doc);
 	}
 }

@@ -26,7 +26,6 @@ void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int help_run(const struct cli *cli); /* routerctl help [WORDS] */
 int complete_run(
 	const struct cli *cli); /* routerctl --complete WORDS: candidates for the last one */
-int completion_script(void);	/* routerctl --completion */
 
 extern const char usage_text[];
 

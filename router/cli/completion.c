@@ -1,48 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Completion for bash: a script that asks `routerctl --complete`, which asks the daemon. The
- * command table is the daemon's; without one running there is nothing to complete, and nothing is
- * said about it.
+ * routerctl --complete: what completion/routerctl.bash asks, which asks the daemon, for the command
+ * table is the daemon's. Without one running nothing is said about it; the exit status tells.
  */
 #include <stdio.h>
 
 #include "router/cli/cli.h"
 #include "router/cli/client.h"
-
-/* Names of files and interfaces are the shell's to complete; -R and its like never get to the
- * daemon. */
-static const char script[] =
-	"# bash completion for routerctl\n"
-	"_routerctl()\n"
-	"{\n"
-	"	local cur=${COMP_WORDS[COMP_CWORD]} word\n"
-	"	local -a words=(\"${COMP_WORDS[@]:1:COMP_CWORD}\")\n"
-	"	COMPREPLY=()\n"
-	"	if [[ ${COMP_WORDS[COMP_CWORD-1]} == -R ]]; then\n"
-	"		mapfile -t COMPREPLY < <(compgen -d -- \"$cur\")\n"
-	"		return\n"
-	"	fi\n"
-	"	while IFS= read -r word; do\n"
-	"		case $word in\n"
-	"		'<file>')\n"
-	"			compopt -o filenames\n"
-	"			mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- "
-	"\"$cur\") ;;\n"
-	"		'<interface>')\n"
-	"			mapfile -t -O ${#COMPREPLY[@]} COMPREPLY \\\n"
-	"				< <(compgen -W \"$(ls /sys/class/net)\" -- \"$cur\") ;;\n"
-	"		'<'*) ;;\n"
-	"		*) COMPREPLY+=(\"$word\") ;;\n"
-	"		esac\n"
-	"	done < <(routerctl --complete \"${words[@]}\" 2>/dev/null)\n"
-	"}\n"
-	"complete -F _routerctl routerctl\n";
-
-int completion_script(void)
-{
-	fputs(script, stdout);
-	return EXIT_DONE;
-}
 
 int complete_run(const struct cli *cli)
 {

@@ -17,7 +17,7 @@
 
 const char usage_text[] =
 	"usage: routerctl [-R DIR] [-j] [-s] [-n] COMMAND...\n"
-	"       routerctl help [COMMAND...] | --version | --completion\n"
+	"       routerctl help [COMMAND...] | --version\n"
 	"\n"
 	"  -R DIR  the daemon's run directory (ROUTER_RUN_DIR; default /run/router)\n"
 	"  -j      JSON\n"
@@ -203,8 +203,6 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_DFL); /* who reads us may stop: then so do we */
 	if (argc == 2 && strcmp(argv[1], "--version") == 0)
 		return finish(printf("routerctl %s\n", ROUTER_VERSION) < 0);
-	if (argc == 2 && strcmp(argv[1], "--completion") == 0)
-		return finish(completion_script());
 	if (argc == 2 && strcmp(argv[1], "--help") == 0)
 		argv[1] = (char[]){ "help" };
 	if (!cli.dir || !cli.dir[0])
