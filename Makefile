@@ -1,4 +1,5 @@
 # make deps | all | man | check | check-quick | check-systemd | fuzz | bench | lint | install | clean
+# make deb (the package, into build/deb) | check-deb (it, twice, installed and upgraded)
 # V=1 shows the commands; SAN=address|thread|undefined (comma-separated) builds into build/san-*.
 
 CC      ?= cc
@@ -6,6 +7,7 @@ CLANG   ?= clang
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
 PREFIX  ?= /usr
 DESTDIR ?=
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 VERSION := $(shell cat VERSION)
 MODE    ?= release
 SAN     ?=
@@ -54,7 +56,7 @@ MANUAL  := $(patsubst man/%.scd,$(B)/man/%,$(wildcard man/*.scd))
 COMPLETION := $(patsubst %,$(B)/%,$(wildcard completion/*.bash))
 BENCH   := $(if $(BENCH_C),$(B)/tests/bench/bench-c)
 
-.PHONY: all man tests fuzzers deps check check-quick check-systemd fuzz bench lint install clean
+.PHONY: all man tests fuzzers deps check check-quick check-systemd check-deb fuzz bench lint deb install clean
 .SECONDARY:
 all: $(PROGS)
 man: $(MANUAL) $(COMPLETION)
@@ -114,19 +116,23 @@ check-quick:
 	$(Q)tests/check quick
 check-systemd: all
 	$(Q)tests/run tests/systemd/*.sh
+check-deb:
+	$(Q)tests/run -t 1800 tests/deb/*.sh
 fuzz:
 	$(Q)tests/fuzz/run $(SECONDS_EACH)
 bench: tests
 	$(Q)tests/bench/bench
 lint:
 	$(Q)tests/lint
+deb:
+	$(Q)debian/build build/deb
 clean:
 	rm -rf build
 install: all man
 	install -Dm755 $(B)/router $(DESTDIR)$(PREFIX)/sbin/router
 	install -Dm755 $(B)/routerctl $(DESTDIR)$(PREFIX)/bin/routerctl
-	install -Dm644 systemd/router.service $(DESTDIR)$(PREFIX)/lib/systemd/system/router.service
-	install -Dm644 systemd/router@.service $(DESTDIR)$(PREFIX)/lib/systemd/system/router@.service
+	install -Dm644 systemd/router.service $(DESTDIR)$(UNITDIR)/router.service
+	install -Dm644 systemd/router@.service $(DESTDIR)$(UNITDIR)/router@.service
 	install -Dm644 systemd/router.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/router.conf
 	$(B)/router --schema > $(B)/router.schema.json
 	install -Dm644 $(B)/router.schema.json $(DESTDIR)$(PREFIX)/share/router/router.schema.json

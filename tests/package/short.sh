@@ -9,6 +9,7 @@ T=$(mktemp -d)
 trap 'rm -rf "$T"' EXIT
 command -v scdoc > /dev/null || skip_all "no scdoc here"
 check "manual pages and completion build" make -s MODE="${B##*/}" man
+is "the package is of the version of the programs" "$(sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog)" "$(cat VERSION)"
 
 # ---- man pages
 # page NAME: as it is read, a paragraph a line, without what hyphenation and filling do to it
