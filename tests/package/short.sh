@@ -1,6 +1,6 @@
 #!/bin/bash
 # tests/package/short.sh: what comes with the programs is of the same version as they are: man pages and
-# completion have what the tables and the programs' own help have.
+# completion have what the tables and the programs' own help have, the container has the unit's rights.
 set -u
 cd "$(dirname "$0")/../.." || exit
 . tests/tap.sh
@@ -93,4 +93,15 @@ is "routerctl nonsense" "$(completes 'routerctl nonsense ')" ""
 is "router --ch" "$(completes 'router --ch')" --check
 is "router --check con" "$(cd "$T" && touch con.yaml && cd "$OLDPWD" && completes "router --check $T/con")" "$T/con.yaml"
 
+# ---- the container: the unit's capabilities and system calls
+DRY_RUN=1 ENGINE=podman container/run router > "$T/run"
+is "the container has the capabilities of the unit" "$(grep -oE 'cap-add [A-Z_]+' "$T/run" | cut -d' ' -f2 | xargs)" \
+	"$(sed -n 's/^CapabilityBoundingSet=//p' systemd/router.service | sed 's/CAP_//g')"
+check "and drops all others" grep -q -- '--cap-drop ALL' "$T/run"
+check_not "it is not privileged" grep -qi -e privileged -e SYS_ADMIN -e unconfined "$T/run"
+if command -v systemd-analyze > /dev/null; then
+	container/seccomp > "$T/seccomp.json"
+	check "its system calls are those of the unit (container/seccomp)" diff "$T/seccomp.json" container/seccomp.json
+fi
+check "its image is Debian 12's" test "$(grep -c '^FROM docker.io/library/debian:12-slim' container/Containerfile)" = 2
 finish
