@@ -115,7 +115,9 @@ void qos_stop(struct router *r)
 
 const struct shaper *qos_shaper(const struct router *r, unsigned port, unsigned which)
 {
-	return r->qos.tree[port][which].shaper;
+	const struct qos_tree *at = &r->qos.tree[port][which];
+
+	return at->conf ? at->shaper : NULL;
 }
 
 const struct conf_tree *qos_conf(const struct router *r, unsigned port, unsigned which)

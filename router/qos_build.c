@@ -278,6 +278,10 @@ static int step_plan(struct follow *f, unsigned port, unsigned which)
 
 	if (at->shaper && shaper_is_busy(at->shaper)) /* its owner did not turn last time */
 		return -EBUSY;
+	if (at->shaper && shaper_is_busy(at->shaper))
+		return -EBUSY; /* what it will be is not what a plan would start from */
+	tree_change_destroy(at->late);
+	at->late = NULL;
 	s->goes = !t && at->shaper;
 	if (!t)
 		return 0;
@@ -317,15 +321,13 @@ static int plan_port(struct follow *f, unsigned port, char *why, size_t size)
 }
 
 /* Shapers of what the file wants; those that go are still run, to be emptied. */
-static void list_shapers(struct follow *f)
+static void list_shapers(const struct qos_control *qc, struct qos *q)
 {
-	struct qos *q = f->next;
-
 	q->nshapers = 0;
 	/* what comes in first: it may go into the others at once */
 	for (int which = QOS_TREES - 1; which >= 0; which--)
 		for (unsigned i = 0; i < PORTS_MAX; i++) {
-			struct shaper *s = f->q->tree[i][which].shaper;
+			struct shaper *s = qc->tree[i][which].shaper;
 
 			if (s)
 				q->shaper[q->nshapers++] = s;
@@ -370,6 +372,8 @@ static void change_trees(struct follow *f)
 				shaper_change(at->shaper, s->change);
 				if (f->e->wait(f->e->arg, at->shaper))
 					tree_change_destroy(s->change);
+				else
+					at->late = s->change;
 				s->change = NULL;
 			}
 			if (at->shaper && !s->goes)
@@ -381,39 +385,51 @@ static void change_trees(struct follow *f)
 		}
 }
 
-/* No worker files packets into them any more: they are emptied, then nobody runs them, then they
- * are freed. */
-static void trees_go(struct follow *f)
+/* Trees that their owners have emptied: nobody runs them any more, then they are freed. */
+static void trees_bury(struct qos_control *q, const struct qos_env *e)
 {
 	struct shaper *gone[PORTS_MAX * QOS_TREES];
-	struct qos *first = f->next, *second;
+	struct qos *first = q->published, *second;
 	unsigned n = 0;
 
+	for (unsigned i = 0; i < first->nshapers; i++)
+		if (shaper_is_empty(first->shaper[i]))
+			gone[n++] = first->shaper[i];
+	second = n ? malloc(sizeof(*second)) : NULL;
+	if (!second) /* or they stay, empty and run for nothing, until the next time */
+		return;
+	*second = *first;
+	for (unsigned i = 0; i < PORTS_MAX; i++)
+		for (unsigned which = 0; which < QOS_TREES; which++) {
+			struct qos_tree *at = &q->tree[i][which];
+
+			if (at->shaper && shaper_is_empty(at->shaper))
+				*at = (struct qos_tree){ 0 };
+		}
+	list_shapers(q, second);
+	publish(e, second);
+	q->published = second;
+	free(first);
+	while (n--) {
+		tree_destroy(gone[n]->tree, NULL);
+		shaper_destroy(gone[n]);
+	}
+}
+
+/* No worker files packets into them any more. An owner that does not turn does it later. */
+static void trees_go(struct follow *f)
+{
 	for (unsigned i = 0; i < PORTS_MAX; i++)
 		for (unsigned which = 0; which < QOS_TREES; which++) {
 			struct qos_tree *at = &f->q->tree[i][which];
 
 			if (!f->step[i][which].goes)
 				continue;
+			at->conf = NULL;
 			shaper_leave(at->shaper);
-			if (!f->e->wait(f->e->arg, at->shaper))
-				continue;
-			gone[n++] = at->shaper;
-			*at = (struct qos_tree){ 0 };
+			f->e->wait(f->e->arg, at->shaper);
 		}
-	second = n ? malloc(sizeof(*second)) : NULL;
-	if (!second) /* or they stay, empty and run for nothing, until the next time */
-		return;
-	*second = *first;
-	f->next = second;
-	list_shapers(f);
-	publish(f->e, second);
-	f->q->published = second;
-	free(first);
-	while (n--) {
-		tree_destroy(gone[n]->tree, NULL);
-		shaper_destroy(gone[n]);
-	}
+	trees_bury(f->q, f->e);
 }
 
 /* Counters of filters go on, if there is such a port still. */
@@ -458,10 +474,12 @@ static int follow(struct follow *f, char *why, size_t size)
 	limits_build_begin(f->q->limits);
 	for (unsigned i = 0; i < PORTS_MAX && !err; i++)
 		err = plan_port(f, i, why, size);
+	if (err == -EBUSY)
+		snprintf(why, size, "a worker has not carried out the last change yet");
 	if (err)
 		return err;
 	change_trees(f);
-	list_shapers(f);
+	list_shapers(f->q, f->next);
 	for (unsigned i = 0; i < PORTS_MAX; i++)
 		fill_port(f, i);
 	f->next->qpkt = f->q->qpkt;
@@ -482,6 +500,9 @@ int qos_update(struct qos_control *q, const struct qos_env *e, char *why, size_t
 	f.e = e;
 	f.next = calloc(1, sizeof(*f.next));
 	err = f.next ? prepare(q, e, why, size) : -ENOMEM;
+	if (!err && old)
+		trees_bury(q, e);
+	old = q->published;
 	if (!err)
 		err = follow(&f, why, size);
 	if (err) {
@@ -505,6 +526,7 @@ void qos_fini(struct qos_control *q, struct worker *const *worker)
 		for (unsigned which = 0; which < QOS_TREES; which++) {
 			struct shaper *s = q->tree[i][which].shaper;
 
+			tree_change_destroy(q->tree[i][which].late);
 			if (s)
 				shaper_drain(s, &worker[s->owner]->dp);
 			if (s)

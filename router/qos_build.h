@@ -52,7 +52,8 @@ struct qos_control {
 	struct conf *kept; /* a configuration of before: trees could not follow since */
 	struct qos_tree {
 		struct shaper *shaper;	      /* NULL: none */
-		const struct conf_tree *conf; /* what it was made from: must stay */
+		const struct conf_tree *conf; /* what it was made from: must stay; NULL: it goes */
+		struct tree_change *late;     /* the owner was too slow to carry it out */
 	} tree[PORTS_MAX][QOS_TREES];
 };
 

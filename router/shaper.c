@@ -116,6 +116,11 @@ bool shaper_is_busy(const struct shaper *s)
 	       __atomic_load_n(&s->life, __ATOMIC_ACQUIRE) == SHAPER_LEAVES;
 }
 
+bool shaper_is_empty(const struct shaper *s)
+{
+	return __atomic_load_n(&s->life, __ATOMIC_ACQUIRE) == SHAPER_LEFT;
+}
+
 /* What was handed over before goes by the tree as it was: its classes may go now. */
 static void carry_out(struct shaper *s)
 {

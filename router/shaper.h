@@ -44,6 +44,7 @@ void shaper_destroy(struct shaper *s);
 void shaper_change(struct shaper *s, struct tree_change *change);
 void shaper_leave(struct shaper *s);
 bool shaper_is_busy(const struct shaper *s);
+bool shaper_is_empty(const struct shaper *s); /* for good: its owner has left */
 
 /* [control] No worker runs: what was handed over and not taken in goes. */
 void shaper_drain(struct shaper *s, struct dp *dp);

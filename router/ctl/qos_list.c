@@ -38,7 +38,7 @@ bool qos_place(const struct router *r, unsigned place, struct qos_place *out)
 		out->filters = which == QOS_IFB ? q->port[port].in : q->port[port].out;
 	if (out->filters)
 		out->file = conf_of(r->conf, out->dev);
-	if (t->shaper && t->shaper->tree->root) {
+	if (t->shaper && t->conf && t->shaper->tree->root) {
 		out->tree = t->shaper->tree;
 		out->conf = t->conf;
 	}

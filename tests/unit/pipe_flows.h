@@ -34,6 +34,7 @@ struct pipe_flows {
 	unsigned nlocal;
 	struct worker *second; /* NULL: shaping has one worker only */
 	bool running;	       /* both are threads: they turn by themselves */
+	bool slow;	       /* trees are changed by a turn to come, later than control waits */
 };
 
 static inline bool flows_qos_wait(void *arg, const struct shaper *s)
@@ -42,7 +43,7 @@ static inline bool flows_qos_wait(void *arg, const struct shaper *s)
 	struct pipe_flows *f = arg;
 	struct worker *w = s->owner ? f->second : f->p.w;
 
-	if (!f->running)
+	if (!f->running && !f->slow)
 		worker_turn(w, f->p.now);
 	for (; f->running && shaper_is_busy(s); nanosleep(&nap, NULL))
 		worker_wake(w);

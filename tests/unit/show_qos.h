@@ -127,7 +127,8 @@ static inline void begin(const char *yaml)
 	snprintf(router.ports[0].conf.name, CONF_NAME, "wan0");
 	snprintf(router.ports[1].conf.name, CONF_NAME, "lan0");
 	router.qos.published = &published;
-	router.qos.tree[0][QOS_EGRESS] = (struct qos_tree){ &shaper, &conf->qos[0].egress };
+	router.qos.tree[0][QOS_EGRESS] =
+		(struct qos_tree){ .shaper = &shaper, .conf = &conf->qos[0].egress };
 	build_filters(false, lab.t, &published.port[0].out);
 }
 
@@ -138,7 +139,7 @@ static inline void begin_ifb(void)
 	};
 
 	assert_int_equal(tree_create(&c, &ifb_shaper.tree), 0);
-	router.qos.tree[0][QOS_IFB] = (struct qos_tree){ &ifb_shaper, c.conf };
+	router.qos.tree[0][QOS_IFB] = (struct qos_tree){ .shaper = &ifb_shaper, .conf = c.conf };
 	build_filters(true, ifb_shaper.tree, &published.port[0].in);
 }
 

@@ -338,6 +338,44 @@ static void test_random_reloads(void **state)
 	}
 }
 
+/* An owner that is slower than control's patience: until it has done the last change there is no
+ * other, and what it emptied late is freed late. */
+static void test_slow_owner(void **state)
+{
+	struct pipe_flows f;
+	bool loaded;
+
+	(void)state;
+	flows_open(&f, HTB(SLOW ", " FAST, "{proto: udp, dport: 80, class: slow}"));
+	arrive(&f, 10, 80);
+	f.slow = true;
+	load(&f, HTB(FAST, ""));
+	assert_non_null(tree_class(tree_at(&f, 1), 0x10001));
+	loaded = flows_load(&f, HTB(SLOW ", " FAST, ""));
+	assert_false(loaded);
+	turn_at(&f, f.p.now);
+	assert_null(tree_class(tree_at(&f, 1), 0x10001));
+	f.slow = false;
+	load(&f, HTB(SLOW ", " FAST, "{proto: udp, dport: 80, class: slow}"));
+	assert_non_null(tree_class(tree_at(&f, 1), 0x10001));
+	sent_by(&f, 1);
+
+	arrive(&f, 10, 80);
+	f.slow = true;
+	load(&f, "conntrack: {}\n");
+	assert_null(f.qos.tree[1][QOS_EGRESS].conf);
+	loaded = flows_load(&f, TBF("8mbit"));
+	assert_false(loaded);
+	turn_at(&f, f.p.now);
+	f.slow = false;
+	load(&f, TBF("8mbit"));
+	assert_string_equal(tree_at(&f, 1)->root->ops->kind, "tbf");
+	sent_by(&f, 1);
+	arrive(&f, 1, 80);
+	assert_int_equal(sent_by(&f, 1), 1);
+	flows_close(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -345,6 +383,7 @@ int main(void)
 		cmocka_unit_test(test_class_goes_s1), cmocka_unit_test(test_kind_replaced),
 		cmocka_unit_test(test_tree_goes),     cmocka_unit_test(test_ifb_goes),
 		cmocka_unit_test(test_refused),	      cmocka_unit_test(test_random_reloads),
+		cmocka_unit_test(test_slow_owner),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
