@@ -27,8 +27,7 @@ newer()
 
 install_deb()
 {
-	# Dependencies are what the host has; it builds with the same libraries.
-	DEBIAN_FRONTEND=noninteractive dpkg --force-depends --force-confold -i "$1" 2>&1 | tee "$T/said"
+	DEBIAN_FRONTEND=noninteractive dpkg --force-confold -i "$1" 2>&1 | tee "$T/said"
 	return "${PIPESTATUS[0]}"
 }
 
