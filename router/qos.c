@@ -78,6 +78,40 @@ static void steer_follow(const struct router *r)
 	}
 }
 
+static bool names_it(const struct conf_mirror *m, unsigned n, const char *iface)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (!strcmp(m[i].from, iface) || !strcmp(m[i].to, iface))
+			return true;
+	return false;
+}
+
+static bool speaks_of(const struct conf *c, const char *iface)
+{
+	for (unsigned i = 0; i < c->nqos; i++)
+		if (!strcmp(c->qos[i].iface, iface))
+			return true;
+	return names_it(c->mirrors, c->nmirrors, iface) ||
+	       names_it(c->redirects, c->nredirects, iface);
+}
+
+/* They have no queue of their own: what is said of them is never met. */
+static void warn_of_vlans(const struct router *r)
+{
+	for (unsigned i = 0; i < PORTS_MAX; i++) {
+		const struct port *p = &r->ports[i];
+		const struct link *l;
+
+		if (p->state == PORT_FREE || !p->wanted || !speaks_of(r->conf, p->conf.name))
+			continue;
+		l = ports_find_link(r, &p->conf);
+		if (l && !strcmp(l->l.kind, "vlan"))
+			log_warn("%s is a VLAN: what qos, mirror and redirect say of it has no "
+				 "effect; say it of its port, with vlan: {id: %u}",
+				 p->conf.name, l->l.vlan_id);
+	}
+}
+
 void qos_follow(struct router *r, struct conf *was)
 {
 	char why[512] = "";
@@ -94,6 +128,7 @@ void qos_follow(struct router *r, struct conf *was)
 		}
 	} else {
 		steer_follow(r);
+		warn_of_vlans(r);
 		stateful_judge_again(r); /* flows remember classes of before */
 		conf_destroy(r->qos.kept);
 		r->qos.kept = NULL;

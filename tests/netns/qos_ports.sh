@@ -96,6 +96,16 @@ check "it sends again" eventually 20 ns a ping -q -c 1 -W 9 10.0.2.2
 kill -INT $gen
 wait $gen
 check "nothing is left" qos_idle 30
+
+note "what is no port"
+if ip -n r link add wan0.20 link wan0 type vlan id 20 2> "$T/vlan"; then
+	sed -i 's/wan0: {}/wan0: {}, wan0.20: {}/; s/^qos: {/&wan0.20: {egress: {root: {pfifo: {}}}}, /' "$CONF"
+	check "a VLAN is taken" ctl reload --wait
+	check "but not silently" grep "wan0.20 is a VLAN" "$(lib_log)"
+else
+	skip "who shapes a VLAN is warned" "$(cat "$T/vlan")"
+fi
+
 check "and nobody waits for anything" idle_for_a_second
 check_conservation
 finish
