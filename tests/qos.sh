@@ -21,6 +21,11 @@
 #   filter_row MATCH KEY         a number of `show qos -s` of the filter or mirror with that match
 #   near GOT WANT SHARE          is it, give or take?
 #   retry CMD...                 once more if it fails: what is measured needs a CPU when it does
+#   line RATE LEAF               for shape: a line of that rate, one class of htb with this leaf, 10:
+#   rtt SECONDS                  a call from a to b, a packet each 10 ms: microseconds of the median
+#                                and of the 99th percentile in $p50, $p99; $answered percent were
+#   rtt_loaded SECONDS           the same beside four CUBIC flows, which get $bulk bits a second
+#   jain FLOWS SECONDS           Jain's index of so many CUBIC flows in $jain, their bytes in $flow_bytes
 pktgen=$B/tests/tools/pktgen
 datagrams=(/usr/bin/python3 "$lib_top/tests/tools/datagrams.py")
 bulk_pids=()
@@ -113,6 +118,46 @@ bulk_server()
 		bulk_pids+=($!)
 		eventually 5 sh -c "nsenter --net=/run/netns/$n ss -Hlnt sport = :$port | grep ." || return
 	done
+}
+
+line()
+{
+	echo "{root: {htb: {default: all}, handle: \"1:\"}, classes: {all: {handle: \"1:10\",
+		rate: $1, leaf: {$2, handle: \"10:\"}}}}"
+}
+
+rtt()
+{
+	ns a irtt client -i 10ms -d "${1}s" -l 172 -Q -o "$T/rtt.json" 10.0.2.2 > "$T/irtt" 2>&1 || {
+		cat "$T/irtt"
+		return 1
+	}
+	read -r p50 p99 answered < <(/usr/bin/python3 - "$T/rtt.json" <<- 'END'
+	import json, sys
+	trips = json.load(open(sys.argv[1]))["round_trips"]
+	rtt = sorted(t["delay"]["rtt"] / 1000 for t in trips if t["lost"] == "false")
+	print(*(round(rtt[int(len(rtt) * p)]) for p in (0.5, 0.99)), round(100 * len(rtt) / len(trips)))
+	END
+	)
+}
+
+rtt_loaded()
+{
+	local flows
+	ns a iperf3 -c 10.0.2.2 -P 4 -C cubic -t $(($1 + 4)) -J > "$T/bulk.json" &
+	flows=$!
+	sleep 2
+	rtt "$1" || return
+	wait $flows || return
+	bulk=$(json "$T/bulk.json" 'round(d["end"]["sum_received"]["bits_per_second"])')
+}
+
+jain()
+{
+	ns a iperf3 -c 10.0.2.2 -P "$1" -C cubic -t "$2" -O 2 -J > "$T/flows.json" || return
+	flow_bytes=$(json "$T/flows.json" '" ".join(str(s["receiver"]["bytes"]) for s in d["end"]["streams"])')
+	jain=$(awk '{ for (i = 1; i <= NF; i++) { sum += $i; squares += $i * $i }
+		printf "%.4f", sum * sum / NF / squares }' <<< "$flow_bytes")
 }
 
 bulk_stop()

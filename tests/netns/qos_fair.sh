@@ -8,24 +8,15 @@
 command -v iperf3 > "$T/seen" || skip_all "no iperf3 here"
 
 # ---- flows
-jain()
-{
-	json "$T/flows.json" '(lambda x: round(sum(x) ** 2 / len(x) / sum(v * v for v in x), 4))(
-		[s["receiver"]["bytes"] for s in d["end"]["streams"]])'
-}
-
 equal_flows()
 {
-	ns a iperf3 -c 10.0.2.2 -P 8 -C cubic -t 10 -O 2 -J > "$T/flows.json" || return
-	echo "index $(jain); $(json "$T/flows.json" \
-		'[s["receiver"]["bytes"] // 1000 for s in d["end"]["streams"]]') kB"
-	awk -v index_="$(jain)" 'BEGIN { exit !(index_ >= 0.98) }'
+	jain 8 10 && echo "index $jain: $flow_bytes bytes" && awk -v index_="$jain" 'BEGIN { exit !(index_ >= 0.98) }'
 }
 
 # Two of eight flows share one of 1024 queues once in forty times.
 equal_again()
 {
-	equal_flows || { note "$(jain): once more, with other ports" && equal_flows; }
+	equal_flows || { note "$jain: once more, with other ports" && equal_flows; }
 }
 
 # ---- classes
@@ -92,8 +83,7 @@ router_start
 check "it forwards" flood_ready ours
 check "iperf3's servers" bulk_server b 5201 "${port[@]}"
 
-check "a line of 40 Mbit/s with fq_codel" shape '{root: {htb: {default: all}, handle: "1:"},
-	classes: {all: {handle: "1:10", rate: 40mbit, leaf: {fq_codel: {}}}}}'
+check "a line of 40 Mbit/s with fq_codel" shape "$(line 40mbit "fq_codel: {}")"
 check "8 equal flows: Jain's index is 0.98 or more" equal_again
 sed 's/^/# /' "$T/seen"
 check "nothing is left" qos_idle

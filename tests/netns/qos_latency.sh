@@ -10,47 +10,12 @@ command -v iperf3 > "$T/seen" || skip_all "no iperf3 here"
 
 seconds=8
 
-# tree RATE LEAF
-tree()
-{
-	echo "{root: {htb: {default: all}, handle: \"1:\"}, classes: {all: {handle: \"1:10\",
-		rate: $1, leaf: {$2, handle: \"10:\"}}}}"
-}
-
-# rtt NAME: a packet each 10 ms; microseconds of the median and of the 99th percentile into $p50, $p99
-rtt()
-{
-	ns a irtt client -i 10ms -d ${seconds}s -l 172 -Q -o "$T/$1.json" 10.0.2.2 > "$T/irtt" 2>&1 || {
-		cat "$T/irtt"
-		return 1
-	}
-	read -r p50 p99 answered < <(/usr/bin/python3 - "$T/$1.json" <<- 'END'
-	import json, sys
-	trips = json.load(open(sys.argv[1]))["round_trips"]
-	rtt = sorted(t["delay"]["rtt"] / 1000 for t in trips if t["lost"] == "false")
-	print(*(round(rtt[int(len(rtt) * p)]) for p in (0.5, 0.99)), round(100 * len(rtt) / len(trips)))
-	END
-	)
-}
-
-# loaded NAME: the same beside four flows; what they got in all, in bits a second, into $bulk
-loaded()
-{
-	local flows
-	ns a iperf3 -c 10.0.2.2 -P 4 -C cubic -t $((seconds + 4)) -J > "$T/bulk.json" &
-	flows=$!
-	sleep 2
-	rtt "$1" || return
-	wait $flows || return
-	bulk=$(json "$T/bulk.json" 'round(d["end"]["sum_received"]["bits_per_second"])')
-}
-
-# quiet RATE MOST-P50 MOST-P99: microseconds added to those of an idle line
+# quiet MOST-P50 MOST-P99: microseconds added to those of an idle line
 quiet()
 {
-	loaded "$1" || return
+	rtt_loaded $seconds || return
 	echo "added: $((p50 - idle50)) us, at most $((p99 - idle99)) us in 99 % of the cases"
-	[ $((p50 - idle50)) -le "$2" ] && [ $((p99 - idle99)) -le "$3" ]
+	[ $((p50 - idle50)) -le "$1" ] && [ $((p99 - idle99)) -le "$2" ]
 }
 
 twice()
@@ -68,17 +33,17 @@ check "irtt's server" eventually 5 ns a irtt client -n -Q 10.0.2.2
 # of a frame of 1514 bytes, twice, and a millisecond
 for line in "10mbit 10000000 3423" "100mbit 100000000 1243"; do
 	read -r name bits most <<< "$line"
-	check "$name with fq_codel" shape "$(tree "$name" "fq_codel: {}")"
-	check "$name: an idle line" rtt idle
+	check "$name with fq_codel" shape "$(line "$name" "fq_codel: {}")"
+	check "$name: an idle line" rtt $seconds
 	idle50=$p50 idle99=$p99
 	check "$name: beside four flows, half of the packets take no more than two frames and 1 ms longer" \
-		twice quiet "$name" "$most" 8000
+		twice quiet "$most" 8000
 	note "$name: idle $idle50 and $idle99 us, loaded $p50 and $p99 us; $answered % answered"
 	check "$name: 99 % of all take no more than 8 ms longer" [ $((p99 - idle99)) -le 8000 ]
 	check "$name: and the flows fill the line" [ "$bulk" -gt $((bits * 88 / 100)) ]
 	check "$name: which codel keeps short" [ "$(qos 10: drops)" -gt 0 ]
-	check "$name with a fifo" shape "$(tree "$name" "pfifo: {limit: 1000}")"
-	check "$name: a fifo beside it" loaded fifo
+	check "$name with a fifo" shape "$(line "$name" "pfifo: {limit: 1000}")"
+	check "$name: a fifo beside it" rtt_loaded $seconds
 	note "$name: $p50 and $p99 us behind a fifo"
 	check "$name: keeps half of the packets for more than 50 ms" [ $((p50 - idle50)) -gt 50000 ]
 	check "$name: what is queued leaves" qos_idle
