@@ -1,7 +1,8 @@
 #!/bin/bash
-# veth.sh fwd|one|nat|nat-one [SECONDS]: our router and Linux on the same two veths, in turns; prints
+# veth.sh fwd|one|nat|nat-one|htb [SECONDS]: our router and Linux on the same two veths, in turns; prints
 #     OURS LINUX SHARE      packets per second, and the percent of its core that Linux got
 # nat, nat-one: as fwd and one, with source NAT; Linux masquerades by nftables.
+# htb: as fwd, and out0 has a class of htb for each of 1,000 hosts (veth_htb.sh).
 # tests/bench/lib.sh says where each stage runs. Linux takes frames in by an XDP program that passes
 # (it is faster here than by GRO). The sink stands for another machine: RPS has its receive work done
 # on the generator's core, it is not addressed, so that its Linux drops what comes at once, and its
@@ -16,6 +17,7 @@ router:
   xdp: {ring-size: ${BENCH_RING:-2048}}
 interfaces: {in0: {}, out0: {}}
 X
+flows=("${bench_flows4[@]}")
 case $row in
 nat*)
 	cat >> "$T/router.yaml" << X
@@ -23,18 +25,32 @@ conntrack: {max: 200000}
 nat: {source: [{name: all, out: out0, action: snat, pool: 198.51.100.1-198.51.100.2}]}
 X
 	;;
+htb)
+	. "$(dirname "$0")/veth_htb.sh"
+	htb_yaml >> "$T/router.yaml"
+	flows=("${htb_flows[@]}")
+	;;
 esac
-# Linux's NAT; it is there only while Linux forwards.
-linux_nat()
+
+# linux_also on|off: what Linux does beside forwarding; it is there only while Linux forwards.
+linux_also()
 {
-	case $row in nat*) ;; *) return 0 ;; esac
-	ip netns exec rtr nft -f - <<- X
-		table ip bench
-		delete table ip bench
-		$1
-	X
+	case $row in
+	nat*) nat_$1 ;;
+	htb) htb_$1 ;;
+	esac
 }
-masquerade='table ip bench { chain post { type nat hook postrouting priority srcnat; oifname out0 masquerade; }; }'
+
+nat_on()
+{
+	ip netns exec rtr nft 'table ip bench { chain post { type nat hook postrouting priority srcnat;
+		oifname out0 masquerade; }; }'
+}
+
+nat_off()
+{
+	ip netns exec rtr nft delete table ip bench
+}
 
 sink_packets()
 {
@@ -47,7 +63,7 @@ bench_run()
 	local before after
 	before=$(sink_packets)
 	ip netns exec gen "$B/tests/tools/pktgen" gen g0 --dst-mac $bench_in_mac --cpu "$BENCH_GEN_CPU" \
-		--time "$1" -j "${bench_flows4[@]}" > "$T/gen" || return
+		--time "$1" -j "${flows[@]}" > "$T/gen" || return
 	sleep 0.1
 	after=$(sink_packets)
 	awk -v n=$((after - before)) -v s="$(bench_value seconds "$T/gen")" \
@@ -59,9 +75,20 @@ median()
 	sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
 }
 
+# percent_of_core PID NS-BEFORE: what all threads have run since then.
+percent_of_core()
+{
+	echo $((($(ran "$1") - $2) / seconds / 10000000))
+}
+
+ran()
+{
+	cat /proc/"$1"/task/*/schedstat | awk '{ ns += $1 } END { printf "%d\n", ns }'
+}
+
 ours()
 {
-	local pid rc tries=0
+	local pid rc before tries=0
 	bench_ns rtr sysctl -qw net.ipv4.ip_forward=0
 	ip netns exec rtr "$B/router" -c "$T/router.yaml" -R "$T/run" 2> "$T/router.log" &
 	pid=$!
@@ -69,8 +96,11 @@ ours()
 		[ $((++tries)) -lt 100 ] && sleep 0.05 || { cat "$T/router.log" >&2; return 1; }
 	done
 	[ "$row" = "${row%one}" ] || bench_pin_napi rtr in0 "$BENCH_FWD_CPU" || return
+	before=$(ran $pid)
 	bench_run "$seconds" && bench_value pps "$T/sink"
 	rc=$?
+	percent_of_core $pid "$before" >> "$T/our_shares"
+	[ "$row" != htb ] || htb_all_used "$B/routerctl" -R "$T/run" show qos -s -o tc dev out0 || return
 	"$B/routerctl" -R "$T/run" show drops -s > "$T/drops"
 	"$B/routerctl" -R "$T/run" show workers -s >> "$T/drops"
 	[ "$row" = "${row%one}" ] || bench_unpin_napi rtr in0
@@ -82,11 +112,11 @@ ours()
 bench_topology_up && ip -n sink link set s0 address 02:00:00:00:02:03 &&
 	bench_ns sink sh -c "printf %x $((1 << BENCH_GEN_CPU)) > /sys/class/net/s0/queues/rx-0/rps_cpus" || exit
 for ((i = 0; i < rounds; i++)); do
-	linux_nat "$masquerade" || exit
+	linux_also on || exit
 	bench_linux_forward xdp "$seconds" >> "$T/linux" || exit
-	linux_nat '' || exit
+	linux_also off || exit
 	cat "$T/share" >> "$T/shares"
 	ours >> "$T/ours" || exit
 done
-[ -z "${BENCH_VERBOSE:-}" ] || { paste "$T/linux" "$T/ours" "$T/shares"; cat "$T/drops" "$T/gen"; } >&2
+[ -z "${BENCH_VERBOSE:-}" ] || { paste "$T/linux" "$T/shares" "$T/ours" "$T/our_shares"; cat "$T/drops" "$T/gen"; } >&2
 echo "$(median < "$T/ours") $(median < "$T/linux") $(median < "$T/shares")"
