@@ -39,13 +39,19 @@ static void check_buckets(struct check *k, const struct conf_police *p, const un
 			       "exceeds");
 }
 
+/* What is longer than mtu exceeds, whatever else there is: that is enough for a policer. */
+static bool lacks_rate(const struct conf_police *p)
+{
+	return !p->rate && !p->packet_rate && (!p->mtu || p->peakrate || p->excess);
+}
+
 static void check_police(struct check *k, struct conf_police *p, const unsigned *line,
 			 unsigned frame)
 {
 	if (p->rate && p->packet_rate)
 		check_tc_error(k, &p->packet_rate, line, "not beside rate");
-	else if (!p->rate && !p->packet_rate)
-		check_tc_error(k, p->name, line, "a policer needs rate, or packet-rate");
+	else if (lacks_rate(p))
+		check_tc_error(k, p->name, line, "a policer needs rate, packet-rate or mtu");
 	if (p->rate && !p->burst)
 		check_tc_error(k, &p->rate, line, "needs a burst");
 	else if (p->burst && !p->rate && !p->packet_rate)
