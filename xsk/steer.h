@@ -102,8 +102,9 @@ int steer_port_vlan(struct steer_port *p, uint16_t vid, bool ours);
 int steer_port_redirect(struct steer_port *p, uint16_t vid, const struct steer_redirects *ports);
 /* Every frame of the port goes to the socket from now on, whatever it is: any ethertype, multicast,
  * broadcast, other MACs, any tag, too short to have a header; or no longer. Linux then neither sees
- * nor answers anything there, its own addresses included. While it lasts (and this process lives),
- * the device is promiscuous, since its filter would keep frames for other MACs and VLANs away.
+ * nor answers anything there, its own addresses included. While it lasts the
+ * device is promiscuous, since its filter would keep frames for other MACs and VLANs away; after a
+ * process that was killed, until the next one attaches, or takes its pins away.
  * Idempotent; a new port is not. -errno: nothing has changed. */
 int steer_port_whole(struct steer_port *p, bool on);
 /* Summed over CPUs, since this program was loaded. */

@@ -25,6 +25,7 @@
 
 #include "xsk/steer.h"
 #include "xsk/steer_why.h"
+#include "xsk/steer_private.h"
 
 #define BPFFS "/sys/fs/bpf"
 
@@ -146,6 +147,7 @@ void steer_pin_port_remove(const char *dir, int ifindex)
 {
 	char path[STEER_PIN_PATH];
 
+	steer_whole_forget(dir, ifindex);
 	for (size_t i = 0; i < sizeof(port_pins) / sizeof(port_pins[0]); i++)
 		unlink(steer_pin_port_path(path, dir, ifindex, port_pins[i]));
 	rmdir(steer_pin_port_path(path, dir, ifindex, NULL));

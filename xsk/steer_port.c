@@ -89,7 +89,6 @@ int steer_port_create(struct steer *s, const struct steer_port_config *c, struct
 	p->next = s->ports;
 	s->ports = p;
 	p->link = -1;
-	p->promisc = -1;
 	p->mode = "";
 	p->ifindex = c->ifindex;
 	snprintf(p->name, sizeof(p->name), "%s", c->name);
@@ -139,6 +138,8 @@ static int pin(const struct steer_port *p, char *why)
 	char path[STEER_PIN_PATH];
 	int err = steer_pin_port_mkdir(dir, p->ifindex);
 
+	if (!p->state->whole)
+		steer_whole_forget(dir, p->ifindex);
 	steer_pin_port_path(path, dir, p->ifindex, NULL);
 	for (size_t i = 0; i < sizeof(pins) / sizeof(pins[0]) && !err; i++)
 		err = steer_pin_put(pins[i].fd,

@@ -52,7 +52,6 @@ struct steer_port {
 	unsigned nredirecting;		 /* that are not 0 */
 	int cpus;
 	int link;    /* -1: not attached */
-	int promisc; /* a packet socket that keeps the device promiscuous; -1: not whole */
 	int ifindex;
 	char name[IF_NAMESIZE];
 	unsigned queues;
@@ -63,5 +62,7 @@ struct steer_port {
 /* Before the port goes. */
 void steer_redirects_release(struct steer_port *p);
 void steer_whole_release(struct steer_port *p);
+/* Before pins of a port go or are replaced: what an earlier process did to its device. */
+void steer_whole_forget(const char *dir, int ifindex);
 
 #endif

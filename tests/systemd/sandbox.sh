@@ -48,7 +48,6 @@ said()
 for unit in router router@blue; do
 	answers $unit
 	said xdp-socket "may open AF_XDP sockets" yes
-	said packet-socket "may keep a port promiscuous" yes
 	said netlink "may open netlink sockets" yes
 	said load-and-pin "may load a program and pin it in its folder" yes
 	said attach "may attach it to a port" yes
@@ -63,6 +62,7 @@ for unit in router router@blue; do
 	said reserve-ports "may reserve ports" yes
 	said group "what it makes belongs to the group router" yes
 	said inet-socket "may not talk to the network" no
+	said packet-socket "may not open packet sockets" no
 	said settings "may not change Linux's settings" no
 	said other-pins "may not write beside its pins" no
 	said etc "may not write in /etc" no

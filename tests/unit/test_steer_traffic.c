@@ -277,16 +277,14 @@ static void test_whole_port(void **state)
 	listen_end(&l);
 }
 
-/* A process that dies leaves its program, but no promiscuous device; and its successor's port is
- * not whole before it says so. */
-static void test_whole_ends_with_the_process(void **state)
+/* A process that dies leaves its program and a promiscuous device; its successor's port is neither
+ * before it says so, and who only takes the pins away leaves nothing, too. */
+static void die_whole(void)
 {
-	struct steer *s;
 	struct steer_port *p;
 	int status;
 	pid_t pid = fork();
 
-	(void)state;
 	if (!pid) {
 		p = attach(open_steer(), "port");
 		_exit(steer_port_whole(p, true) || !is_promiscuous());
@@ -294,13 +292,30 @@ static void test_whole_ends_with_the_process(void **state)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	assert_int_not_equal(program_on("port"), 0);
-	assert_false(is_promiscuous());
+	assert_true(is_promiscuous());
 	assert_int_equal(ping("10.9.0.1", 2), 0); /* nobody's, and the fallback says drop */
+}
+
+static void test_whole_ends_with_the_process(void **state)
+{
+	struct steer *s;
+	struct steer_port *p;
+
+	(void)state;
+	die_whole();
 	s = open_steer();
 	add_local(s);
 	p = attach(s, "port");
+	assert_false(is_promiscuous());
 	assert_int_equal(ping("10.9.0.1", 2), 2);
 	steer_port_destroy(p, true);
+	steer_destroy(s, true);
+
+	die_whole();
+	s = open_steer();
+	assert_int_equal(steer_prune(s, NULL, NULL), 1);
+	assert_false(is_promiscuous());
+	assert_int_equal(ping("10.9.0.1", 2), 2);
 	steer_destroy(s, true);
 }
 
