@@ -317,9 +317,9 @@ double bench_rate_tbf(void)
 		     "        - {parent: \"1:2\", tbf: {rate: 10mbit, burst: 1600b, limit: "
 		     "100kb}}\n"
 		     "        - {parent: \"1:3\", tbf: {rate: 100mbit, burst: 12500b, limit: "
-		     "200kb}}\n"
+		     "100kb}}\n"
 		     "        - {parent: \"1:4\", tbf: {rate: 1gbit, burst: 125000b, limit: "
-		     "1000kb}}\n" //
+		     "200kb}}\n" //
 		     STREAM_FILTERS);
 }
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # tests/netns/qos_fair.sh: equal flows get equal shares behind fq_codel, and classes of htb what the
 # tree says, borrowed included: root 20; A 4, B 12 (B1 8, B2 4), C 4 Mbit, each up to 20.
-# check: release-only
+# check: release-only, slow
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/../peers.sh"
 . "$(dirname "$0")/../qos.sh"

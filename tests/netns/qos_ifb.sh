@@ -2,7 +2,7 @@
 # tests/netns/qos_ifb.sh: what comes in can wait before anything else looks at it: a line's rate from
 # the outside, for the flows of hosts behind NAT as for IPv6, shared by class; and the other way stays
 # as fast as it is.
-# check: release-only
+# check: release-only, slow
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/../peers.sh"
 . "$(dirname "$0")/../qos.sh"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # tests/netns/qos_netem.sh: a bad line is as bad as asked: delay and its spread, loss within what
 # chance allows and no other loss, copies, packets that overtake, a rate, a queue to the packet.
-# check: release-only
+# check: release-only, slow
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/../peers.sh"
 . "$(dirname "$0")/../qos.sh"

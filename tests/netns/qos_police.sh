@@ -2,7 +2,7 @@
 # tests/netns/qos_police.sh: policers let through what they say, on the way in and on the way out, of
 # IPv4 and of IPv6, in bits and in packets; one that two ports share is one bucket; what conforms is
 # mirrored; what is longer than its mtu never conforms.
-# check: release-only
+# check: release-only, slow
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/../peers.sh"
 . "$(dirname "$0")/../qos.sh"

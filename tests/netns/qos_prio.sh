@@ -1,7 +1,7 @@
 #!/bin/bash
 # tests/netns/qos_prio.sh: a lower band gets nothing while a higher one could send, a shaper under
 # one band is exact and leaves the others alone, and which TOS means which priority is as in Linux.
-# check: release-only
+# check: release-only, slow
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/../peers.sh"
 . "$(dirname "$0")/../qos.sh"

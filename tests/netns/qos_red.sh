@@ -2,7 +2,7 @@
 # tests/netns/qos_red.sh: RED on a line that one stream fills exactly, so that what others send is
 # queued and stays: below its limit nothing is marked, above it what can be marked is, and what
 # cannot is dropped early, or let in with nodrop; without ecn it drops that, too.
-# check: release-only
+# check: release-only, slow
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/../peers.sh"
 . "$(dirname "$0")/../qos.sh"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # tests/netns/qos_show.sh: what routerctl says of shaping: in tc's words what tc says of the same tree
 # in Linux; rates, backlog, drops and sojourn times of a class that is offered too much; monitor qos.
-# check: release-only
+# check: release-only, slow
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/../peers.sh"
 . "$(dirname "$0")/../qos.sh"
