@@ -51,7 +51,7 @@ struct steer_port {
 	uint8_t redirecting[STEER_VIDS]; /* as the map has it */
 	unsigned nredirecting;		 /* that are not 0 */
 	int cpus;
-	int link;    /* -1: not attached */
+	int link; /* -1: not attached */
 	int ifindex;
 	char name[IF_NAMESIZE];
 	unsigned queues;

@@ -36,13 +36,10 @@ static double shaped(unsigned classes, unsigned busy)
 {
 	static struct lab l;
 	static double slice[SLICES];
-	uint8_t(*query)[WIRE] = malloc((size_t)FLOWS * WIRE);
-	uint8_t(*answer)[WIRE] = malloc((size_t)FLOWS * WIRE);
+	static uint8_t query[FLOWS][WIRE], answer[FLOWS][WIRE];
 	unsigned at = 0, got;
 	uint64_t received = 0, sent = 0;
 
-	if (!query || !answer)
-		lab_die("no memory");
 	lab_setup_classes(&l,
 			  LAB_INTERFACES "conntrack: {max: 1100000}\nqos:\n" TREE("wan", "from")
 				  TREE("lan", "to"),
@@ -74,8 +71,6 @@ static double shaped(unsigned classes, unsigned busy)
 	if (received != sent)
 		lab_die("packets were lost or late: the figure would mean nothing");
 	lab_teardown(&l);
-	free(query);
-	free(answer);
 	qsort(slice, SLICES, sizeof(slice[0]), compare);
 	return slice[SLICES / 2];
 }
