@@ -56,11 +56,12 @@ MANUAL  := $(patsubst man/%.scd,$(B)/man/%,$(wildcard man/*.scd))
 COMPLETION := $(patsubst %,$(B)/%,$(wildcard completion/*.bash))
 BENCH   := $(if $(BENCH_C),$(B)/tests/bench/bench-c)
 
-.PHONY: all man tests fuzzers deps check check-quick check-systemd check-deb fuzz bench lint deb install clean
+.PHONY: all man tools tests fuzzers deps check check-quick check-systemd check-deb fuzz bench lint deb install clean
 .SECONDARY:
 all: $(PROGS)
 man: $(MANUAL) $(COMPLETION)
-tests: all $(UNITS) $(TOOLS) $(BENCH)
+tools: all $(TOOLS)
+tests: tools $(UNITS) $(BENCH)
 fuzzers: $(FUZZERS) # CC=clang SAN=fuzzer-no-link,address,undefined, as tests/fuzz/run says
 
 $(B)/router: $(B)/obj/router/main.o $(LIB)
