@@ -66,7 +66,7 @@ int qos_check(struct router *r, const struct conf *c, char *why, size_t size)
 }
 
 /* Frames of a cross-connect come whole. */
-static void steer_follow(const struct router *r)
+void qos_ports_moved(const struct router *r)
 {
 	uint64_t whole = r->qos.published ? r->qos.published->whole : 0;
 
@@ -127,18 +127,13 @@ void qos_follow(struct router *r, struct conf *was)
 			return;
 		}
 	} else {
-		steer_follow(r);
+		qos_ports_moved(r);
 		warn_of_vlans(r);
 		stateful_judge_again(r); /* flows remember classes of before */
 		conf_destroy(r->qos.kept);
 		r->qos.kept = NULL;
 	}
 	conf_destroy(was);
-}
-
-void qos_ports_moved(struct router *r)
-{
-	steer_follow(r);
 }
 
 void qos_stop(struct router *r)

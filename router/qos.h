@@ -16,7 +16,7 @@ int qos_check(struct router *r, const struct conf *c, char *why, size_t size);
  * when nothing refers to it any more. */
 void qos_follow(struct router *r, struct conf *was);
 /* Ports were opened. */
-void qos_ports_moved(struct router *r);
+void qos_ports_moved(const struct router *r);
 /* At the end, when no worker runs. */
 void qos_stop(struct router *r);
 

@@ -158,15 +158,13 @@ static int filters_build(const struct qos_control *qc, const struct qos_env *e, 
 
 /* ---- what stays for good */
 
-static int map(size_t size, void **out)
+/* Zeroed, and there when it is touched. NULL: no memory. */
+static void *map(size_t size)
 {
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	if (p == MAP_FAILED)
-		return -ENOMEM;
-	*out = p;
-	return 0;
+	return p == MAP_FAILED ? NULL : p;
 }
 
 static int prepare(struct qos_control *q, const struct qos_env *e, char *why, size_t size)
@@ -182,11 +180,13 @@ static int prepare(struct qos_control *q, const struct qos_env *e, char *why, si
 		err = limits_create(&q->limits);
 	if (!err && !q->qpkt) {
 		q->qpkt_size = e->frames * sizeof(*q->qpkt);
-		err = map(q->qpkt_size, (void **)&q->qpkt);
+		q->qpkt = map(q->qpkt_size);
+		err = q->qpkt ? 0 : -ENOMEM;
 	}
 	if (!err && !q->flow_class && e->flows) {
 		q->flow_class_size = flow_table_units(e->flows) * sizeof(struct flow_class);
-		err = map(q->flow_class_size, (void **)&q->flow_class);
+		q->flow_class = map(q->flow_class_size);
+		err = q->flow_class ? 0 : -ENOMEM;
 	}
 	if (err)
 		snprintf(why, size, "qos: %s", strerror(-err));
@@ -276,10 +276,8 @@ static int step_plan(struct follow *f, unsigned port, unsigned which)
 	struct tree_config config;
 	int err;
 
-	if (at->shaper && shaper_is_busy(at->shaper)) /* its owner did not turn last time */
-		return -EBUSY;
 	if (at->shaper && shaper_is_busy(at->shaper))
-		return -EBUSY; /* what it will be is not what a plan would start from */
+		return -EBUSY; /* its owner did not turn; a plan would start from what it is not */
 	tree_change_destroy(at->late);
 	at->late = NULL;
 	s->goes = !t && at->shaper;
@@ -527,10 +525,10 @@ void qos_fini(struct qos_control *q, struct worker *const *worker)
 			struct shaper *s = q->tree[i][which].shaper;
 
 			tree_change_destroy(q->tree[i][which].late);
-			if (s)
-				shaper_drain(s, &worker[s->owner]->dp);
-			if (s)
-				tree_destroy(s->tree, &worker[s->owner]->dp);
+			if (!s)
+				continue;
+			shaper_drain(s, &worker[s->owner]->dp);
+			tree_destroy(s->tree, &worker[s->owner]->dp);
 			shaper_destroy(s);
 		}
 	qos_free(q->published);

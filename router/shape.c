@@ -13,7 +13,6 @@
 #include "router/flows_internal.h"
 #include "router/forward.h"
 #include "router/net/ct.h"
-#include "router/net/csum.h"
 #include "router/net/parse.h"
 #include "router/net/policy.h"
 #include "router/net/qdisc/classify.h"
@@ -319,10 +318,8 @@ static bool classify(struct dp *dp, struct pkt *p, uint16_t iface, unsigned port
 	q->cls = x.cls;
 	q->priority = x.priority;
 	q->mark = x.m.mark;
-	if (c && !x.varies && x.cls < (1u << PORT_SHIFT) - 3)
+	if (c && !x.varies)
 		c->cls[p->flow >> 31] = class_pack(port, x.cls);
-	else if (c && !x.varies)
-		c->cls[p->flow >> 31] = class_pack(port, QCLASS_NONE);
 	return true;
 }
 

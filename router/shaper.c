@@ -159,10 +159,7 @@ uint64_t shaper_run(struct shaper *s, struct dp *dp)
 		s->take(s, dp, p);
 	}
 	publish(s);
-	if (!t->root->qlen)
-		return QDISC_NEVER;
-	counter_add(&s->runs_dry, 1);
-	return dp->now;
+	return t->root->qlen ? dp->now : QDISC_NEVER;
 }
 
 uint32_t shaper_held(const struct shaper *s)

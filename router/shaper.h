@@ -28,8 +28,7 @@ struct shaper {
 	struct tree_change *change;
 	enum { SHAPER_STAYS, SHAPER_LEAVES, SHAPER_LEFT } life; /* control: leave; owner: left */
 
-	uint32_t held;	   /* of the tree, after the owner's last turn */
-	uint64_t runs_dry; /* times the port had no room for what might leave */
+	uint32_t held; /* of the tree, after the owner's last turn */
 };
 
 /* [control] Takes the tree over. 0 or -ENOMEM. */

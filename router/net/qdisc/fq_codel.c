@@ -27,7 +27,7 @@ struct fq_codel {
 	struct qflow_list new, old;
 	uint32_t name;	/* of our flows in tree->flows; 0: none yet */
 	uint32_t key;	/* of the hash */
-	uint32_t flows; /* buckets, for now */
+	uint32_t flows; /* buckets in use: the option as it was when the qdisc was last empty */
 	/* options */
 	uint32_t buckets, quantum, limit, drop_batch; /* quantum 0: a packet's */
 	uint64_t memory_limit;
