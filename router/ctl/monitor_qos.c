@@ -92,31 +92,12 @@ static void monitor_release(void *data)
 	free(m);
 }
 
-/* Room for n classes; of those there were, what was seen stays. */
-static bool make_room(struct looks *s, uint32_t n)
-{
-	struct look *more;
-
-	if (s->look && n == s->n)
-		return true;
-	more = calloc((size_t)n + 1, sizeof(*more));
-	if (!more)
-		return false;
-	if (s->look) {
-		memcpy(more, s->look, s->n * sizeof(*more));
-		more[n] = s->look[s->n];
-	}
-	free(s->look);
-	s->look = more;
-	s->n = n;
-	return true;
-}
-
 /* False: nothing is there, or no memory to look at it. */
 static bool follow(struct looks *s, const struct qos_place *p)
 {
 	struct qclass *const *cls;
 	uint32_t n = p->tree ? qos_classes(p->tree, &cls) : 0;
+	struct look *more;
 
 	if (s->tree != p->tree || n < s->n) /* trees do not shrink: it is another one */
 		looks_fini(s);
@@ -128,7 +109,12 @@ static bool follow(struct looks *s, const struct qos_place *p)
 		s->where = qos_where_make(p->conf);
 		s->conf = p->conf;
 	}
-	return make_room(s, n);
+	more = qos_looks_resize(s->look, s->n, n, sizeof(*s->look));
+	if (!more)
+		return false;
+	s->look = more;
+	s->n = n;
+	return true;
 }
 
 /* ---- a look at one of them */

@@ -417,3 +417,18 @@ bool qos_thing(const struct router *r, const struct qos_list *l, const struct qo
 		return false;
 	return item->kind == QOS_QDISC ? find_qdisc(item, out) : find_class(item, out);
 }
+
+void *qos_looks_resize(void *looks, uint32_t had, uint32_t n, size_t size)
+{
+	char *more, *old = looks;
+
+	if (old && n == had)
+		return old;
+	more = calloc((size_t)n + 1, size);
+	if (!more || !old)
+		return more;
+	memcpy(more, old, (n < had ? n : had) * size);
+	memcpy(more + n * size, old + had * size, size);
+	free(old);
+	return more;
+}

@@ -39,6 +39,11 @@ static inline uint32_t qos_classes(const struct qdisc_tree *t, struct qclass *co
 	return n;
 }
 
+/* What is remembered of each class of a tree, by its index, and of the root behind them all: room
+ * for n classes instead of `had`, with what there is of each kept. `looks` is NULL at first, its
+ * elements are of this size. NULL: no memory, and `looks` is as it was. */
+void *qos_looks_resize(void *looks, uint32_t had, uint32_t n, size_t size);
+
 /* Where a handle is in a configuration. */
 struct qos_where {
 	uint32_t handle, i, parent;

@@ -37,37 +37,21 @@ static void look(struct look *l, uint32_t handle, uint64_t bytes, uint64_t elaps
 	l->bytes = bytes;
 }
 
-/* Room for n classes; what is known of those there were stays. */
-static bool make_room(struct looks *s, uint32_t n)
-{
-	struct look *more;
-
-	if (s->look && n == s->n)
-		return true;
-	more = calloc((size_t)n + 1, sizeof(*more));
-	if (!more)
-		return false;
-	if (s->look) {
-		memcpy(more, s->look, (n < s->n ? n : s->n) * sizeof(*more));
-		more[n] = s->look[s->n];
-	}
-	free(s->look);
-	s->look = more;
-	s->n = n;
-	return true;
-}
-
 static void look_at(struct looks *s, const struct qdisc_tree *t, uint64_t elapsed)
 {
 	struct qclass *const *cls;
 	uint32_t n = qos_classes(t, &cls);
+	struct look *more;
 
 	if (s->tree != t) {
 		free(s->look);
 		*s = (struct looks){ .tree = t };
 	}
-	if (!make_room(s, n))
+	more = qos_looks_resize(s->look, s->n, n, sizeof(*s->look));
+	if (!more)
 		return;
+	s->look = more;
+	s->n = n;
 	for (uint32_t i = 0; i < n; i++) {
 		if (cls[i])
 			look(&s->look[i], cls[i]->classid, counter_read(&cls[i]->stats.bytes),
