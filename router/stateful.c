@@ -325,7 +325,7 @@ static uint64_t drops(const struct router *r, enum drop_reason why)
 	uint64_t n = 0;
 
 	for (unsigned w = 0; w < r->nworkers; w++)
-		n += counter_read(&r->worker[w]->count.drop[why]);
+		n += counter_read(&r->worker[w]->count->drop[why]);
 	return n;
 }
 

@@ -129,9 +129,9 @@ static void kick_all(struct worker *w, const struct worker_ports *ports)
 			continue;
 		refused = xsk_queue_kick(q, &w->cache);
 		if (refused) { /* handed over and counted as sent, then dropped by the device */
-			counter_add(&w->count.drop[DROP_TX_DEVICE], refused);
-			counter_add(&w->count.port[i].tx_packets, -(uint64_t)refused);
-			counter_add(&w->count.port[i].drops, refused);
+			counter_add(&w->count->drop[DROP_TX_DEVICE], refused);
+			counter_add(&w->count->port[i].tx_packets, -(uint64_t)refused);
+			counter_add(&w->count->port[i].drops, refused);
 		}
 	}
 }
@@ -414,7 +414,9 @@ int worker_create(struct xsk_mem *mem, unsigned index, unsigned nworkers, int cp
 	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	ev.data.fd = w->wake_fd;
-	if (w->wake_fd < 0 || w->epoll_fd < 0 ||
+	w->own_kept = true;
+	w->kept = calloc(1, sizeof(*w->kept));
+	if (!w->kept || w->wake_fd < 0 || w->epoll_fd < 0 ||
 	    spsc_init(&w->messages, MESSAGES, sizeof(struct dp_message)) ||
 	    spsc_init(&w->notes, NOTES, sizeof(struct dp_note)) ||
 	    epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, w->wake_fd, &ev)) {
@@ -423,12 +425,14 @@ int worker_create(struct xsk_mem *mem, unsigned index, unsigned nworkers, int cp
 		worker_destroy(w);
 		return err;
 	}
+	w->count = &w->kept->count;
 	frame_cache_init(&w->cache, mem);
 	icmp_limits_init(&w->icmp, ICMP_PER_SEC / nworkers, burst ? burst : 1,
 			 (uint32_t)clock_now() + index);
 	w->dp = (struct dp){ .base = mem->base,
 			     .frame_shift = mem->shift,
-			     .count = &w->count,
+			     .count = w->count,
+			     .out = w->kept->out,
 			     .icmp = &w->icmp,
 			     .hold = &w->hold,
 			     .flush = dp_flush,
@@ -440,6 +444,16 @@ int worker_create(struct xsk_mem *mem, unsigned index, unsigned nworkers, int cp
 			     .random = (uint64_t)index << 48 };
 	*out = w;
 	return 0;
+}
+
+void worker_keep(struct worker *w, struct worker_kept *kept)
+{
+	if (w->own_kept)
+		free(w->kept);
+	w->own_kept = false;
+	w->kept = kept;
+	w->count = w->dp.count = &kept->count;
+	w->dp.out = kept->out;
 }
 
 int worker_start(struct worker *w)
@@ -478,6 +492,8 @@ void worker_destroy(struct worker *w)
 		return;
 	if (w->cache.mem)
 		frame_cache_fini(&w->cache);
+	if (w->own_kept)
+		free(w->kept);
 	spsc_fini(&w->messages);
 	spsc_fini(&w->notes);
 	if (w->wake_fd >= 0)

@@ -33,6 +33,13 @@ struct worker_ports {
 	} rx[PORTS_MAX * XSK_QUEUES_MAX]; /* all there can be: one worker may serve them */
 };
 
+/* What the next process must know of a worker, in memory that outlives this one (kept.h): its
+ * counters, and frames that were about to be handed to a send ring. */
+struct worker_kept {
+	struct dp_counters count;
+	struct dp_out out[PORTS_MAX];
+};
+
 struct worker {
 	unsigned index;
 	int cpu;   /* pinned to; -1: anywhere */
@@ -61,8 +68,10 @@ struct worker {
 	uint64_t loops, sleeps, busy_loops; /* loops that moved a packet */
 	uint64_t worst_loop_ns;
 	uint32_t asleep;
-	uint32_t nheld, nfree; /* packets held, frames cached, after the last turn */
-	struct dp_counters count;
+	uint32_t nheld, nfree;	  /* packets held, frames cached, after the last turn */
+	struct worker_kept *kept; /* own_kept: memory of our own */
+	bool own_kept;
+	struct dp_counters *count; /* in kept */
 	struct frame_cache cache;
 	struct icmp_limits icmp;
 	struct hold hold;
@@ -81,6 +90,8 @@ struct worker {
 /* nworkers: among how many the ICMP budget is shared. 0 or -errno. [control] */
 int worker_create(struct xsk_mem *mem, unsigned index, unsigned nworkers, int cpu, bool busy,
 		  int control_fd, struct worker **out);
+/* Before it starts: what outlives it is there, and goes on from what it says. */
+void worker_keep(struct worker *w, struct worker_kept *kept);
 int worker_start(struct worker *w);
 void worker_stop(struct worker *w); /* joins */
 void worker_destroy(struct worker *w);

@@ -185,7 +185,7 @@ static uint64_t refused_zone(const struct router *r)
 	uint64_t n = 0;
 
 	for (unsigned w = 0; w < r->nworkers; w++)
-		n += counter_read(&r->worker[w]->count.drop[DROP_CT_ZONE_LIMIT]);
+		n += counter_read(&r->worker[w]->count->drop[DROP_CT_ZONE_LIMIT]);
 	return n;
 }
 

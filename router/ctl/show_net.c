@@ -49,7 +49,7 @@ static void port_counters(const struct router *r, struct row *row, unsigned port
 	uint64_t rxp = 0, rxb = 0, txp = 0, txb = 0, drops = 0;
 
 	for (unsigned w = 0; w < r->nworkers; w++) {
-		const struct dp_counters *n = &r->worker[w]->count;
+		const struct dp_counters *n = r->worker[w]->count;
 
 		rxp += counter_read(&n->port[port].rx_packets);
 		rxb += counter_read(&n->port[port].rx_bytes);
@@ -69,7 +69,7 @@ static void vlan_counters(const struct router *r, struct row *row, unsigned ifac
 	uint64_t rxp = 0, rxb = 0, txp = 0, txb = 0;
 
 	for (unsigned w = 0; w < r->nworkers; w++) {
-		const struct dp_counters *n = &r->worker[w]->count;
+		const struct dp_counters *n = r->worker[w]->count;
 
 		rxp += counter_read(&n->vlan[iface].rx_packets);
 		rxb += counter_read(&n->vlan[iface].rx_bytes);

@@ -197,7 +197,7 @@ static void print_ingress(const struct router *r, const struct listing *l,
 		fprintf(l->out, "dev %s ", list->dev[port]);
 	fputs("parent ffff:fff1 ---------------- \n", l->out);
 	for (unsigned w = 0; w < r->nworkers; w++) {
-		const struct dp_counters *c = &r->worker[w]->count;
+		const struct dp_counters *c = r->worker[w]->count;
 
 		s.packets += counter_read(&c->port[port].rx_packets);
 		s.bytes += counter_read(&c->port[port].rx_bytes);

@@ -16,7 +16,7 @@ static uint64_t sum_drop(const struct router *r, enum drop_reason why)
 	uint64_t n = why == DROP_TX_NO_PORT ? r->unsent : 0;
 
 	for (unsigned w = 0; w < r->nworkers; w++)
-		n += counter_read(&r->worker[w]->count.drop[why]);
+		n += counter_read(&r->worker[w]->count->drop[why]);
 	return n;
 }
 
@@ -28,10 +28,10 @@ void totals_get(const struct router *r, struct totals *t)
 		const struct worker *x = r->worker[w];
 
 		for (unsigned i = 0; i < PORTS_MAX; i++) {
-			t->rx += counter_read(&x->count.port[i].rx_packets);
-			t->tx += counter_read(&x->count.port[i].tx_packets);
+			t->rx += counter_read(&x->count->port[i].rx_packets);
+			t->tx += counter_read(&x->count->port[i].tx_packets);
 		}
-		t->generated += counter_read(&x->count.generated);
+		t->generated += counter_read(&x->count->generated);
 		t->held += __atomic_load_n(&x->nheld, __ATOMIC_RELAXED);
 	}
 	t->held += r->st ? frags_held(r->st->frags) : 0;
@@ -171,7 +171,7 @@ int show_drops(struct router *r, const struct request *q, struct cursor *cur, st
 		uint64_t n = 0;
 
 		for (unsigned w = 0; w < r->nworkers; w++)
-			n += counter_read(&r->worker[w]->count.event[e]);
+			n += counter_read(&r->worker[w]->count->event[e]);
 		if (n || all)
 			drop_row(c, dp_event_info[e].name, "event", n, dp_event_info[e].text);
 	}
@@ -208,11 +208,11 @@ int show_workers(struct router *r, const struct request *q, struct cursor *cur,
 		uint64_t rx = 0, tx = 0, dropped = 0;
 
 		for (unsigned p = 0; p < PORTS_MAX; p++) {
-			rx += counter_read(&w->count.port[p].rx_packets);
-			tx += counter_read(&w->count.port[p].tx_packets);
+			rx += counter_read(&w->count->port[p].rx_packets);
+			tx += counter_read(&w->count->port[p].tx_packets);
 		}
 		for (unsigned d = 0; d < DROP__COUNT; d++)
-			dropped += counter_read(&w->count.drop[d]);
+			dropped += counter_read(&w->count->drop[d]);
 		row_unsigned(row, "worker", i);
 		if (w->cpu < 0)
 			row_text(row, "cpu", "any");

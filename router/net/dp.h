@@ -181,7 +181,7 @@ struct dp {
 	void (*free)(struct dp *dp, const uint8_t *data);
 	bool (*ask)(struct dp *dp, const struct dp_message *m);
 	bool (*note)(struct dp *dp, const struct dp_note *n);
-	struct dp_out out[PORTS_MAX];
+	struct dp_out *out; /* PORTS_MAX: frames on their way to a send ring */
 };
 
 /* Bytes from data to the end of its frame. */

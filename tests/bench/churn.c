@@ -21,9 +21,9 @@
 static void die_of_drops(const struct lab *l)
 {
 	for (unsigned i = 0; i < DROP__COUNT; i++)
-		if (l->w->count.drop[i])
+		if (l->w->count->drop[i])
 			fprintf(stderr, "%s %lu\n", drop_info[i].name,
-				(unsigned long)l->w->count.drop[i]);
+				(unsigned long)l->w->count->drop[i]);
 	lab_die("a new flow was dropped");
 }
 

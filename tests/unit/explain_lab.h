@@ -145,7 +145,7 @@ static inline void footprint_qos(struct footprint *out)
 /* Padding too: they are compared as bytes. */
 static inline void footprint(struct footprint *out)
 {
-	const uint64_t *counters = (const uint64_t *)(const void *)&f.p.w->count;
+	const uint64_t *counters = (const uint64_t *)(const void *)f.p.w->count;
 	const struct filter *filter = f.policy ? f.policy->filter : NULL;
 	const struct nat *nat = f.policy ? f.policy->nat : NULL;
 	struct filter_rule_info rule;
@@ -160,7 +160,7 @@ static inline void footprint(struct footprint *out)
 		out->rules += rule.packets + rule.bytes;
 	for (unsigned i = 1; nat && nat_rule(nat, i, &chosen); i++)
 		out->nat += chosen.flows + chosen.packets_refused;
-	for (size_t i = 0; i < sizeof(f.p.w->count) / sizeof(*counters); i++)
+	for (size_t i = 0; i < sizeof(*f.p.w->count) / sizeof(*counters); i++)
 		out->counters += counters[i];
 }
 
@@ -209,7 +209,7 @@ static inline unsigned sent(unsigned *port)
 static inline void send_and_compare(const char *iface, const char *packet, uint32_t seq,
 				    uint32_t ack)
 {
-	uint64_t drops = pipe_drops_all(&f.p), held = f.p.w->count.event[EVENT_HELD], why = 0;
+	uint64_t drops = pipe_drops_all(&f.p), held = f.p.w->count->event[EVENT_HELD], why = 0;
 	uint64_t before[DROP__COUNT];
 	const char *verdict = last("verdict");
 	unsigned port = UINT32_MAX, n;
@@ -217,13 +217,13 @@ static inline void send_and_compare(const char *iface, const char *packet, uint3
 
 	if (!strcmp(verdict, "linux")) /* XDP would not have given it to us */
 		return;
-	memcpy(before, f.p.w->count.drop, sizeof(before));
+	memcpy(before, f.p.w->count->drop, sizeof(before));
 	make_frame(iface, packet, seq, ack, &in);
 	pipe_receive(&f.p, &in);
 	worker_turn(f.p.w, f.p.now);
 	n = sent(&port);
 	drops = pipe_drops_all(&f.p) - drops;
-	held = f.p.w->count.event[EVENT_HELD] - held;
+	held = f.p.w->count->event[EVENT_HELD] - held;
 	if (!strcmp(verdict, "forwarded")) {
 		if (drops || held || !n)
 			fail_msg("%s %s: not forwarded: %s", iface, packet,
@@ -238,7 +238,7 @@ static inline void send_and_compare(const char *iface, const char *packet, uint3
 			why++;
 		assert_true(why < DROP__COUNT);
 		/* one more may be the error about it, on its way */
-		if (drops > 2 || f.p.w->count.drop[why] == before[why])
+		if (drops > 2 || f.p.w->count->drop[why] == before[why])
 			fail_msg("%s %s: explained as %s, and not dropped so", iface, packet,
 				 last("text"));
 	}

@@ -349,7 +349,7 @@ static inline uint64_t pipe_drops_all(const struct pipe *p)
 	uint64_t n = 0;
 
 	for (unsigned i = 0; i < DROP__COUNT; i++)
-		n += p->w->count.drop[i];
+		n += p->w->count->drop[i];
 	return n;
 }
 
@@ -366,8 +366,8 @@ static inline void pipe_check(const struct pipe *p)
 	for (unsigned i = 0; i < PIPE_PORTS; i++) {
 		const struct xsk_queue *q = p->port[i]->queue[0];
 
-		rx += p->w->count.port[i].rx_packets;
-		tx += p->w->count.port[i].tx_packets;
+		rx += p->w->count->port[i].rx_packets;
+		tx += p->w->count->port[i].tx_packets;
 		posted += q->posted - q->received;
 		sent += q->sent - q->completed;
 	}
@@ -380,7 +380,7 @@ static inline void pipe_check(const struct pipe *p)
 	assert(by[FRAME_HELD] == held);
 	assert(by[2] == posted);
 	assert(by[3] == sent);
-	assert(rx + p->w->count.generated == tx + pipe_drops_all(p) + held);
+	assert(rx + p->w->count->generated == tx + pipe_drops_all(p) + held);
 }
 
 #endif

@@ -335,28 +335,28 @@ static inline void send_packet(struct pipe_flows *f, unsigned iface, const struc
 static inline void passes(struct pipe_flows *f, unsigned from, const struct packet *in, unsigned to,
 			  const struct packet *want)
 {
-	uint64_t drops = pipe_drops_all(&f->p), made = f->p.w->count.generated;
+	uint64_t drops = pipe_drops_all(&f->p), made = f->p.w->count->generated;
 
 	send_packet(f, from, in);
 	for (unsigned i = 0; i < DROP__COUNT && pipe_drops_all(&f->p) != drops; i++)
-		if (f->p.w->count.drop[i])
-			print_error("%s: %d\n", drop_info[i].name, (int)f->p.w->count.drop[i]);
+		if (f->p.w->count->drop[i])
+			print_error("%s: %d\n", drop_info[i].name, (int)f->p.w->count->drop[i]);
 	expect_packet(&f->p, to, want);
 	pipe_quiet(&f->p);
 	assert_int_equal(pipe_drops_all(&f->p), drops);
-	assert_int_equal(f->p.w->count.generated, made);
+	assert_int_equal(f->p.w->count->generated, made);
 }
 
 static inline void dies(struct pipe_flows *f, unsigned from, const struct packet *in,
 			enum drop_reason why)
 {
-	uint64_t before[DROP__COUNT], made = f->p.w->count.generated;
+	uint64_t before[DROP__COUNT], made = f->p.w->count->generated;
 
-	memcpy(before, f->p.w->count.drop, sizeof(before));
+	memcpy(before, f->p.w->count->drop, sizeof(before));
 	send_packet(f, from, in);
 	expect_one_drop(&f->p, before, why);
 	pipe_quiet(&f->p);
-	assert_int_equal(f->p.w->count.generated, made);
+	assert_int_equal(f->p.w->count->generated, made);
 }
 
 /* In as `in`, out by `to` as `want` but from whatever address and port (of a query: with whatever
@@ -484,7 +484,7 @@ static inline void complaint_dies(struct pipe_flows *f, unsigned from, const str
 {
 	uint64_t before[DROP__COUNT];
 
-	memcpy(before, f->p.w->count.drop, sizeof(before));
+	memcpy(before, f->p.w->count->drop, sizeof(before));
 	send_complaint(f, from, in);
 	expect_one_drop(&f->p, before, why);
 	pipe_quiet(&f->p);

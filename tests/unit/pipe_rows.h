@@ -288,7 +288,7 @@ static inline void frame_forwarded(struct frame *want, struct frame *in, unsigne
 /* Row: the frame goes on, out by `iface`, to the host there; nothing else happens. */
 static inline void pipe_forwards(struct pipe *p, struct frame *in, unsigned iface)
 {
-	uint64_t drops = pipe_drops_all(p), made = p->w->count.generated;
+	uint64_t drops = pipe_drops_all(p), made = p->w->count->generated;
 	struct frame want;
 
 	frame_forwarded(&want, in, iface, 2);
@@ -297,28 +297,28 @@ static inline void pipe_forwards(struct pipe *p, struct frame *in, unsigned ifac
 	expect_frame(p, want.port, &want);
 	pipe_quiet(p);
 	assert_int_equal(pipe_drops_all(p), drops);
-	assert_int_equal(p->w->count.generated, made);
+	assert_int_equal(p->w->count->generated, made);
 }
 
 static inline void expect_one_drop(struct pipe *p, const uint64_t *before, enum drop_reason why)
 {
 	for (unsigned i = 0; i < DROP__COUNT; i++)
-		if (p->w->count.drop[i] != before[i] + (i == why))
+		if (p->w->count->drop[i] != before[i] + (i == why))
 			fail_msg("%s: %+d instead of %+d", drop_info[i].name,
-				 (int)(p->w->count.drop[i] - before[i]), i == why);
+				 (int)(p->w->count->drop[i] - before[i]), i == why);
 }
 
 /* Row: the frame is dropped for this reason, and nobody is told. */
 static inline void pipe_drops(struct pipe *p, const struct frame *in, enum drop_reason why)
 {
-	uint64_t before[DROP__COUNT], made = p->w->count.generated;
+	uint64_t before[DROP__COUNT], made = p->w->count->generated;
 
-	memcpy(before, p->w->count.drop, sizeof(before));
+	memcpy(before, p->w->count->drop, sizeof(before));
 	pipe_receive(p, in);
 	pipe_turn(p);
 	expect_one_drop(p, before, why);
 	pipe_quiet(p);
-	assert_int_equal(p->w->count.generated, made);
+	assert_int_equal(p->w->count->generated, made);
 }
 
 /* What an error must say: RFC 792, 4443; `info` is its second word. */
@@ -392,16 +392,16 @@ static inline void expect_error(struct pipe *p, struct frame *in, const struct e
 static inline void pipe_answers_as(struct pipe *p, struct frame *in, enum drop_reason why,
 				   const struct error *e)
 {
-	uint64_t before[DROP__COUNT], made = p->w->count.generated;
+	uint64_t before[DROP__COUNT], made = p->w->count->generated;
 
 	p->now += NSEC_PER_SEC;
-	memcpy(before, p->w->count.drop, sizeof(before));
+	memcpy(before, p->w->count->drop, sizeof(before));
 	pipe_receive(p, in);
 	pipe_turn(p);
 	expect_error(p, in, e);
 	expect_one_drop(p, before, why);
 	pipe_quiet(p);
-	assert_int_equal(p->w->count.generated, made + 1);
+	assert_int_equal(p->w->count->generated, made + 1);
 }
 
 /* The same, to the host on interface 0 that the frame came from. */

@@ -114,7 +114,7 @@ static inline void tree_idle(const struct pipe_flows *f, unsigned port)
 
 static inline uint64_t dropped(const struct pipe_flows *f, enum drop_reason why)
 {
-	return f->p.w->count.drop[why];
+	return f->p.w->count->drop[why];
 }
 
 #endif

@@ -233,15 +233,15 @@ static inline void expect_reset(struct pipe *p, struct frame *in, unsigned iface
 static inline void tcp_resets(struct pipe_flows *f, const struct talk *t, bool back,
 			      struct frame *in, uint32_t seq, uint32_t ack)
 {
-	uint64_t before[DROP__COUNT], made = f->p.w->count.generated;
+	uint64_t before[DROP__COUNT], made = f->p.w->count->generated;
 
-	memcpy(before, f->p.w->count.drop, sizeof(before));
+	memcpy(before, f->p.w->count->drop, sizeof(before));
 	pipe_receive(&f->p, in);
 	pipe_turn(&f->p);
 	expect_reset(&f->p, in, back ? t->b : t->a, seq, ack);
 	expect_one_drop(&f->p, before, DROP_FILTER_REJECT);
 	pipe_quiet(&f->p);
-	assert_int_equal(f->p.w->count.generated, made + 1);
+	assert_int_equal(f->p.w->count->generated, made + 1);
 }
 
 /* ---- what is remembered */

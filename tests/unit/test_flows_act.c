@@ -156,7 +156,7 @@ static void test_log_full(void **state)
 		udp_passes(&f, &t, false);
 	while (next_note(&f, &n))
 		lines++;
-	assert_int_equal(lines + f.p.w->count.event[EVENT_LOG_LOST], 600);
+	assert_int_equal(lines + f.p.w->count->event[EVENT_LOG_LOST], 600);
 	assert_in_range(lines, 256, 599);
 	flows_close(&f);
 }

@@ -106,7 +106,7 @@ static void part_drops(struct pipe_flows *f, const struct frame *in, enum drop_r
 {
 	uint64_t before[DROP__COUNT];
 
-	memcpy(before, f->p.w->count.drop, sizeof(before));
+	memcpy(before, f->p.w->count->drop, sizeof(before));
 	receive(f, in);
 	pipe_quiet(&f->p);
 	expect_one_drop(&f->p, before, why);
@@ -211,11 +211,11 @@ static void test_refused(void **state)
 		cut_in_three(part, &whole, 2);
 		part_waits(&f, &part[2]);
 		part_waits(&f, &part[1]);
-		drops = f.p.w->count.drop[DROP_FRAG_REFUSED];
+		drops = f.p.w->count->drop[DROP_FRAG_REFUSED];
 		receive(&f, &part[0]);
 		pipe_quiet(&f.p);
-		assert_int_equal(f.p.w->count.drop[DROP_FRAG_REFUSED], drops + 2);
-		assert_int_equal(f.p.w->count.drop[DROP_FILTER_RULE], 2);
+		assert_int_equal(f.p.w->count->drop[DROP_FRAG_REFUSED], drops + 2);
+		assert_int_equal(f.p.w->count->drop[DROP_FILTER_RULE], 2);
 		assert_int_equal(held(&f), 0);
 		assert_int_equal(live(&f), 0);
 		/* told once: about the first */
@@ -258,8 +258,8 @@ static void test_refused_once(void **state)
 		part_waits(&f, &part[1]);
 		receive(&f, &part[0]);
 		pipe_quiet(&f.p);
-		assert_int_equal(f.p.w->count.drop[DROP_FRAG_REFUSED], 4);
-		assert_int_equal(f.p.w->count.drop[DROP_FILTER_RULE], 2);
+		assert_int_equal(f.p.w->count->drop[DROP_FRAG_REFUSED], 4);
+		assert_int_equal(f.p.w->count->drop[DROP_FILTER_RULE], 2);
 		frags_stats(f.st->frags, &stats);
 		assert_int_equal(stats.datagrams, 0); /* complete: no share of the source's */
 		assert_int_equal(stats.held, 0);
@@ -377,7 +377,7 @@ static void test_timeout(void **state)
 			worker_turn(f.p.w, f.p.now);
 		}
 		assert_int_equal(held(&f), 0);
-		assert_int_equal(f.p.w->count.drop[DROP_FRAG_TIMEOUT], 2);
+		assert_int_equal(f.p.w->count->drop[DROP_FRAG_TIMEOUT], 2);
 		flows_check(&f);
 		part_passes(&f, &t[six], false, &part[0]); /* begins anew */
 		part_passes(&f, &t[six], false, &part[1]);
@@ -405,7 +405,7 @@ static void test_flood(void **state)
 			tcp_passes(&f, &t[six], false, ACK, 1001 + i, 5001, 1);
 			tcp_passes(&f, &t[six], true, ACK, 5001, 1002 + i, 0);
 		}
-		dropped = f.p.w->count.drop[DROP_FRAG_LIMIT];
+		dropped = f.p.w->count->drop[DROP_FRAG_LIMIT];
 		assert_int_equal(dropped + held(&f), 300);
 		assert_int_equal(held(&f), 32);
 		/* another source's datagrams go on */

@@ -330,12 +330,12 @@ static unsigned matrix(struct pipe_flows *f, const struct packet *in, const stru
 
 	for (unsigned i = 0; i < 3; i++) {
 		struct packet back = answer(out), want = answer(in);
-		uint64_t refused = f->p.w->count.drop[DROP_NAT_FILTERED];
+		uint64_t refused = f->p.w->count->drop[DROP_NAT_FILTERED];
 
 		back.src = want.src = i == 2 ? server(six, 2) : server(six, 1);
 		back.sport = want.sport = i == 1 ? 54 : 53;
 		send_packet(f, OUTSIDE, &back);
-		if (f->p.w->count.drop[DROP_NAT_FILTERED] == refused) {
+		if (f->p.w->count->drop[DROP_NAT_FILTERED] == refused) {
 			expect_packet(&f->p, INSIDE, &want);
 			n |= 1u << i;
 			back = answer(&want); /* and the answer to it finds its way */

@@ -194,7 +194,7 @@ static void without_the_first(void **state)
 		assert_int_equal(flows_ports_taken(&f), 0);
 		k.dport = 54;
 		k.id = 8;
-		memcpy(before, f.p.w->count.drop, sizeof(before));
+		memcpy(before, f.p.w->count->drop, sizeof(before));
 		piece = piece_of(&k, 1);
 		send_packet(&f, INSIDE, &piece);
 		pipe_quiet(&f.p);

@@ -439,7 +439,7 @@ static void no_neighbour(void **state)
 		pipe_quiet(&f.p);
 		assert_int_equal(f.p.w->dp.nheld, 1);
 		assert_int_equal(live(&f), 1);
-		memcpy(before, f.p.w->count.drop, sizeof(before));
+		memcpy(before, f.p.w->count->drop, sizeof(before));
 		pipe_adj(&f.p, six ? f.p.dark6 : f.p.dark4, 1, on_link(six, 1, 9), NH_FAILED, 1);
 		pipe_turn(&f.p);
 		expect_error(&f.p, &in, &e);

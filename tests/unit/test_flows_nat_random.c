@@ -97,11 +97,11 @@ static void talk(struct model *m, bool six, bool query, unsigned endpoint, unsig
 {
 	struct endpoint *all = m->endpoint[six][query], *e = &all[endpoint];
 	struct packet k = packet_of(six, query, endpoint, far), out = k;
-	uint64_t before = m->f.p.w->count.drop[DROP_NAT_EXHAUSTED];
+	uint64_t before = m->f.p.w->count->drop[DROP_NAT_EXHAUSTED];
 	struct frame got;
 
 	send_packet(&m->f, INSIDE, &k);
-	if (m->f.p.w->count.drop[DROP_NAT_EXHAUSTED] != before) {
+	if (m->f.p.w->count->drop[DROP_NAT_EXHAUSTED] != before) {
 		refused(m, all, e);
 		return;
 	}

@@ -150,7 +150,7 @@ static void unreachable_targets(void **state)
 		pipe_receive(&f.p, &in);
 		pipe_turn(&f.p);
 		assert_int_equal(f.p.w->dp.nheld, 1);
-		memcpy(before, f.p.w->count.drop, sizeof(before));
+		memcpy(before, f.p.w->count->drop, sizeof(before));
 		f.p.now += 4 * NSEC_PER_SEC; /* nobody answered */
 		pipe_turn(&f.p);
 		expect_error(&f.p, &in, &e);
@@ -390,7 +390,7 @@ static void null_binding_x7(void **state)
 		out = goes_out(&f, &k);
 		assert_from(out, outside(six, 4), out.sport);
 		assert_int_not_equal(out.sport, 5000);
-		assert_int_equal(f.p.w->count.event[EVENT_NAT_RETRY], 1);
+		assert_int_equal(f.p.w->count->event[EVENT_NAT_RETRY], 1);
 		comes_back(&f, &k, &out);
 		passes(&f, INSIDE2, &own, OUTSIDE, &own);
 		own.sport = out.sport;

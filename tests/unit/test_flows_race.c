@@ -41,7 +41,7 @@ static void duo_open(struct duo *d, const char *yaml)
 /* All flows end; then the second worker leaves and its books are the first one's. */
 static void duo_close(struct duo *d)
 {
-	struct dp_counters *to = &d->f.p.w->count, *from = &d->second->count;
+	struct dp_counters *to = d->f.p.w->count, *from = d->second->count;
 	uint32_t cursor = 0, index;
 
 	while ((index = flow_walk(d->f.st->flows, &cursor)) != FLOW_NONE)
@@ -68,14 +68,14 @@ static uint64_t drops(const struct duo *d)
 	uint64_t n = 0;
 
 	for (unsigned i = 0; i < DROP__COUNT; i++)
-		n += d->f.p.w->count.drop[i] + d->second->count.drop[i];
+		n += d->f.p.w->count->drop[i] + d->second->count->drop[i];
 	return n;
 }
 
 static uint64_t adopted(const struct duo *d)
 {
-	return d->f.p.w->count.event[EVENT_FLOW_ADOPTED] +
-	       d->second->count.event[EVENT_FLOW_ADOPTED];
+	return d->f.p.w->count->event[EVENT_FLOW_ADOPTED] +
+	       d->second->count->event[EVENT_FLOW_ADOPTED];
 }
 
 /* ---- step by step */
@@ -206,7 +206,7 @@ static void test_limits(void **state)
 	talk_udp(&t, &one, false, 10);
 	pipe_receive(&d.f.p, &one);
 	worker_turn(d.f.p.w, d.f.p.now);
-	assert_int_equal(d.f.p.w->count.drop[DROP_FILTER_RULE], 1);
+	assert_int_equal(d.f.p.w->count->drop[DROP_FILTER_RULE], 1);
 	duo_close(&d);
 }
 

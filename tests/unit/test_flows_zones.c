@@ -11,7 +11,7 @@ static struct pipe_flows f;
 /* One UDP datagram from a host on an interface to a host on another. Does it leave? */
 static bool passes(unsigned from, unsigned to, unsigned sport, unsigned dport, struct addr dst)
 {
-	uint64_t before = f.p.w->count.port[to].tx_packets;
+	uint64_t before = f.p.w->count->port[to].tx_packets;
 	struct frame in, out;
 
 	frame4(&in, on_link(false, from, 2), dst, IPPROTO_UDP, 40);
@@ -24,7 +24,7 @@ static bool passes(unsigned from, unsigned to, unsigned sport, unsigned dport, s
 	while (pipe_sent(&f.p, to, &out)) {
 	}
 	flows_check(&f);
-	return f.p.w->count.port[to].tx_packets > before;
+	return f.p.w->count->port[to].tx_packets > before;
 }
 
 static bool to_host(unsigned from, unsigned to, unsigned sport, unsigned dport)

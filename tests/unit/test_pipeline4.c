@@ -416,7 +416,7 @@ static void test_interface(void **state)
 	pipe_receive(&p, &f);
 	pipe_turn(&p);
 	pipe_quiet(&p);
-	assert_int_equal(p.w->count.drop[DROP_NO_ROUTE], 2);
+	assert_int_equal(p.w->count->drop[DROP_NO_ROUTE], 2);
 	pipe_close(&p);
 }
 

@@ -162,7 +162,7 @@ static void test_link_local(void **state)
 	p.cfg->iface[0].has_link_local = false;
 	frame6(&f, host, beyond(true, VIA_OUT), IPPROTO_UDP, 20);
 	pipe_drops(&p, &f, DROP_SCOPE);
-	assert_int_equal(p.w->count.event[EVENT_ICMP_NO_SOURCE], 1);
+	assert_int_equal(p.w->count->event[EVENT_ICMP_NO_SOURCE], 1);
 	pipe_close(&p);
 }
 

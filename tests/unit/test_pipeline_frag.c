@@ -60,7 +60,7 @@ static unsigned expect_fragments(struct pipe *p, struct frame *in, unsigned port
 /* Row: the packet leaves by interface 1 in the fewest pieces. */
 static void pipe_cuts(struct pipe *p, struct frame *in, unsigned mtu)
 {
-	uint64_t drops = pipe_drops_all(p), made = p->w->count.generated;
+	uint64_t drops = pipe_drops_all(p), made = p->w->count->generated;
 	unsigned hlen = (frame_ip4(in)->ver_ihl & 15) * 4u, step = (mtu - hlen) & ~7u;
 	unsigned n = (ntohs(frame_ip4(in)->len) - hlen + step - 1) / step;
 
@@ -68,7 +68,7 @@ static void pipe_cuts(struct pipe *p, struct frame *in, unsigned mtu)
 	pipe_turn(p);
 	assert_int_equal(expect_fragments(p, in, 1, mtu, 1), n);
 	assert_int_equal(pipe_drops_all(p), drops);
-	assert_int_equal(p->w->count.generated, made + n - 1);
+	assert_int_equal(p->w->count->generated, made + n - 1);
 }
 
 static void test_corners(void **state)
@@ -206,7 +206,7 @@ static void test_into_vlan(void **state)
 	frame_to(&f, beyond(false, VIA_VLAN), 1480);
 	pipe_receive(&p, &f);
 	pipe_turn(&p);
-	assert_int_equal(p.w->count.vlan[VLAN100].tx_packets, 2);
+	assert_int_equal(p.w->count->vlan[VLAN100].tx_packets, 2);
 	assert_int_equal(expect_fragments(&p, &f, 1, 1496, 1), 2);
 	pipe_close(&p);
 }
@@ -254,7 +254,7 @@ static void test_no_frame(void **state)
 		while (n > 0)
 			frame_free(&p.w->cache, kept[--n]);
 		pipe_check(&p);
-		assert_int_equal(p.w->count.drop[DROP_FRAG_NO_FRAME], left < 2 ? left + 1 : 2);
+		assert_int_equal(p.w->count->drop[DROP_FRAG_NO_FRAME], left < 2 ? left + 1 : 2);
 	}
 	assert_int_equal(expect_fragments(&p, &f, 1, 576, 1), 3); /* two frames did */
 	pipe_close(&p);

@@ -38,8 +38,8 @@ static void test_ingress_gone_while_held(void **state)
 	p.now += HOLD_TIMEOUT;
 	pipe_turn(&p);
 	assert_int_equal(p.w->dp.nheld, 0);
-	assert_int_equal(p.w->count.drop[DROP_NEIGH_FAILED], 1);
-	assert_int_equal(p.w->count.generated, 0);
+	assert_int_equal(p.w->count->drop[DROP_NEIGH_FAILED], 1);
+	assert_int_equal(p.w->count->generated, 0);
 	pipe_quiet(&p);
 	p.w->config = p.cfg;
 	pipe_close(&p);
@@ -71,7 +71,7 @@ static void test_neighbour_down(void **state)
 	frame_to(&f, on_link(false, 1, 2), 40);
 	pipe_receive(&p, &f);
 	pipe_turn(&p);
-	assert_int_equal(p.w->count.drop[DROP_EGRESS_DOWN], 1);
+	assert_int_equal(p.w->count->drop[DROP_EGRESS_DOWN], 1);
 	assert_true(pipe_sent(&p, 0, &f)); /* the error */
 	pipe_quiet(&p);
 	pipe_close(&p);
@@ -96,7 +96,7 @@ static void test_port_closed_while_held(void **state)
 	p.now += HOLD_TIMEOUT;
 	pipe_turn(&p);
 	assert_int_equal(p.w->dp.nheld, 0);
-	assert_int_equal(p.w->count.drop[DROP_NEIGH_FAILED], 1);
+	assert_int_equal(p.w->count->drop[DROP_NEIGH_FAILED], 1);
 	pipe_close(&p);
 }
 

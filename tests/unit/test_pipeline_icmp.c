@@ -161,7 +161,7 @@ static void test_source6(void **state)
 	for (unsigned i = 0; i < PIPE_IFACES; i++)
 		p.cfg->iface[i].nip6 = 0; /* no address: no error, and no frame lost */
 	pipe_drops(&p, &f, DROP_NO_ROUTE);
-	assert_int_equal(p.w->count.event[EVENT_ICMP_NO_SOURCE], 1);
+	assert_int_equal(p.w->count->event[EVENT_ICMP_NO_SOURCE], 1);
 	pipe_close(&p);
 }
 
@@ -181,7 +181,7 @@ static void test_no_way_back(void **state)
 	pipe_open(&p);
 	for (unsigned i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
 		bool six = i % 2;
-		uint64_t before = p.w->count.drop[rows[i / 2].why];
+		uint64_t before = p.w->count->drop[rows[i / 2].why];
 
 		(six ? frame6 : frame4)(&f, beyond(six, rows[i / 2].back), beyond(six, VIA_OUT),
 					IPPROTO_UDP, 40);
@@ -189,9 +189,9 @@ static void test_no_way_back(void **state)
 		pipe_receive(&p, &f);
 		pipe_turn(&p);
 		pipe_quiet(&p);
-		assert_int_equal(p.w->count.drop[DROP_TTL], i + 1);
-		assert_int_equal(p.w->count.drop[rows[i / 2].why], before + 1);
-		assert_int_equal(p.w->count.generated, i + 1);
+		assert_int_equal(p.w->count->drop[DROP_TTL], i + 1);
+		assert_int_equal(p.w->count->drop[rows[i / 2].why], before + 1);
+		assert_int_equal(p.w->count->generated, i + 1);
 	}
 	pipe_close(&p);
 }
@@ -261,8 +261,8 @@ static void test_limit_per_target(void **state)
 		p.now += 3600 * NSEC_PER_SEC;
 		assert_int_equal(errors_for(&p, &f, 10), 6);
 	}
-	assert_int_equal(p.w->count.event[EVENT_ICMP_SENT], 32);
-	assert_int_equal(p.w->count.event[EVENT_ICMP_LIMITED], 120 - 32);
+	assert_int_equal(p.w->count->event[EVENT_ICMP_SENT], 32);
+	assert_int_equal(p.w->count->event[EVENT_ICMP_LIMITED], 120 - 32);
 	pipe_close(&p);
 }
 
@@ -356,8 +356,8 @@ static void test_no_frame(void **state)
 		frame_free(&p.w->cache, kept[--n]);
 	pipe_check(&p);
 	pipe_quiet(&p);
-	assert_int_equal(p.w->count.event[EVENT_ICMP_NO_FRAME], 1);
-	assert_int_equal(p.w->count.drop[DROP_NO_ROUTE], 1);
+	assert_int_equal(p.w->count->event[EVENT_ICMP_NO_FRAME], 1);
+	assert_int_equal(p.w->count->drop[DROP_NO_ROUTE], 1);
 	pipe_close(&p);
 }
 

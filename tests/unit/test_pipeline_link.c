@@ -53,13 +53,13 @@ static void test_tag_counters(void **state)
 	frame_to(&f, beyond(false, VIA_QINQ), 100);
 	from_vlan(&f, VLAN100, 100);
 	pipe_forwards(&p, &f, QINQ);
-	assert_int_equal(p.w->count.vlan[VLAN100].rx_packets, 1);
-	assert_int_equal(p.w->count.vlan[VLAN100].rx_bytes, 138);
-	assert_int_equal(p.w->count.vlan[VLAN100].tx_packets, 0);
-	assert_int_equal(p.w->count.vlan[QINQ].tx_packets, 1);
-	assert_int_equal(p.w->count.vlan[QINQ].tx_bytes, 138);
-	assert_int_equal(p.w->count.port[1].rx_bytes, 138);
-	assert_int_equal(p.w->count.port[2].tx_bytes, 138);
+	assert_int_equal(p.w->count->vlan[VLAN100].rx_packets, 1);
+	assert_int_equal(p.w->count->vlan[VLAN100].rx_bytes, 138);
+	assert_int_equal(p.w->count->vlan[VLAN100].tx_packets, 0);
+	assert_int_equal(p.w->count->vlan[QINQ].tx_packets, 1);
+	assert_int_equal(p.w->count->vlan[QINQ].tx_bytes, 138);
+	assert_int_equal(p.w->count->port[1].rx_bytes, 138);
+	assert_int_equal(p.w->count->port[2].tx_bytes, 138);
 	pipe_close(&p);
 }
 
@@ -235,7 +235,7 @@ static void transport_csum(struct frame *f, unsigned l4, unsigned proto, unsigne
 static void pipe_sums(struct pipe *p, struct frame *f, unsigned l4, unsigned proto, unsigned in,
 		      unsigned out)
 {
-	uint64_t before = p->w->count.event[EVENT_CSUM_COMPLETED];
+	uint64_t before = p->w->count->event[EVENT_CSUM_COMPLETED];
 	struct frame want, sent = *f;
 
 	transport_csum(&sent, l4, proto, out);
@@ -245,7 +245,7 @@ static void pipe_sums(struct pipe *p, struct frame *f, unsigned l4, unsigned pro
 	pipe_turn(p);
 	expect_frame(p, 1, &want);
 	pipe_quiet(p);
-	assert_int_equal(p->w->count.event[EVENT_CSUM_COMPLETED] - before, in != out);
+	assert_int_equal(p->w->count->event[EVENT_CSUM_COMPLETED] - before, in != out);
 }
 
 static void sums_of(struct pipe *p, bool six, unsigned proto, unsigned payload)

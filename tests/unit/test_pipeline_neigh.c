@@ -72,7 +72,7 @@ static void test_resolved(void **state)
 		offer(&p, dst, 1, HOLD_PACKETS);
 		pipe_quiet(&p);
 		assert_int_equal(p.w->dp.nheld, HOLD_PACKETS);
-		assert_int_equal(p.w->count.event[EVENT_HELD], HOLD_PACKETS);
+		assert_int_equal(p.w->count->event[EVENT_HELD], HOLD_PACKETS);
 		expect_asked(&p, 1, neighbour);
 		pipe_learn(&p, 1, neighbour, NH_RESOLVED, 0);
 		pipe_turn(&p);
@@ -133,7 +133,7 @@ static void test_overflow(void **state)
 	(void)state;
 	pipe_open(&p);
 	offer(&p, dst, 1, 3 * HOLD_PACKETS);
-	assert_int_equal(p.w->count.drop[DROP_NEIGH_HOLD_FULL], 2 * HOLD_PACKETS);
+	assert_int_equal(p.w->count->drop[DROP_NEIGH_HOLD_FULL], 2 * HOLD_PACKETS);
 	assert_int_equal(p.w->dp.nheld, HOLD_PACKETS);
 	pipe_learn(&p, 1, on_link(false, 1, 9), NH_RESOLVED, 0);
 	pipe_turn(&p);
@@ -181,8 +181,8 @@ static void test_timeout(void **state)
 		p.now++;
 		pipe_turn(&p);
 		assert_int_equal(p.w->dp.nheld, 0);
-		assert_int_equal(p.w->count.drop[DROP_NEIGH_FAILED], HOLD_PACKETS);
-		assert_int_equal(p.w->count.event[EVENT_ICMP_LIMITED], HOLD_PACKETS - 6);
+		assert_int_equal(p.w->count->drop[DROP_NEIGH_FAILED], HOLD_PACKETS);
+		assert_int_equal(p.w->count->event[EVENT_ICMP_LIMITED], HOLD_PACKETS - 6);
 		expect_host_unreachable(&p, dst, 1, 6);
 		pipe_close(&p);
 	}
@@ -201,7 +201,7 @@ static void test_failed(void **state)
 		expect_asked(&p, 1, on_link(six, 1, 9));
 		pipe_learn(&p, 1, on_link(six, 1, 9), NH_FAILED, 1);
 		pipe_turn(&p);
-		assert_int_equal(p.w->count.drop[DROP_NEIGH_FAILED], 3);
+		assert_int_equal(p.w->count->drop[DROP_NEIGH_FAILED], 3);
 		expect_host_unreachable(&p, dst, 1, 3);
 
 		p.now += 10 * NSEC_PER_SEC;
@@ -235,7 +235,7 @@ static void test_neighbours_full(void **state)
 		offer(&p, on_link(false, 1, host), 1, 1);
 	assert_int_equal(p.w->dp.nheld, HOLD_NEIGHBOURS);
 	offer(&p, on_link(false, 1, 200), 1, 2);
-	assert_int_equal(p.w->count.drop[DROP_NEIGH_HOLD_FULL], 2);
+	assert_int_equal(p.w->count->drop[DROP_NEIGH_HOLD_FULL], 2);
 	while (asked(&p, &m))
 		n++;
 	assert_int_equal(n, HOLD_NEIGHBOURS);
@@ -260,11 +260,11 @@ static void test_total_full(void **state)
 	for (unsigned host = 20; host < 20 + full; host++)
 		offer(&p, on_link(false, 1, host), 1, HOLD_PACKETS);
 	assert_int_equal(p.w->dp.nheld, HOLD_TOTAL);
-	assert_int_equal(p.w->count.drop[DROP_NEIGH_HOLD_FULL], 0);
+	assert_int_equal(p.w->count->drop[DROP_NEIGH_HOLD_FULL], 0);
 	offer(&p, on_link(false, 1, 200), 1, 3);
-	assert_int_equal(p.w->count.drop[DROP_NEIGH_HOLD_FULL], 3);
+	assert_int_equal(p.w->count->drop[DROP_NEIGH_HOLD_FULL], 3);
 	offer(&p, on_link(false, 1, 20), 7, 7); /* the newest of a full queue stays */
-	assert_int_equal(p.w->count.drop[DROP_NEIGH_HOLD_FULL], 4);
+	assert_int_equal(p.w->count->drop[DROP_NEIGH_HOLD_FULL], 4);
 	assert_int_equal(p.w->dp.nheld, HOLD_TOTAL);
 	pipe_close(&p);
 }
@@ -287,7 +287,7 @@ static void test_ring_full(void **state)
 		while (pipe_sent(&p, 0, &f)) { /* what errors the limit allows */
 		}
 	}
-	assert_int_equal(p.w->count.event[EVENT_RESOLVE_LOST], 2000 - 1024);
+	assert_int_equal(p.w->count->event[EVENT_RESOLVE_LOST], 2000 - 1024);
 	while (asked(&p, &m))
 		n++;
 	assert_int_equal(n, 1024);
@@ -314,7 +314,7 @@ static void test_asked_when_known(void **state)
 	pipe_turn(&p);
 	frame_ttl(&f, 64);
 	expect_error(&p, &f, &(struct error){ 3, 4, 1300, on_link(false, 0, 1), 0, 0 });
-	assert_int_equal(p.w->count.drop[DROP_TOO_BIG], 1);
+	assert_int_equal(p.w->count->drop[DROP_TOO_BIG], 1);
 	pipe_close(&p);
 }
 
@@ -341,7 +341,7 @@ static void test_own_error_waits(void **state)
 	p.now += HOLD_TIMEOUT;
 	pipe_turn(&p);
 	pipe_quiet(&p);
-	assert_int_equal(p.w->count.drop[DROP_NEIGH_FAILED], 1);
+	assert_int_equal(p.w->count->drop[DROP_NEIGH_FAILED], 1);
 	pipe_close(&p);
 }
 
@@ -355,7 +355,7 @@ static void test_stop(void **state)
 	offer(&p, beyond(false, VIA_DARK), 1, 5);
 	offer(&p, on_link(true, 2, 30), 1, 2);
 	hold_drop(&p.w->dp);
-	assert_int_equal(p.w->count.drop[DROP_NEIGH_GONE], 7);
+	assert_int_equal(p.w->count->drop[DROP_NEIGH_GONE], 7);
 	pipe_check(&p);
 	pipe_close(&p);
 }

@@ -100,7 +100,7 @@ static void test_tbf_limit_s4(void **state)
 	turn_at(&f, f.p.now);
 	/* nothing leaves before the burst has been received */
 	assert_int_equal(dropped(&f, DROP_QDISC_FULL), 5);
-	assert_int_equal(f.p.w->count.port[1].drops, 5);
+	assert_int_equal(f.p.w->count->port[1].drops, 5);
 	assert_int_equal(waiting(&f, 1), 3);
 	for (unsigned i = 0; i < 5; i++) {
 		if (i > 1)

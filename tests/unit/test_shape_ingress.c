@@ -350,13 +350,13 @@ static void test_ifb_s17(void **state)
 		assert_int_equal(live(&f), k > 1);
 		if (live(&f))
 			assert_int_equal(the_half(&f, FLOW_ORIG)->packets, 5);
-		assert_int_equal(f.p.w->count.port[0].rx_packets, 5);
+		assert_int_equal(f.p.w->count->port[0].rx_packets, 5);
 		for (unsigned i = 0; i < 12; i++)
 			pipe_receive(&f.p, &in);
 		turn_at(&f, f.p.now);
 		/* the bucket is empty by now */
 		assert_int_equal(dropped(&f, DROP_QDISC_FULL), 6);
-		assert_int_equal(f.p.w->count.port[0].drops, 6);
+		assert_int_equal(f.p.w->count->port[0].drops, 6);
 		for (unsigned i = 0; i < 6; i++)
 			turn_at(&f, f.p.now + 1000 * USEC);
 		assert_int_equal(sent_by(&f, 1), 6);
@@ -433,8 +433,8 @@ static void test_vlan_counts_once(void **state)
 			turn_at(&f, f.p.now);
 		}
 		assert_int_equal(sent_by(&f, 0), 3);
-		assert_int_equal(f.p.w->count.vlan[VLAN100].rx_packets, 3);
-		assert_int_equal(f.p.w->count.vlan[VLAN100].rx_bytes, 3 * in.len);
+		assert_int_equal(f.p.w->count->vlan[VLAN100].rx_packets, 3);
+		assert_int_equal(f.p.w->count->vlan[VLAN100].rx_bytes, 3 * in.len);
 		flows_close(&f);
 	}
 }
@@ -465,7 +465,7 @@ static void test_ifb_of_each_port(void **state)
 		sent_by(&f, 1);
 		assert_int_equal(dropped(&f, DROP_NOT_OURS), 0);
 	}
-	assert_true(f.p.w->count.port[1].tx_packets > 100);
+	assert_true(f.p.w->count->port[1].tx_packets > 100);
 	flows_close(&f);
 }
 

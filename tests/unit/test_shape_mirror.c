@@ -48,7 +48,7 @@ static void test_mirrors(void **state)
 			 yaml[k / 2 % 4]);
 		flows_open(&f, text);
 		for (unsigned i = 0; i < 3; i++) {
-			uint64_t made = f.p.w->count.generated;
+			uint64_t made = f.p.w->count->generated;
 
 			talk_udp(&t, &in, false, i == 2 ? 0 : 100);
 			frame_forwarded(&want, &in, 1, 2);
@@ -59,7 +59,7 @@ static void test_mirrors(void **state)
 				want.len = 14 + frame_l3_len(&want);
 			expect_copy(&f, 2, k / 2 % 2 ? &want : &in, snaplen[k / 2 % 4]);
 			pipe_quiet(&f.p);
-			assert_int_equal(f.p.w->count.generated, made + 1);
+			assert_int_equal(f.p.w->count->generated, made + 1);
 		}
 		talk_ping(&t, &in, false);
 		pipe_forwards(&f.p, &in, 1);
@@ -120,7 +120,7 @@ static void test_mirror_to_shaped(void **state)
 	assert_int_equal(sent_by(&f, 1), 10);
 	/* 3 are a burst, 3 have room */
 	assert_int_equal(dropped(&f, DROP_QDISC_FULL), 4);
-	assert_int_equal(f.p.w->count.generated, 10);
+	assert_int_equal(f.p.w->count->generated, 10);
 	assert_int_equal(runs_empty(&f, 2), 6);
 	assert_int_equal(class_at(&f, 2, 0x10001)->stats.packets, 6);
 	flows_close(&f);
@@ -148,7 +148,7 @@ static void test_mirror_lost(void **state)
 		frame_free(&f.p.w->cache, taken[--n]);
 	expect_frame(&f.p, 1, &want);
 	pipe_quiet(&f.p);
-	assert_int_equal(f.p.w->count.event[EVENT_MIRROR_LOST], 1);
+	assert_int_equal(f.p.w->count->event[EVENT_MIRROR_LOST], 1);
 	flows_close(&f);
 }
 
@@ -260,8 +260,8 @@ static void test_loops(void **state)
 			assert_int_equal(f.p.w->dp.tc_depth, 0);
 		}
 		if (!(k & 1))
-			assert_int_equal(f.p.w->count.port[1].tx_packets +
-						 f.p.w->count.port[2].tx_packets,
+			assert_int_equal(f.p.w->count->port[1].tx_packets +
+						 f.p.w->count->port[2].tx_packets,
 					 0);
 		flows_close(&f);
 	}
@@ -393,7 +393,7 @@ static void test_cross_connect_load(void **state)
 	turn_at(&f, f.p.now + USEC);
 	sent += sent_by(&f, 1);
 	assert_int_equal(sent + dropped(&f, DROP_TX_RING_FULL), n);
-	assert_int_equal(f.p.w->count.port[0].rx_packets, n);
+	assert_int_equal(f.p.w->count->port[0].rx_packets, n);
 	flows_close(&f);
 }
 

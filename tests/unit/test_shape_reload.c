@@ -163,7 +163,7 @@ static void test_tree_goes(void **state)
 			       : "conntrack: {}\nqos: {p2: {egress: {root: {pfifo: {}}}}}\n");
 		assert_null(f.qos.tree[1][QOS_EGRESS].shaper);
 		assert_int_equal(dropped(&f, DROP_QDISC_GONE), 8 * (i + 1));
-		assert_int_equal(f.p.w->count.port[1].drops, 8 * (i + 1));
+		assert_int_equal(f.p.w->count->port[1].drops, 8 * (i + 1));
 		arrive(&f, 10, 80);
 		assert_int_equal(sent_by(&f, 1), 10);
 		load(&f, TBF("8mbit"));
@@ -184,7 +184,7 @@ static void test_ifb_goes(void **state)
 	assert_int_equal(sent_by(&f, 1), 2);
 	load(&f, "");
 	assert_int_equal(dropped(&f, DROP_QDISC_GONE), 8);
-	assert_int_equal(f.p.w->count.port[0].drops, 8);
+	assert_int_equal(f.p.w->count->port[0].drops, 8);
 	arrive(&f, 10, 80);
 	assert_int_equal(sent_by(&f, 1), 10);
 	flows_close(&f);

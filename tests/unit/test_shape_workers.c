@@ -58,13 +58,13 @@ static void duo_open(struct duo *d, const char *yaml, uint64_t now)
 
 static uint64_t drops(const struct duo *d, enum drop_reason why)
 {
-	return d->f.p.w->count.drop[why] + d->second->count.drop[why];
+	return d->f.p.w->count->drop[why] + d->second->count->drop[why];
 }
 
 /* As pipe_check(), of both. */
 static void duo_check(const struct duo *d)
 {
-	const struct dp_counters *one = &d->f.p.w->count, *two = &d->second->count;
+	const struct dp_counters *one = d->f.p.w->count, *two = d->second->count;
 	const struct qos *qos = d->f.p.w->qos;
 	uint64_t in = one->generated + two->generated, out = 0, held = 0, free = 0;
 
@@ -98,7 +98,7 @@ static void second_turns(struct duo *d)
 /* No trees, no flows; then the second worker leaves and its books are the first one's. */
 static void duo_close(struct duo *d)
 {
-	struct dp_counters *to = &d->f.p.w->count, *from = &d->second->count;
+	struct dp_counters *to = d->f.p.w->count, *from = d->second->count;
 	uint32_t cursor = 0, index;
 
 	assert_true(flows_load(&d->f, "conntrack: {}\n"));
@@ -255,7 +255,7 @@ static void test_ring_full(void **state)
 	}
 	assert_int_equal(drops(&d, DROP_QDISC_HANDOVER), n - 2048);
 	assert_int_equal(waiting(&d.f, 0), 2048);
-	assert_int_equal(d.f.p.w->count.port[0].drops, n - 2048);
+	assert_int_equal(d.f.p.w->count->port[0].drops, n - 2048);
 	for (unsigned i = 0; i < 100 && waiting(&d.f, 0); i++) {
 		d.f.p.now += USEC;
 		second_turns(&d);

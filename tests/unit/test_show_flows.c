@@ -35,6 +35,7 @@ static int set_up(void **state)
 	router.st = &shared;
 	router.worker[0] = aligned_alloc(64, (sizeof(struct worker) + 63) / 64 * 64);
 	memset(router.worker[0], 0, sizeof(struct worker));
+	router.worker[0]->count = calloc(1, sizeof(*router.worker[0]->count));
 	router.worker[0]->wake_fd = eventfd(0, EFD_NONBLOCK);
 	router.nworkers = 1;
 	return 0;
@@ -44,6 +45,7 @@ static int tear_down(void **state)
 {
 	(void)state;
 	close(router.worker[0]->wake_fd);
+	free(router.worker[0]->count);
 	free(router.worker[0]);
 	table_close(table);
 	return 0;
@@ -328,7 +330,7 @@ static void test_stats(void **state)
 {
 	(void)state;
 	add_examples();
-	router.worker[0]->count.drop[DROP_CT_ZONE_LIMIT] = 7;
+	router.worker[0]->count->drop[DROP_CT_ZONE_LIMIT] = 7;
 	assert_int_equal(stat_of("live"), 8);
 	assert_int_equal(stat_of("max"), 300000);
 	assert_int_equal(stat_of("made"), 8);

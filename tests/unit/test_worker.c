@@ -52,7 +52,7 @@ static void test_bursts(void **state)
 		assert_int_equal(out, in);
 	}
 	pipe_turn(&p);
-	assert_int_equal(p.w->count.port[1].tx_packets, in);
+	assert_int_equal(p.w->count->port[1].tx_packets, in);
 	pipe_close(&p);
 }
 
@@ -97,13 +97,13 @@ static void test_send_ring_full(void **state)
 	pipe_turn(&p);
 	deliver(&p, 64, &in, false);
 	pipe_turn(&p);
-	assert_int_equal(p.w->count.drop[DROP_TX_RING_FULL], 40);
-	assert_int_equal(p.w->count.port[1].drops, 40);
-	assert_int_equal(p.w->count.port[1].tx_packets, 64);
+	assert_int_equal(p.w->count->drop[DROP_TX_RING_FULL], 40);
+	assert_int_equal(p.w->count->port[1].drops, 40);
+	assert_int_equal(p.w->count->port[1].tx_packets, 64);
 	assert_int_equal(drain(&p, 10, &out), 10);
 	deliver(&p, 64, &in, false);
 	pipe_turn(&p);
-	assert_int_equal(p.w->count.drop[DROP_TX_RING_FULL], 94);
+	assert_int_equal(p.w->count->drop[DROP_TX_RING_FULL], 94);
 	assert_int_equal(drain(&p, 54, &out), 54);
 	out = 104; /* those in between are gone */
 	assert_int_equal(drain(&p, 64, &out), 10);
@@ -126,8 +126,8 @@ static void test_slow_wire(void **state)
 			if (!pipe_sent(&p, 1, &f))
 				break;
 	}
-	assert_int_equal(p.w->count.port[0].rx_packets, in);
-	assert_int_equal(p.w->count.port[1].tx_packets + p.w->count.drop[DROP_TX_RING_FULL], in);
+	assert_int_equal(p.w->count->port[0].rx_packets, in);
+	assert_int_equal(p.w->count->port[1].tx_packets + p.w->count->drop[DROP_TX_RING_FULL], in);
 	pipe_close(&p);
 }
 
@@ -143,12 +143,12 @@ static void test_no_port(void **state)
 	q->dead = true;
 	deliver(&p, 10, &in, false);
 	pipe_turn(&p);
-	assert_int_equal(p.w->count.drop[DROP_TX_NO_PORT], 10);
+	assert_int_equal(p.w->count->drop[DROP_TX_NO_PORT], 10);
 	p.wp.tx[1] = NULL;
 	deliver(&p, 10, &in, false);
 	pipe_turn(&p);
-	assert_int_equal(p.w->count.drop[DROP_TX_NO_PORT], 20);
-	assert_int_equal(p.w->count.port[1].drops, 20);
+	assert_int_equal(p.w->count->drop[DROP_TX_NO_PORT], 20);
+	assert_int_equal(p.w->count->port[1].drops, 20);
 	pipe_close(&p);
 }
 
