@@ -287,7 +287,7 @@ static int start_memory(struct router *r)
 			 "once; under load queues will run dry",
 			 frames, need);
 	err = xsk_mem_create(frames, r->conf->memory.frame_size, huge[r->conf->memory.hugepages],
-			     &r->mem);
+			     NULL, &r->mem);
 	if (err)
 		log_err("packet memory: %u frames of %u bytes: %s%s", frames,
 			r->conf->memory.frame_size, strerror(-err),

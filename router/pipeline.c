@@ -216,12 +216,7 @@ void pipeline_run(struct dp *dp, const struct dp_frame *frames, unsigned n)
 {
 	const struct qos *qos = dp->qos;
 	struct dp_frame whole[BURST];
-	uint64_t bytes = 0;
 
-	for (unsigned i = 0; i < n; i++)
-		bytes += frames[i].len;
-	counter_add(&dp->count->port[dp->rx_port].rx_packets, n);
-	counter_add(&dp->count->port[dp->rx_port].rx_bytes, bytes);
 	if (unlikely(qos && qos->whole >> dp->rx_port & 1)) {
 		memcpy(whole, frames, n * sizeof(whole[0]));
 		run(dp, whole, shape_whole(dp, whole, n), WAY_IN);

@@ -6,7 +6,7 @@
 #include "router/net/dp.h"
 
 /* n <= BURST frames received on dp->rx_port: each ends in dp->out[], in the hold queue, or freed
- * and counted. */
+ * and counted. Who received them counts that, when all is done. */
 void pipeline_run(struct dp *dp, const struct dp_frame *frames, unsigned n);
 
 /* Frames received on dp->rx_port before, that have waited in the port's tree since: the rest of

@@ -59,19 +59,20 @@ static void dp_flush(struct dp *dp, unsigned port)
 	struct dp_out *o = &dp->out[port];
 	struct xsk_queue *q = w->serving->tx[port];
 	const struct xdp_desc *d = (const struct xdp_desc *)o->frame;
-	unsigned sent = q ? xsk_queue_tx(q, d, o->n, &w->cache) : 0;
+	uint32_t n = o->n;
+	unsigned sent = q ? xsk_queue_tx(q, d, &o->n, &w->cache) : 0;
 	uint64_t bytes = 0;
 
 	for (unsigned i = 0; i < sent; i++)
 		bytes += o->frame[i].len;
 	counter_add(&dp->count->port[port].tx_packets, sent);
 	counter_add(&dp->count->port[port].tx_bytes, bytes);
-	if (sent < o->n) {
+	if (sent < n) {
 		counter_add(&dp->count->drop[q && !xsk_queue_dead(q) ? DROP_TX_RING_FULL
 								     : DROP_TX_NO_PORT],
-			    o->n - sent);
-		counter_add(&dp->count->port[port].drops, o->n - sent);
-		for (unsigned i = sent; i < o->n; i++)
+			    n - sent);
+		counter_add(&dp->count->port[port].drops, n - sent);
+		for (unsigned i = sent; i < n; i++)
 			frame_free(&w->cache, xsk_mem_frame(w->cache.mem, o->frame[i].addr));
 	}
 	o->n = 0;
@@ -180,12 +181,34 @@ static void see_policy(struct worker *w)
 	flows_upkeep(dp);
 }
 
+/* A burst of one queue. It stays in the ring until all of it has gone its way: killed before that,
+ * the next process receives it again. */
+static unsigned receive(struct worker *w, struct xsk_queue *q, uint16_t port)
+{
+	struct dp *dp = &w->dp;
+	struct dp_frame frames[BURST];
+	unsigned n = xsk_queue_rx(q, (struct xdp_desc *)frames, BURST);
+	uint64_t bytes = 0;
+
+	if (!n)
+		return 0;
+	dp->rx_port = port;
+	pipeline_run(dp, frames, n);
+	worker_shape_resume(w, port);
+	worker_flush(dp);
+	for (unsigned i = 0; i < n; i++)
+		bytes += frames[i].len;
+	counter_add(&dp->count->port[port].rx_packets, n);
+	counter_add(&dp->count->port[port].rx_bytes, bytes);
+	xsk_queue_rx_done(q, n);
+	return n;
+}
+
 unsigned worker_turn(struct worker *w, uint64_t now)
 {
 	static const struct worker_ports none; /* trees are changed and emptied all the same */
 	const struct worker_ports *ports = __atomic_load_n(&w->ports, __ATOMIC_ACQUIRE);
 	struct dp *dp = &w->dp;
-	struct dp_frame frames[BURST];
 	unsigned total = 0;
 
 	dp->cfg = __atomic_load_n(&w->config, __ATOMIC_ACQUIRE);
@@ -203,15 +226,8 @@ unsigned worker_turn(struct worker *w, uint64_t now)
 		pipeline_held(dp);
 	for (unsigned i = 0; i < ports->nrx; i++) {
 		struct xsk_queue *q = ports->rx[i].q;
-		unsigned n = xsk_queue_rx(q, (struct xdp_desc *)frames, BURST);
 
-		if (n) {
-			dp->rx_port = ports->rx[i].port;
-			pipeline_run(dp, frames, n);
-			worker_shape_resume(w, dp->rx_port);
-			worker_flush(dp);
-			total += n;
-		}
+		total += receive(w, q, ports->rx[i].port);
 		xsk_queue_fill(q, &w->cache);
 	}
 	worker_flush(dp);

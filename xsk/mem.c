@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define HUGE_SIZE (2ul << 20)
@@ -32,53 +33,169 @@ fail:
 	return err;
 }
 
-int xsk_mem_create(uint32_t frames, uint32_t frame_size, enum xsk_hugepages huge,
-		   struct xsk_mem **out)
+/* Owner table and slots in memory that ends with us. */
+static int own_kept(struct xsk_mem *m)
 {
-	struct xsk_mem *m = calloc(1, sizeof(*m));
-	int err = -EINVAL;
+	m->own_kept = true;
+	m->owner = calloc(m->frames, sizeof(*m->owner));
+	m->queue = aligned_alloc(64, XSK_SLOTS * sizeof(*m->queue));
+	if (!m->owner || !m->queue)
+		return -ENOMEM;
+	memset(m->queue, 0, XSK_SLOTS * sizeof(*m->queue));
+	return 0;
+}
 
+static int mem_alloc(uint32_t frames, uint32_t frame_size, const struct xsk_kept *kept,
+		     struct xsk_mem **out)
+{
+	struct xsk_mem *m = NULL;
+
+	if (frames == 0 || (frame_size != 2048 && frame_size != 4096))
+		return -EINVAL;
+	m = calloc(1, sizeof(*m));
 	if (!m)
 		return -ENOMEM;
-	if (frames == 0 || (frame_size != 2048 && frame_size != 4096))
-		goto fail;
+	m->fd = -1;
+	m->base = MAP_FAILED;
 	m->frames = frames;
 	m->shift = frame_size == 2048 ? 11 : 12;
 	m->size = ((uint64_t)frames * frame_size + HUGE_SIZE - 1) & ~(HUGE_SIZE - 1);
+	pthread_mutex_init(&m->lock, NULL);
+	m->depot = malloc(frames * sizeof(*m->depot));
+	if (kept) {
+		m->owner = kept->owner;
+		m->queue = kept->queue;
+	}
+	if (!m->depot || (!kept && own_kept(m))) {
+		xsk_mem_destroy(m);
+		return -ENOMEM;
+	}
+	*out = m;
+	return 0;
+}
+
+int xsk_mem_create(uint32_t frames, uint32_t frame_size, enum xsk_hugepages huge,
+		   const struct xsk_kept *kept, struct xsk_mem **out)
+{
+	struct xsk_mem *m;
+	int err = mem_alloc(frames, frame_size, kept, &m);
+
+	if (err)
+		return err;
 	err = huge == XSK_HUGEPAGES_OFF ? -ENOMEM : map_memory(m, true);
 	if (err && huge != XSK_HUGEPAGES_REQUIRE)
 		err = map_memory(m, false);
-	if (err)
-		goto fail;
-	err = -ENOMEM;
-	m->owner = calloc(frames, sizeof(*m->owner));
-	m->depot = malloc(frames * sizeof(*m->depot));
-	if (!m->owner || !m->depot)
-		goto unmap;
+	if (err) {
+		xsk_mem_destroy(m);
+		return err;
+	}
+	memset(m->owner, 0, frames * sizeof(*m->owner));
+	memset(m->queue, 0, XSK_SLOTS * sizeof(*m->queue));
 	for (uint32_t i = 0; i < frames; i++)
 		m->depot[i] = frames - 1 - i; /* low frames go out first */
 	m->ndepot = frames;
-	pthread_mutex_init(&m->lock, NULL);
 	*out = m;
 	return 0;
-unmap:
-	free(m->owner);
-	free(m->depot);
-	munmap(m->base, m->size);
-	close(m->fd);
+}
+
+/* Does every frame that is with a queue name one that there is? */
+static bool owners_valid(const struct xsk_mem *m)
+{
+	for (uint32_t f = 0; f < m->frames; f++) {
+		unsigned state = m->owner[f] & 3, slot = m->owner[f] >> 2;
+
+		if (m->owner[f] == FRAME_PENDING)
+			continue;
+		if (slot > XSK_SLOTS || (state == FRAME_FREE && slot))
+			return false;
+		if (state > FRAME_HELD && (!slot || !m->queue[slot - 1].used))
+			return false;
+	}
+	return true;
+}
+
+int xsk_mem_adopt(int fd, uint32_t frames, uint32_t frame_size, const struct xsk_kept *kept,
+		  struct xsk_mem **out)
+{
+	struct xsk_mem *m;
+	struct stat st;
+	int err = mem_alloc(frames, frame_size, kept, &m);
+
+	if (err)
+		return err;
+	err = -EINVAL;
+	if (fstat(fd, &st) || (uint64_t)st.st_size != m->size)
+		goto fail;
+	err = -EUCLEAN;
+	if (!owners_valid(m))
+		goto fail;
+	m->base = mmap(NULL, m->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+	if (m->base == MAP_FAILED) {
+		err = -errno;
+		goto fail;
+	}
+	m->fd = fd;
+	m->huge = st.st_blksize == HUGE_SIZE;
+	*out = m;
+	return 0;
 fail:
-	free(m);
+	xsk_mem_destroy(m);
 	return err;
+}
+
+bool xsk_mem_pending(struct xsk_mem *m, uint32_t frame)
+{
+	if (frame >= m->frames || !frame_is_held(m->owner[frame]))
+		return false;
+	m->owner[frame] = FRAME_PENDING;
+	return true;
+}
+
+uint32_t xsk_mem_settle(struct xsk_mem *m)
+{
+	uint32_t held = 0;
+
+	pthread_mutex_lock(&m->lock);
+	m->ndepot = 0;
+	for (uint32_t f = m->frames; f-- > 0;) { /* low frames go out first */
+		if (frame_is_held(m->owner[f]) && m->owner[f] != FRAME_PENDING) {
+			m->owner[f] = FRAME_FREE;
+			held++;
+		}
+		if (m->owner[f] == FRAME_FREE)
+			m->depot[m->ndepot++] = f;
+	}
+	pthread_mutex_unlock(&m->lock);
+	return held;
+}
+
+uint32_t xsk_mem_orphans(struct xsk_mem *m)
+{
+	uint32_t n = 0;
+
+	for (unsigned slot = 0; slot < XSK_SLOTS; slot++) {
+		if (!m->queue[slot].used || m->served[slot / 64] >> (slot % 64) & 1)
+			continue;
+		n += xsk_mem_reclaim(m, FRAME_POSTED(slot));
+		n += xsk_mem_reclaim(m, FRAME_SENT(slot));
+		m->queue[slot].used = 0;
+	}
+	return n;
 }
 
 void xsk_mem_destroy(struct xsk_mem *m)
 {
 	if (!m)
 		return;
-	munmap(m->base, m->size);
-	close(m->fd);
+	if (m->base != MAP_FAILED)
+		munmap(m->base, m->size);
+	if (m->fd >= 0)
+		close(m->fd);
 	pthread_mutex_destroy(&m->lock);
-	free(m->owner);
+	if (m->own_kept) {
+		free(m->owner);
+		free(m->queue);
+	}
 	free(m->depot);
 	free(m);
 }
@@ -144,8 +261,7 @@ uint32_t xsk_mem_reclaim(struct xsk_mem *m, uint16_t owner)
 
 	pthread_mutex_lock(&m->lock);
 	for (uint32_t f = 0; f < m->frames; f++) {
-		/* The others change hands meanwhile, but none of them to this owner, who is gone.
-		 */
+		/* Others change hands meanwhile, but none to this owner, who is gone. */
 		if (__atomic_load_n(&m->owner[f], __ATOMIC_RELAXED) != owner)
 			continue;
 		m->owner[f] = FRAME_FREE;

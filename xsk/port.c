@@ -11,7 +11,7 @@
  * Order: socket, UMEM over the whole memory, ring sizes, mmap, fill posted, bind. Some drivers drop
  * or leak when they find an empty fill ring at bind.
  */
-#include "xsk/port.h"
+#include "xsk/port_private.h"
 
 #include <errno.h>
 #include <linux/if_xdp.h>
@@ -32,26 +32,7 @@
 #endif
 #define SNDBUF_BYTES (16 << 20) /* copy mode charges each frame in flight to the socket */
 
-static uint64_t slots[XSK_QUEUES_MAX * 16]; /* owner slots in use, a bit each [control] */
-
-static int slot_alloc(void)
-{
-	for (unsigned i = 0; i < sizeof(slots) * 8; i++) {
-		if (!(slots[i / 64] >> (i % 64) & 1)) {
-			slots[i / 64] |= 1ull << (i % 64);
-			return (int)i;
-		}
-	}
-	return -ENOSPC;
-}
-
-static void slot_free(unsigned i)
-{
-	slots[i / 64] &= ~(1ull << (i % 64));
-}
-
-static int why_not(char *why, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-static int why_not(char *why, int err, const char *fmt, ...)
+int xsk_why(char *why, int err, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -104,18 +85,24 @@ static int set_option(int fd, int name, const void *value, socklen_t len)
 	return setsockopt(fd, SOL_XDP, name, value, len) ? -errno : 0;
 }
 
-static int setup_rings(struct xsk_queue *q, uint32_t n)
+static int size_rings(const struct xsk_queue *q, uint32_t n)
+{
+	static const int ring[] = { XDP_UMEM_FILL_RING, XDP_UMEM_COMPLETION_RING, XDP_RX_RING,
+				    XDP_TX_RING };
+	int err = 0;
+
+	for (unsigned i = 0; i < 4 && !err; i++)
+		err = set_option(q->fd, ring[i], &n, sizeof(n));
+	return err;
+}
+
+int xsk_queue_map(struct xsk_queue *q, uint32_t n)
 {
 	struct xdp_mmap_offsets off;
 	socklen_t len = sizeof(off);
 	uint8_t *at = NULL;
 	int err;
 
-	if ((err = set_option(q->fd, XDP_UMEM_FILL_RING, &n, sizeof(n))) ||
-	    (err = set_option(q->fd, XDP_UMEM_COMPLETION_RING, &n, sizeof(n))) ||
-	    (err = set_option(q->fd, XDP_RX_RING, &n, sizeof(n))) ||
-	    (err = set_option(q->fd, XDP_TX_RING, &n, sizeof(n))))
-		return err;
 	if (getsockopt(q->fd, SOL_XDP, XDP_MMAP_OFFSETS, &off, &len))
 		return -errno;
 	err = map_ring(q, 0, XDP_UMEM_PGOFF_FILL_RING, off.fr.desc + n * sizeof(uint64_t), &at);
@@ -139,11 +126,11 @@ static int setup_rings(struct xsk_queue *q, uint32_t n)
 }
 
 /* Both only help: failure costs speed, not function. */
-static void tune_socket(const struct xsk_queue *q, const struct xsk_port_config *c)
+void xsk_queue_tune(const struct xsk_queue *q, const struct xsk_port_config *c)
 {
 	int sndbuf = SNDBUF_BYTES, one = 1;
 	int usecs = (int)c->busy_poll_usecs, budget = (int)c->busy_poll_budget;
-	uint32_t skbs = c->ring_size;
+	uint32_t skbs = q->tx.size;
 
 	if (q->mode != XSK_MODE_ZERO_COPY) {
 		setsockopt(q->fd, SOL_SOCKET, SO_SNDBUFFORCE, &sndbuf, sizeof(sndbuf));
@@ -182,12 +169,12 @@ static int bind_ladder(struct xsk_queue *q, const struct xsk_port_config *c, cha
 		if (!err)
 			goto bound;
 		if (err == -EBUSY || err == -ENETDOWN || err == -ENODEV)
-			return why_not(why, err, "%s queue %u: bind: %s%s", c->name, q->index,
+			return xsk_why(why, err, "%s queue %u: bind: %s%s", c->name, q->index,
 				       strerror(-err), bind_hint(err));
 		snprintf(q->why, sizeof(q->why), "zero-copy bind: %s%s", strerror(-err),
 			 err == -EOPNOTSUPP ? " (the driver has none)" : "");
 		if (c->want == XSK_WANT_ZERO_COPY)
-			return why_not(why, err,
+			return xsk_why(why, err,
 				       "%s queue %u: %s; xdp.mode: zero-copy allows no other",
 				       c->name, q->index, q->why);
 	} else {
@@ -196,7 +183,7 @@ static int bind_ladder(struct xsk_queue *q, const struct xsk_port_config *c, cha
 	}
 	err = bind_mode(q, c->ifindex, XDP_COPY);
 	if (err)
-		return why_not(why, err, "%s queue %u: bind in copy mode: %s%s", c->name, q->index,
+		return xsk_why(why, err, "%s queue %u: bind in copy mode: %s%s", c->name, q->index,
 			       strerror(-err), bind_hint(err));
 bound:
 	if (getsockopt(q->fd, SOL_XDP, XDP_OPTIONS, &opts, &len))
@@ -207,9 +194,7 @@ bound:
 	return 0;
 }
 
-/* At set-up the control thread plays the worker: takes frames from the depot straight into the
- * ring. */
-static void post_first(struct xsk_queue *q)
+void xsk_queue_post_first(struct xsk_queue *q)
 {
 	struct frame_cache *c = malloc(sizeof(*c));
 
@@ -232,46 +217,92 @@ static void post_first(struct xsk_queue *q)
 	free(c);
 }
 
-/* What the rings still hold is read when the kernel is done with them, and before they go. */
+/* Rings hold a reference to their socket. Those of a memory port are its own, and stay to the end.
+ */
+static void unmap_rings(struct xsk_queue *q)
+{
+	for (int i = 0; i < 4; i++)
+		if (q->map[i])
+			munmap(q->map[i], q->map_len[i]);
+	memset(q->map, 0, sizeof(q->map));
+}
+
+/* What the rings still hold is read when the kernel is done with them, and before they go. Nobody
+ * shall adopt what is being closed. */
 static void queue_close(struct xsk_queue *q)
 {
 	bool first = q->fd >= 0 || !q->dead;
 
+	__atomic_store_n(&q->kept->cookie, 0, __ATOMIC_SEQ_CST);
 	if (q->fd >= 0)
 		close(q->fd);
 	if (first && q->tx.producer) {
 		q->unsent = xsk_queue_unsent(q);
 		q->unread = __atomic_load_n(q->rx.producer, __ATOMIC_ACQUIRE) - *q->rx.consumer;
 	}
-	for (int i = 0; i < 4; i++)
-		if (q->map[i])
-			munmap(q->map[i], q->map_len[i]);
-	memset(q->map, 0, sizeof(q->map));
+	if (q->mode != XSK_MODE_MEMORY)
+		unmap_rings(q);
 	q->fd = -1;
 	q->dead = true;
 }
 
-static struct xsk_queue *queue_create(struct xsk_mem *m, unsigned index, uint32_t depth,
-				      bool shared)
+static int slot_alloc(const struct xsk_mem *m)
+{
+	for (unsigned i = 0; i < XSK_SLOTS; i++)
+		if (!m->queue[i].used)
+			return (int)i;
+	return -ENOSPC;
+}
+
+struct xsk_queue *xsk_queue_create(struct xsk_mem *m, int slot, int ifindex, unsigned index,
+				   uint32_t ring_size, bool tx_shared)
 {
 	struct xsk_queue *q = aligned_alloc(64, sizeof(*q));
-	int slot = slot_alloc();
+	bool is_new = slot < 0;
 
+	if (is_new)
+		slot = slot_alloc(m);
 	if (!q || slot < 0) {
-		if (slot >= 0)
-			slot_free((unsigned)slot);
 		free(q);
 		return NULL;
 	}
 	memset(q, 0, sizeof(*q));
 	q->mem = m;
+	q->kept = &m->queue[slot];
 	q->fd = -1;
 	q->slot = (uint16_t)slot;
 	q->index = (uint16_t)index;
-	q->depth = depth;
-	q->tx_shared = shared;
+	q->depth = ring_size;
+	q->tx_shared = tx_shared;
 	pthread_spin_init(&q->lock, PTHREAD_PROCESS_PRIVATE);
+	m->served[slot / 64] |= 1ull << (slot % 64);
+	if (is_new)
+		*q->kept = (struct xsk_queue_kept){
+			.used = 1, .ifindex = ifindex, .index = index, .ring_size = ring_size
+		};
 	return q;
+}
+
+void xsk_queue_destroy(struct xsk_queue *q)
+{
+	unmap_rings(q);
+	pthread_spin_destroy(&q->lock);
+	q->mem->served[q->slot / 64] &= ~(1ull << (q->slot % 64));
+	q->kept->used = 0;
+	free(q);
+}
+
+/* From here on the next process may go on with it. */
+static int queue_keep(const struct xsk_queue *q)
+{
+	socklen_t len = sizeof(uint64_t);
+	uint64_t cookie = 0;
+
+	if (getsockopt(q->fd, SOL_SOCKET, SO_COOKIE, &cookie, &len))
+		return -errno;
+	q->kept->mode = q->mode;
+	__atomic_store_n(&q->kept->cookie, cookie, __ATOMIC_SEQ_CST);
+	return 0;
 }
 
 static int queue_open(struct xsk_queue *q, const struct xsk_port_config *c, char *why)
@@ -284,29 +315,32 @@ static int queue_open(struct xsk_queue *q, const struct xsk_port_config *c, char
 	q->mode = XSK_MODE_COPY; /* until bound: rings of the kernel, not in plain memory */
 	q->fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
 	if (q->fd < 0)
-		return why_not(why, -errno, "AF_XDP socket: %s%s", strerror(errno),
+		return xsk_why(why, -errno, "AF_XDP socket: %s%s", strerror(errno),
 			       errno == EPERM ? " (needs CAP_NET_RAW)" : "");
 	err = set_option(q->fd, XDP_UMEM_REG, &reg, sizeof(reg));
 	if (err)
-		return why_not(why, err, "%s queue %u: UMEM of %u frames: %s%s", c->name, q->index,
+		return xsk_why(why, err, "%s queue %u: UMEM of %u frames: %s%s", c->name, q->index,
 			       q->mem->frames, strerror(-err),
 			       err == -ENOBUFS || err == -ENOMEM
 				       ? " (RLIMIT_MEMLOCK: raise it or grant CAP_IPC_LOCK)"
 				       : "");
-	err = setup_rings(q, c->ring_size);
+	err = size_rings(q, c->ring_size);
+	if (!err)
+		err = xsk_queue_map(q, c->ring_size);
 	if (err)
-		return why_not(why, err, "%s queue %u: rings of %u: %s", c->name, q->index,
+		return xsk_why(why, err, "%s queue %u: rings of %u: %s", c->name, q->index,
 			       c->ring_size, strerror(-err));
-	post_first(q);
+	xsk_queue_post_first(q);
 	if (q->posted == 0)
-		return why_not(why, -ENOMEM,
+		return xsk_why(why, -ENOMEM,
 			       "%s queue %u: no free frame left of %u: raise router.memory.frames "
 			       "or lower router.xdp.ring-size",
 			       c->name, q->index, q->mem->frames);
 	err = bind_ladder(q, c, why);
-	if (!err)
-		tune_socket(q, c);
-	return err;
+	if (err)
+		return err;
+	xsk_queue_tune(q, c);
+	return queue_keep(q);
 }
 
 int xsk_port_open(struct xsk_mem *m, const struct xsk_port_config *c, struct xsk_port **out,
@@ -317,19 +351,19 @@ int xsk_port_open(struct xsk_mem *m, const struct xsk_port_config *c, struct xsk
 
 	why[0] = '\0';
 	if (!p)
-		return why_not(why, err, "out of memory");
+		return xsk_why(why, err, "out of memory");
 	snprintf(p->name, sizeof(p->name), "%s", c->name);
 	p->ifindex = c->ifindex;
 	p->mem = m;
 	if (c->queues == 0 || c->queues > XSK_QUEUES_MAX) {
-		err = why_not(why, -EINVAL, "%s: %u queues; 1 to %u can be served", c->name,
+		err = xsk_why(why, -EINVAL, "%s: %u queues; 1 to %u can be served", c->name,
 			      c->queues, XSK_QUEUES_MAX);
 		goto fail;
 	}
 	for (unsigned i = 0; i < c->queues; i++) {
-		p->queue[i] = queue_create(m, i, c->ring_size, c->tx_shared);
+		p->queue[i] = xsk_queue_create(m, -1, c->ifindex, i, c->ring_size, c->tx_shared);
 		if (!p->queue[i]) {
-			err = why_not(why, -ENOMEM, "out of memory");
+			err = xsk_why(why, -ENOMEM, "out of memory");
 			goto fail;
 		}
 		p->nqueues++;
@@ -387,15 +421,8 @@ void xsk_port_free(struct xsk_port *p)
 {
 	if (!p)
 		return;
-	for (unsigned i = 0; i < p->nqueues; i++) {
-		struct xsk_queue *q = p->queue[i];
-
-		pthread_spin_destroy(&q->lock);
-		slot_free(q->slot);
-		if (q->mode == XSK_MODE_MEMORY)
-			free(q->rx.producer);
-		free(q);
-	}
+	for (unsigned i = 0; i < p->nqueues; i++)
+		xsk_queue_destroy(p->queue[i]);
 	free(p);
 }
 
@@ -415,54 +442,4 @@ void xsk_port_stats(const struct xsk_port *p, struct xsk_port_stats *out)
 		out->rx_invalid += st.rx_invalid_descs;
 		out->tx_invalid += st.tx_invalid_descs;
 	}
-}
-
-/* ---- memory ports: the same rings in plain memory */
-
-struct mem_rings { /* indices on lines of their own, as in the kernel's layout */
-	uint32_t index[8][16];
-	uint32_t flags;
-};
-
-int xsk_memport_open(struct xsk_mem *m, const char *name, unsigned queues, uint32_t n,
-		     struct xsk_port **out)
-{
-	struct xsk_port *p = calloc(1, sizeof(*p));
-	size_t desc = (size_t)n * sizeof(struct xdp_desc), addr = (size_t)n * sizeof(uint64_t);
-
-	if (!p)
-		return -ENOMEM;
-	snprintf(p->name, sizeof(p->name), "%s", name);
-	p->mem = m;
-	for (unsigned i = 0; i < queues && i < XSK_QUEUES_MAX; i++) {
-		struct xsk_queue *q = queue_create(m, i, n, false);
-		struct mem_rings *r;
-		uint8_t *ring;
-
-		r = q ? aligned_alloc(64, (sizeof(*r) + 63) / 64 * 64 + 2 * desc + 2 * addr) : NULL;
-		if (!r) {
-			if (q)
-				slot_free(q->slot);
-			free(q);
-			xsk_port_free(p);
-			return -ENOMEM;
-		}
-		memset(r, 0, sizeof(*r));
-		ring = (uint8_t *)r + (sizeof(*r) + 63) / 64 * 64;
-		q->mode = XSK_MODE_MEMORY;
-		q->rx = (struct xsk_ring_cons){ 0,	     0,		  n - 1, n,
-						r->index[0], r->index[1], ring,	 &r->flags };
-		q->tx = (struct xsk_ring_prod){ 0,	     n,		  n - 1,       n,
-						r->index[2], r->index[3], ring + desc, &r->flags };
-		q->fill = (struct xsk_ring_prod){
-			0, n, n - 1, n, r->index[4], r->index[5], ring + 2 * desc, &r->flags
-		};
-		q->comp = (struct xsk_ring_cons){
-			0, 0, n - 1, n, r->index[6], r->index[7], ring + 2 * desc + addr, &r->flags
-		};
-		p->queue[p->nqueues++] = q;
-		post_first(q);
-	}
-	*out = p;
-	return 0;
 }

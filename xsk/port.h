@@ -38,6 +38,7 @@ struct xsk_port {
 	unsigned nqueues;
 	struct xsk_mem *mem;
 	struct xsk_queue *queue[XSK_QUEUES_MAX];
+	uint64_t redone_packets, redone_bytes; /* found by xsk_port_adopt() in the send rings */
 };
 
 /* Opens and binds every queue, with fill rings posted before the bind. 0, or -errno with the reason
@@ -46,6 +47,26 @@ struct xsk_port {
  * whose frames the device may still write to. */
 int xsk_port_open(struct xsk_mem *m, const struct xsk_port_config *c, struct xsk_port **out,
 		  char *why);
+
+/* How many queues of a netdev an earlier process left bound: 0 to that many - 1, without gaps. */
+unsigned xsk_port_kept(const struct xsk_mem *m, int ifindex);
+
+/* Goes on with the sockets of an earlier process, fds[queue], as they are: c->ring_size and c->want
+ * are not looked at, c->queues must be xsk_port_kept(). The fds are the port's from here on. 0, or
+ * -EUCLEAN with the reason in why: a descriptor is not the socket it should be, or what lies in
+ * the rings contradicts the owner table. *out is a closed port then, as with xsk_port_open(). With
+ * -ENOMEM *out may be as it was. */
+int xsk_port_adopt(struct xsk_mem *m, const struct xsk_port_config *c, const int *fds,
+		   struct xsk_port **out, char *why);
+
+/* What the dead process did and may not have counted. rx: dealt with, but still in the receive
+ * rings. tx: in the send rings, but not marked as sent. */
+struct xsk_port_done {
+	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
+};
+/* After all ports were adopted and all pending frames named. What was received and not dealt with
+ * will be received again. */
+void xsk_port_resume(struct xsk_port *p, struct xsk_port_done *done);
 
 /* Closes the sockets: the kernel stops using the frames some time after. Statistics stay readable
  * until xsk_port_free(). What was left in the rings is counted: not sent by `unsent`, received
@@ -64,9 +85,16 @@ struct xsk_port_stats {
 };
 void xsk_port_stats(const struct xsk_port *p, struct xsk_port_stats *out);
 
-/* A port whose other end is a test: its rings lie in plain memory. ring_size: power of two. */
+/* A port whose other end is a test: its rings lie in shared memory, which a fork inherits.
+ * ring_size: power of two. */
 int xsk_memport_open(struct xsk_mem *m, const char *name, unsigned queues, uint32_t ring_size,
 		     struct xsk_port **out);
+/* One queue's rings of that size, as xsk_memport_rings() found them in a port that was open: what
+ * a test keeps for the next one. Adoption is as with sockets; the rings stay the caller's. */
+size_t xsk_memport_rings_size(uint32_t ring_size);
+void *xsk_memport_rings(const struct xsk_port *p, unsigned queue);
+int xsk_memport_adopt(struct xsk_mem *m, const char *name, unsigned slot, void *rings,
+		      struct xsk_port **out, char *why);
 
 /* The test's end of a memory port's queue: what a NIC would do. [one thread, also while a worker
  * runs] */

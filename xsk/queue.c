@@ -22,21 +22,58 @@ const char *const xsk_mode_names[] = {
 	[XSK_MODE_ZERO_COPY] = "zero-copy",
 };
 
-unsigned xsk_queue_rx(struct xsk_queue *q, struct xdp_desc *out, unsigned max)
+/* Entries at the front that an earlier process has dealt with go; how many there are then, up to
+ * max, that it has not. */
+static unsigned pass_stale(struct xsk_queue *q, unsigned max)
 {
 	struct xsk_mem *m = q->mem;
 	uint16_t posted = FRAME_POSTED(q->slot);
-	uint32_t idx, n = xsk_ring_cons__peek(&q->rx, max, &idx);
+	uint32_t idx, n = 0;
 
+	while (q->stale && xsk_ring_cons__peek(&q->rx, 1, &idx)) {
+		const struct xdp_desc *d = xsk_ring_cons__rx_desc(&q->rx, idx);
+
+		if (m->owner[xsk_mem_frame(m, d->addr)] == posted) {
+			xsk_ring_cons__cancel(&q->rx, 1);
+			break;
+		}
+		xsk_ring_cons__release(&q->rx, 1);
+		q->stale--;
+	}
+	if (!q->stale)
+		return max;
+	for (idx = q->rx.cached_cons; n < max && n < q->stale; n++, idx++) {
+		const struct xdp_desc *d = xsk_ring_cons__rx_desc(&q->rx, idx);
+
+		if (m->owner[xsk_mem_frame(m, d->addr)] != posted)
+			break;
+	}
+	q->stale -= n;
+	return n;
+}
+
+unsigned xsk_queue_rx(struct xsk_queue *q, struct xdp_desc *out, unsigned max)
+{
+	struct xsk_mem *m = q->mem;
+	uint16_t posted = FRAME_POSTED(q->slot), received = FRAME_RECEIVED(q->slot);
+	uint32_t idx, n;
+
+	if (__builtin_expect(q->stale, 0))
+		max = pass_stale(q, max);
+	n = xsk_ring_cons__peek(&q->rx, max, &idx);
 	if (!n)
 		return 0;
 	for (uint32_t i = 0; i < n; i++) {
 		out[i] = *xsk_ring_cons__rx_desc(&q->rx, idx + i);
-		frame_pass(m, xsk_mem_frame(m, out[i].addr), posted, FRAME_HELD);
+		frame_pass(m, xsk_mem_frame(m, out[i].addr), posted, received);
 	}
-	xsk_ring_cons__release(&q->rx, n);
 	__atomic_store_n(&q->received, q->received + n, __ATOMIC_RELAXED);
 	return n;
+}
+
+void xsk_queue_rx_done(struct xsk_queue *q, unsigned n)
+{
+	xsk_ring_cons__release(&q->rx, n);
 }
 
 void xsk_queue_fill(struct xsk_queue *q, struct frame_cache *c)
@@ -44,6 +81,7 @@ void xsk_queue_fill(struct xsk_queue *q, struct frame_cache *c)
 	struct xsk_mem *m = q->mem;
 	uint16_t posted = FRAME_POSTED(q->slot);
 	uint32_t have = (uint32_t)(q->posted - q->received), want, idx;
+	const uint32_t *frame;
 
 	if (have >= q->depth)
 		return;
@@ -54,13 +92,15 @@ void xsk_queue_fill(struct xsk_queue *q, struct frame_cache *c)
 		want = c->n;
 	if (!want || xsk_ring_prod__reserve(&q->fill, want, &idx) != want)
 		return;
-	for (uint32_t i = 0; i < want; i++) {
-		uint32_t f = c->frame[--c->n];
-
-		frame_pass(m, f, FRAME_FREE, posted);
-		*xsk_ring_prod__fill_addr(&q->fill, idx + i) = xsk_mem_addr(m, f);
-	}
+	frame = c->frame + c->n - 1; /* the last used first: it may be in the CPU's cache */
+	for (uint32_t i = 0; i < want; i++)
+		*xsk_ring_prod__fill_addr(&q->fill, idx + i) = xsk_mem_addr(m, *(frame - i));
 	xsk_ring_prod__submit(&q->fill, want);
+	kept_order();
+	for (uint32_t i = 0; i < want; i++)
+		frame_pass(m, *(frame - i), FRAME_FREE, posted);
+	__atomic_store_n(&q->kept->filled, idx + want, __ATOMIC_RELEASE);
+	c->n -= want;
 	__atomic_store_n(&q->posted, q->posted + want, __ATOMIC_RELAXED);
 	xsk_queue_rouse(q);
 }
@@ -100,15 +140,13 @@ static void unlock(struct xsk_queue *q)
 		pthread_spin_unlock(&q->lock);
 }
 
-unsigned xsk_queue_tx(struct xsk_queue *q, const struct xdp_desc *d, unsigned n,
-		      struct frame_cache *c)
+/* How many of n can be sent now: with the lock held. */
+static uint32_t send_room(struct xsk_queue *q, uint32_t n, struct frame_cache *c)
 {
-	struct xsk_mem *m = q->mem;
-	uint16_t owner = FRAME_SENT(q->slot);
-	uint32_t idx = 0, room;
+	uint32_t room = xsk_prod_nb_free(&q->tx, n);
 
-	lock(q);
-	room = xsk_prod_nb_free(&q->tx, n);
+	if (q->dead)
+		return 0;
 	/* The completion ring is as large as the send ring: never owe more than it holds. */
 	if (room < n || q->sent + n - q->completed > q->tx.size) {
 		uint32_t owed;
@@ -119,22 +157,32 @@ unsigned xsk_queue_tx(struct xsk_queue *q, const struct xdp_desc *d, unsigned n,
 		if (room > q->tx.size - owed)
 			room = q->tx.size - owed;
 	}
-	if (room > n)
-		room = n;
-	if (q->dead)
-		room = 0;
+	return room < n ? room : n;
+}
+
+unsigned xsk_queue_tx(struct xsk_queue *q, const struct xdp_desc *d, uint32_t *n,
+		      struct frame_cache *c)
+{
+	struct xsk_mem *m = q->mem;
+	uint16_t owner = FRAME_SENT(q->slot);
+	uint32_t idx = 0, room;
+
+	lock(q);
+	room = send_room(q, *n, c);
 	if (room && xsk_ring_prod__reserve(&q->tx, room, &idx) != room)
 		room = 0;
-	for (uint32_t i = 0; i < room; i++) {
-		struct xdp_desc *t = xsk_ring_prod__tx_desc(&q->tx, idx + i);
-
-		frame_pass(m, xsk_mem_frame(m, d[i].addr), FRAME_HELD, owner);
-		*t = (struct xdp_desc){ .addr = d[i].addr, .len = d[i].len };
-	}
 	if (room) {
+		for (uint32_t i = 0; i < room; i++)
+			*xsk_ring_prod__tx_desc(&q->tx, idx + i) =
+				(struct xdp_desc){ .addr = d[i].addr, .len = d[i].len };
 		xsk_ring_prod__submit(&q->tx, room);
+		kept_order();
+		for (uint32_t i = 0; i < room; i++)
+			frame_pass(m, xsk_mem_frame(m, d[i].addr), FRAME_HELD, owner);
+		__atomic_store_n(&q->kept->sent, idx + room, __ATOMIC_RELEASE);
 		__atomic_store_n(&q->sent, q->sent + room, __ATOMIC_RELAXED);
 	}
+	__atomic_store_n(n, 0, __ATOMIC_RELEASE);
 	unlock(q);
 	return room;
 }

@@ -24,6 +24,8 @@ struct xsk_queue {
 	struct xsk_ring_cons rx;
 	struct xsk_ring_prod fill;
 	struct xsk_mem *mem;
+	struct xsk_queue_kept *kept;
+	uint32_t stale;	 /* entries of the receive ring that an earlier process may have taken */
 	uint32_t depth;	 /* frames to keep posted; follows the packet rate */
 	uint64_t posted; /* ever posted; posted - received are with the kernel now */
 	uint64_t received;
@@ -51,10 +53,15 @@ struct xsk_queue {
 	size_t map_len[4];
 };
 
-/* Up to max received frames into out; they are FRAME_HELD now. The caller refills. */
+/* Up to max received frames into out; they are held now. Until xsk_queue_rx_done() they stay in the
+ * ring, so that the next process finds them there if this one is killed. */
 unsigned xsk_queue_rx(struct xsk_queue *q, struct xdp_desc *out, unsigned max);
 
-/* Post free frames up to q->depth. */
+/* The first n of what xsk_queue_rx() gave have gone their way: sent, dropped, or kept by us. The
+ * caller counts them just before, and refills after it. */
+void xsk_queue_rx_done(struct xsk_queue *q, unsigned n);
+
+/* Post free frames up to q->depth; not between xsk_queue_rx() and xsk_queue_rx_done(). */
 void xsk_queue_fill(struct xsk_queue *q, struct frame_cache *c);
 
 /* A zero-copy driver that ran dry sleeps until it is told (copy mode never sets the flag). It may
@@ -62,9 +69,11 @@ void xsk_queue_fill(struct xsk_queue *q, struct frame_cache *c);
  * now and then. */
 void xsk_queue_rouse(const struct xsk_queue *q);
 
-/* Hand over n held frames; returns how many fit, from the front. Takes back completed frames first
- * when there is no room. Call xsk_queue_kick once per loop after it. */
-unsigned xsk_queue_tx(struct xsk_queue *q, const struct xdp_desc *d, unsigned n,
+/* Hand over *n held frames; returns how many fit, from the front. Takes back completed frames first
+ * when there is no room. Call xsk_queue_kick once per loop after it. *n is 0 then, and was made so
+ * before anybody could take a frame back: a list (d, *n) in kept memory never names one that has
+ * gone on to something else. */
+unsigned xsk_queue_tx(struct xsk_queue *q, const struct xdp_desc *d, uint32_t *n,
 		      struct frame_cache *c);
 
 /* Take back completed frames, and make the kernel send what is left in the ring: call it every loop

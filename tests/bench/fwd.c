@@ -90,7 +90,7 @@ static void setup(struct bench_router *b, int family)
 {
 	memset(b, 0, sizeof(*b));
 	b->pool = fib_pool_create(64 << 20);
-	if (!b->pool || xsk_mem_create(FRAMES, 2048, XSK_HUGEPAGES_PREFER, &b->mem))
+	if (!b->pool || xsk_mem_create(FRAMES, 2048, XSK_HUGEPAGES_PREFER, NULL, &b->mem))
 		die("no memory");
 	for (unsigned i = 0; i < 2; i++) {
 		if (xsk_memport_open(b->mem, i ? "out" : "in", 1, RING, &b->port[i]))

@@ -146,7 +146,7 @@ static void setup(struct lab *l, const char *yaml, unsigned classes, unsigned bu
 	memset(l, 0, sizeof(*l));
 	l->now = 1000 * NSEC_PER_SEC;
 	l->pool = fib_pool_create(64 << 20);
-	if (!l->pool || xsk_mem_create(FRAMES, 2048, XSK_HUGEPAGES_PREFER, &l->mem))
+	if (!l->pool || xsk_mem_create(FRAMES, 2048, XSK_HUGEPAGES_PREFER, NULL, &l->mem))
 		lab_die("no memory");
 	for (unsigned i = 0; i < 2; i++) {
 		if (xsk_memport_open(l->mem, i ? "wan" : "lan", 1, RING, &l->port[i]))

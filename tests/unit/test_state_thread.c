@@ -54,7 +54,7 @@ static void ports_publish(struct rig *g, bool both)
 static int rig_up(void **state)
 {
 	network_up(state);
-	assert_int_equal(xsk_mem_create(FRAMES, 2048, XSK_HUGEPAGES_OFF, &rig.mem), 0);
+	assert_int_equal(xsk_mem_create(FRAMES, 2048, XSK_HUGEPAGES_OFF, NULL, &rig.mem), 0);
 	for (unsigned i = 0; i < 2; i++) {
 		assert_int_equal(
 			xsk_memport_open(rig.mem, i ? "wan" : "lan", 1, RING, &rig.port[i]), 0);

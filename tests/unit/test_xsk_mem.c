@@ -24,7 +24,7 @@ struct frames_test {
 
 static void test_open(struct frames_test *t, uint32_t frames, uint32_t ring)
 {
-	assert_int_equal(xsk_mem_create(frames, 2048, XSK_HUGEPAGES_OFF, &t->mem), 0);
+	assert_int_equal(xsk_mem_create(frames, 2048, XSK_HUGEPAGES_OFF, NULL, &t->mem), 0);
 	assert_int_equal(xsk_memport_open(t->mem, "m", 1, ring, &t->port), 0);
 	xsk_memwire_init(&t->wire, t->port, 0);
 	t->q = t->port->queue[0];
@@ -63,11 +63,11 @@ static void test_create(void **state)
 	struct xsk_mem *m = NULL;
 
 	(void)state;
-	assert_int_equal(xsk_mem_create(0, 2048, XSK_HUGEPAGES_OFF, &m), -EINVAL);
-	assert_int_equal(xsk_mem_create(1, 1024, XSK_HUGEPAGES_OFF, &m), -EINVAL);
+	assert_int_equal(xsk_mem_create(0, 2048, XSK_HUGEPAGES_OFF, NULL, &m), -EINVAL);
+	assert_int_equal(xsk_mem_create(1, 1024, XSK_HUGEPAGES_OFF, NULL, &m), -EINVAL);
 	assert_null(m);
 	for (unsigned size = 2048; size <= 4096; size *= 2) {
-		assert_int_equal(xsk_mem_create(1000, size, XSK_HUGEPAGES_OFF, &m), 0);
+		assert_int_equal(xsk_mem_create(1000, size, XSK_HUGEPAGES_OFF, NULL, &m), 0);
 		assert_int_equal(m->size % (2 << 20), 0);
 		assert_true(m->size >= 1000ul * size);
 		assert_int_equal(xsk_mem_frame(m, xsk_mem_addr(m, 999) + size - 1), 999);
@@ -156,6 +156,7 @@ static void test_fill_deep(void **state)
 		assert_int_equal(n, 2048);
 		xsk_memwire_deliver(&t.wire, data, len, n);
 		assert_int_equal(xsk_queue_rx(t.q, d, 2048), 2048);
+		xsk_queue_rx_done(t.q, n);
 		for (unsigned i = 0; i < n; i++) {
 			frame_free(t.cache, xsk_mem_frame(t.mem, d[i].addr));
 			if (i % (round * 50) == 0) /* now and then a part, to vary what it holds */
@@ -191,12 +192,14 @@ static void test_receive_wraps(void **state)
 			len[i] = next++ % 1500;
 		}
 		xsk_memwire_deliver(&t.wire, data, len, n);
-		while ((got = xsk_queue_rx(t.q, d, 1 + round % 7)) > 0)
+		while ((got = xsk_queue_rx(t.q, d, 1 + round % 7)) > 0) {
 			for (unsigned i = 0; i < got; i++, seen++) {
 				assert_memory_equal(t.mem->base + d[i].addr, &seen, 4);
 				assert_int_equal(d[i].len, seen % 1500);
 				frame_free(t.cache, xsk_mem_frame(t.mem, d[i].addr));
 			}
+			xsk_queue_rx_done(t.q, got);
+		}
 		xsk_queue_fill(t.q, t.cache);
 		assert_int_equal(seen, next);
 		assert_int_equal(owned(&t, FRAME_POSTED(t.q->slot)), 64);
@@ -208,6 +211,7 @@ static void test_receive_wraps(void **state)
 static unsigned offer(struct frames_test *t, unsigned n, uint32_t *next)
 {
 	struct xdp_desc d[128] = { 0 };
+	uint32_t listed = n;
 	unsigned sent;
 
 	for (unsigned i = 0; i < n; i++) {
@@ -217,7 +221,8 @@ static unsigned offer(struct frames_test *t, unsigned n, uint32_t *next)
 		d[i].addr = xsk_mem_addr(t->mem, f) + 256;
 		d[i].len = *next + i;
 	}
-	sent = xsk_queue_tx(t->q, d, n, t->cache);
+	sent = xsk_queue_tx(t->q, d, &listed, t->cache);
+	assert_int_equal(listed, 0);
 	*next += sent;
 	for (unsigned i = sent; i < n; i++)
 		frame_free(t->cache, xsk_mem_frame(t->mem, d[i].addr));
