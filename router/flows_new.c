@@ -28,7 +28,8 @@ struct making {
 	struct nat_claim claim;
 	uint16_t outside_port; /* network order */
 	struct nat_hairpin hairpin;
-	bool mapped; /* sent to a mapping, which counts it */
+	bool mapped;  /* sent to a mapping, which counts it */
+	bool adopted; /* another worker's flow has the tuple */
 	uint32_t slot, generation;
 	uint32_t in; /* interface: FLOW_IN */
 	const struct nh *n;
@@ -108,21 +109,6 @@ static void abandon(struct dp *dp, const struct making *m)
 }
 
 /* ---- the record */
-
-static bool zone_take(struct dp *dp, uint16_t zone)
-{
-	uint32_t max = dp->policy->per_zone_max;
-
-	if (__atomic_add_fetch(&dp->st->zone_live[zone], 1, __ATOMIC_RELAXED) <= max || !max)
-		return true;
-	__atomic_fetch_sub(&dp->st->zone_live[zone], 1, __ATOMIC_RELAXED);
-	return false;
-}
-
-static void zone_give(struct stateful *st, uint16_t zone)
-{
-	__atomic_fetch_sub(&st->zone_live[zone], 1, __ATOMIC_RELAXED);
-}
 
 static uint32_t translated(const struct making *m)
 {
@@ -206,8 +192,10 @@ static uint32_t commit(struct dp *dp, uint32_t index, struct making *m, enum nat
 	return made;
 }
 
-/* Make the flow and send its first packet. */
-static void make(struct dp *dp, struct pkt *p, struct making *m, const struct frag_ports *ports)
+/* The flow, of whose packet nothing is rewritten yet. Returns its index as commit() does, or
+ * FLOW_NONE: the packet has been dropped. What is claimed and counted for it here stands within a
+ * change (flow.h). */
+static uint32_t enter(struct dp *dp, struct pkt *p, struct making *m)
 {
 	struct flow_table *t = dp->st->flows;
 	uint32_t index, made, timeout;
@@ -216,61 +204,81 @@ static void make(struct dp *dp, struct pkt *p, struct making *m, const struct fr
 
 	if (m->mapped && !nat_mapping_hold(dp->st->ports, &m->orig)) {
 		pkt_drop(dp, p, DROP_NAT_FILTERED);
-		return;
+		return FLOW_NONE;
 	}
 	v = choose_source(dp, m, 0);
 	if (v == NAT_EXHAUSTED) {
 		abandon(dp, m);
 		refuse(dp, p, DROP_NAT_EXHAUSTED, ICMP_ERROR_PROHIBIT, 0);
-		return;
+		return FLOW_NONE;
 	}
 	flow_prefetch(t, &m->reply);
 	if (!passage_stage(&m->g, FILTER_SRCNAT)) {
 		abandon(dp, m);
 		flows_filtered(dp, p, &m->g.r);
-		return;
+		return FLOW_NONE;
 	}
-	if (!zone_take(dp, m->orig.zone)) {
+	if (!flow_zone_take(t, m->orig.zone, dp->policy->per_zone_max)) {
 		abandon(dp, m);
 		pkt_drop(dp, p, DROP_CT_ZONE_LIMIT);
-		return;
+		return FLOW_NONE;
 	}
 	index = flow_new(t, dp->worker, &m->orig, &m->reply, dp->tick, &why);
 	if (index == FLOW_NONE) {
-		zone_give(dp->st, m->orig.zone);
+		flow_zone_give(t, m->orig.zone);
 		abandon(dp, m);
 		pkt_drop(dp, p, why_not(why));
-		return;
+		return FLOW_NONE;
 	}
 	if (!ct_first(&dp->policy->ct, t, index, p, &timeout)) {
 		flow_discard(t, index);
-		zone_give(dp->st, m->orig.zone);
+		flow_zone_give(t, m->orig.zone);
 		abandon(dp, m);
 		pkt_drop(dp, p, DROP_CT_INVALID);
-		return;
+		return FLOW_NONE;
 	}
 	fill(flow_at(t, index), m);
 	flow_touch(flow_half_at(t, index, FLOW_ORIG), flow_half_at(t, index, FLOW_REPLY), dp->tick,
 		   timeout, p->len);
 	made = commit(dp, index, m, v, &why);
-	if (made != index)
-		zone_give(dp->st, m->orig.zone);
-	if (made == FLOW_NONE) {
+	m->adopted = made != index;
+	if (m->adopted)
+		flow_zone_give(t, m->orig.zone);
+	if (made == FLOW_NONE)
 		pkt_drop(dp, p, why_not(why));
-		return;
-	}
-	if (made != index) {
-		enum flow_dir dir;
+	return made;
+}
 
-		dp_event(dp, EVENT_FLOW_ADOPTED);
-		made = flow_lookup(t, &m->orig, dp->tick, &dir);
-		if (made == FLOW_NONE) /* and gone again */
-			pkt_drop(dp, p, DROP_CT_FULL);
-		else
-			flows_known(dp, p, &m->orig, made, dir, ports, m->generation);
+/* Another worker was faster: the packet is one of its flow. */
+static void join(struct dp *dp, struct pkt *p, struct making *m, const struct frag_ports *ports)
+{
+	enum flow_dir dir;
+	uint32_t index;
+
+	dp_event(dp, EVENT_FLOW_ADOPTED);
+	index = flow_lookup(dp->st->flows, &m->orig, dp->tick, &dir);
+	if (index == FLOW_NONE) /* and gone again */
+		pkt_drop(dp, p, DROP_CT_FULL);
+	else
+		flows_known(dp, p, &m->orig, index, dir, ports, m->generation);
+}
+
+/* Make the flow and send its first packet. */
+static void make(struct dp *dp, struct pkt *p, struct making *m, const struct frag_ports *ports)
+{
+	struct flow_table *t = dp->st->flows;
+	uint32_t index;
+
+	flow_change_begin(t, dp->worker);
+	index = enter(dp, p, m);
+	flow_change_end(t, dp->worker);
+	if (index == FLOW_NONE)
+		return;
+	if (m->adopted) {
+		join(dp, p, m, ports);
 		return;
 	}
-	for (unsigned i = 0; i < MATCH_LIMITS; i++)
+	for (unsigned i = 0; i < MATCH_LIMITS && flow_is_ours(t, flow_at(t, index)); i++)
 		if (m->g.m.counted[i])
 			limit_count(dp->st->limits, m->g.m.counted[i], &m->orig);
 	dp->made++;
@@ -411,9 +419,9 @@ static void gone(void *arg, struct flow_table *t, uint32_t index)
 
 	if (dp->events)
 		ct_event_put(dp->events, t, index, CT_EVENT_DESTROY, dp->tick, dp->now);
-	zone_give(dp->st, f->zone);
+	flow_zone_give(t, f->zone);
 	flow_key(t, index, FLOW_ORIG, &orig);
-	for (unsigned i = 0; i < MATCH_LIMITS; i++)
+	for (unsigned i = 0; i < MATCH_LIMITS && flow_is_ours(t, f); i++)
 		if (f->limit[i])
 			limit_uncount(dp->st->limits, f->limit[i], &orig);
 	if (flow_state(f) & FLOW_MAPPED)

@@ -64,8 +64,7 @@ int stateful_create(const struct stateful_config *sc, struct names *names, struc
 
 	if (!st)
 		return -ENOMEM;
-	st->zone_live = calloc(1u << 16, sizeof(*st->zone_live));
-	err = st->zone_live ? secret(st->secret, sizeof(st->secret)) : -ENOMEM;
+	err = secret(st->secret, sizeof(st->secret));
 	if (!err)
 		err = make_flows(sc->conntrack, sc->workers, sc->now, st);
 	if (!err)
@@ -76,11 +75,13 @@ int stateful_create(const struct stateful_config *sc, struct names *names, struc
 		err = sets_create(names, &st->sets);
 	if (!err)
 		err = limits_create(&st->limits);
-	if (err)
+	if (err) {
 		stateful_destroy(st, NULL, NULL);
-	else
-		*out = st;
-	return err;
+		return err;
+	}
+	st->quiet = flow_grace_ended(st->flows);
+	*out = st;
+	return 0;
 }
 
 void stateful_destroy(struct stateful *st, void (*drop)(void *arg, struct pkt *p), void *arg)
@@ -93,7 +94,6 @@ void stateful_destroy(struct stateful *st, void (*drop)(void *arg, struct pkt *p
 	natports_destroy(st->ports);
 	sets_destroy(st->sets);
 	limits_destroy(st->limits);
-	free(st->zone_live);
 	free(st);
 }
 

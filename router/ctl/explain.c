@@ -342,7 +342,7 @@ static bool has_room(struct explain *e)
 	uint32_t max = e->dp.policy->per_zone_max;
 	struct flow_stats s;
 
-	if (max && __atomic_load_n(&st->zone_live[e->in->zone], __ATOMIC_RELAXED) >= max) {
+	if (max && flow_zone_live(st->flows, e->in->zone) >= max) {
 		explain_drop(e, DROP_CT_ZONE_LIMIT);
 		return false;
 	}

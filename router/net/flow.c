@@ -1,124 +1,50 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The flow table as a whole: its region, the making of records, and what is full.
- *
- * The region is reserved once, at a size for the worst case, and costs memory where it is touched.
- * `max` counts the live: private and committed records that nobody has condemned. The condemned
- * keep their memory until their grace period has ended, which is why there are more chunks than
- * `max` fills: as many again for those, and as many for chunks that are partly used.
+ * The making of records, and what is full. `max` counts the live: private and committed records
+ * that nobody has condemned. A record that is private is a change of its worker (flow_internal.h),
+ * from flow_new() until it is committed or discarded.
  */
-#include <errno.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include "router/net/flow_internal.h"
 
-/* ---- create and destroy */
+/* ---- changes */
 
-/* A bucket for two flows of `max`, that is four of seven slots used at the most; for sources as
- * many, should each flow have its own. */
-static void lay_out(struct flow_header *h, const struct flow_table_config *c)
+static uint32_t *changing_of(struct flow_table *t, unsigned worker)
 {
-	uint64_t chunks = 1 + c->max / FLOW_CHUNK6 * 4 + 4 * (uint64_t)c->workers + 4;
-	uint64_t end = 0;
-
-	h->magic = FLOW_MAGIC;
-	h->version = FLOW_VERSION;
-	h->config = *c;
-	h->buckets = region_slots(FLOW_GROUP, (c->max + 1) / 2);
-	h->sources = c->per_source_max ? h->buckets : 0;
-	region_reserve(&end, sizeof(*h));
-	h->worker_at = region_reserve(&end, c->workers * sizeof(struct flow_worker));
-	h->chunk_at = region_reserve(&end, chunks * sizeof(struct flow_chunk));
-	h->group_at = region_reserve(&end, h->buckets / FLOW_GROUP * sizeof(struct flow_group));
-	h->bucket_at = region_reserve(&end, h->buckets * sizeof(struct flow_bucket));
-	h->source_group_at =
-		region_reserve(&end, h->sources / FLOW_GROUP * sizeof(struct flow_group));
-	h->source_at = region_reserve(&end, h->sources * sizeof(struct flow_bucket));
-	h->record_at = region_reserve(&end, chunks * FLOW_CHUNK_BYTES);
-	h->bytes = end;
-	/* Index 0 is nobody's, and so is its chunk. */
-	h->pool = (struct flow_pool){
-		.dirty = FLOW_NONE, .clean = FLOW_NONE, .fresh = 1, .chunks = (uint32_t)chunks
-	};
+	return worker == FLOW_CONTROL ? &t->head->changing : &t->worker[worker].changing;
 }
 
-/* This process's view of a region that is mapped at t->head. */
-static void point(struct flow_table *t)
+void flow_change_begin(struct flow_table *t, unsigned worker)
 {
-	uint8_t *base = (uint8_t *)t->head;
-	const struct flow_header *h = t->head;
+	uint32_t *changing = changing_of(t, worker);
 
-	t->worker = (void *)(base + h->worker_at);
-	t->chunk = (void *)(base + h->chunk_at);
-	t->group = (void *)(base + h->group_at);
-	t->bucket = (void *)(base + h->bucket_at);
-	t->source_group = (void *)(base + h->source_group_at);
-	t->source = h->sources ? (void *)(base + h->source_at) : NULL;
-	t->record = base + h->record_at;
-	t->mask = h->buckets - 1;
-	t->source_mask = h->sources - 1;
-	memcpy(t->key, h->config.key, sizeof(t->key));
-	t->epoch = h->config.now;
-	t->max = h->config.max;
-	t->per_source_max = h->config.per_source_max;
-	t->workers = h->config.workers;
-	t->drop_new = h->config.drop_new;
-	flow_hash_choose(t);
+	__atomic_store_n(changing, *changing + 1, __ATOMIC_RELAXED);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
-static void worker_init(struct flow_worker *w)
+void flow_change_end(struct flow_table *t, unsigned worker)
 {
-	w->dead = w->condemned = w->retired = w->retired_last = FLOW_NONE;
-	w->room[0] = w->room[1] = FLOW_NONE;
-	for (unsigned i = 0; i <= FLOW_WHEEL; i++)
-		w->list[i] = FLOW_NONE;
+	uint32_t *changing = changing_of(t, worker);
+
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	__atomic_store_n(changing, *changing - 1, __ATOMIC_RELAXED);
 }
 
-int flow_table_create(const struct flow_table_config *c, struct flow_table **out)
+bool flow_zone_take(struct flow_table *t, uint16_t zone, uint32_t max)
 {
-	struct flow_header h = { 0 };
-	struct flow_table *t;
-	int rc;
-
-	if (!c->max || c->max > FLOW_MAX || !c->workers || c->workers > FLOW_WORKERS_MAX ||
-	    c->per_source_max >= 1u << 24)
-		return -EINVAL;
-	t = calloc(1, sizeof(*t));
-	if (!t)
-		return -ENOMEM;
-	lay_out(&h, c);
-	t->fd = memfd_create("flows", MFD_CLOEXEC);
-	if (t->fd < 0 || ftruncate(t->fd, (off_t)h.bytes)) {
-		rc = -errno;
-		goto err;
-	}
-	t->head = mmap(NULL, h.bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, t->fd, 0);
-	if (t->head == MAP_FAILED) {
-		rc = -errno;
-		goto err;
-	}
-	*t->head = h;
-	point(t);
-	for (unsigned i = 0; i < c->workers; i++)
-		worker_init(&t->worker[i]);
-	*out = t;
-	return 0;
-err:
-	if (t->fd >= 0)
-		close(t->fd);
-	free(t);
-	return rc;
+	if (__atomic_add_fetch(&t->zone[zone], 1, __ATOMIC_RELAXED) <= max || !max)
+		return true;
+	flow_zone_give(t, zone);
+	return false;
 }
 
-void flow_table_destroy(struct flow_table *t)
+void flow_zone_give(struct flow_table *t, uint16_t zone)
 {
-	if (!t)
-		return;
-	munmap(t->head, t->head->bytes);
-	close(t->fd);
-	free(t);
+	__atomic_fetch_sub(&t->zone[zone], 1, __ATOMIC_RELAXED);
+}
+
+uint32_t flow_zone_live(const struct flow_table *t, uint16_t zone)
+{
+	return __atomic_load_n(&t->zone[zone], __ATOMIC_RELAXED);
 }
 
 /* ---- records */
@@ -177,7 +103,9 @@ uint32_t flow_new(struct flow_table *t, unsigned worker, const struct flow_key *
 	bool counted = false;
 	uint32_t index;
 
+	flow_change_begin(t, worker);
 	if (t->source && !flow_source_add(t, orig, &counted)) {
+		flow_change_end(t, worker);
 		counter_add(&count->refused_source, 1);
 		*why = FLOW_SOURCE_LIMIT;
 		return FLOW_NONE;
@@ -193,6 +121,7 @@ uint32_t flow_new(struct flow_table *t, unsigned worker, const struct flow_key *
 	}
 	if (counted)
 		flow_source_drop(t, orig);
+	flow_change_end(t, worker);
 	counter_add(&count->refused_full, 1);
 	*why = FLOW_FULL;
 	return FLOW_NONE;
@@ -206,6 +135,7 @@ void flow_set_reply(struct flow_table *t, uint32_t index, const struct flow_key 
 void flow_discard(struct flow_table *t, uint32_t index)
 {
 	const struct flow *f = flow_at(t, index);
+	unsigned worker = f->owner;
 	struct flow_key orig;
 
 	assert(!(flow_state(f) & FLOW_COMMITTED));
@@ -214,18 +144,21 @@ void flow_discard(struct flow_table *t, uint32_t index)
 		flow_source_drop(t, &orig);
 	}
 	place_put(t);
-	flow_slab_put(t, f->owner, index);
+	flow_slab_put(t, worker, index);
+	flow_change_end(t, worker);
 }
 
 uint32_t flow_commit(struct flow_table *t, uint32_t index, uint32_t tick, enum flow_refusal *why)
 {
-	struct flow_counts *count = &t->worker[flow_at(t, index)->owner].count;
+	unsigned worker = flow_at(t, index)->owner;
+	struct flow_counts *count = &t->worker[worker].count;
 	uint32_t other;
 
 	*why = flow_hash_insert(t, index, tick, &other);
 	if (*why == FLOW_OK) {
 		flow_wheel_add(t, index, tick);
 		counter_add(&count->made, 1);
+		flow_change_end(t, worker);
 		return index;
 	}
 	if (other != FLOW_NONE) {
@@ -281,7 +214,8 @@ void flow_table_stats(const struct flow_table *t, struct flow_stats *out)
 	s.ipv4 = (uint32_t)used[0];
 	s.ipv6 = (uint32_t)used[1];
 	s.bytes = used[0] * FLOW_SIZE4 + used[1] * FLOW_SIZE6;
-	s.bytes += hash_bytes(t->group, h->buckets) + hash_bytes(t->source_group, h->sources);
+	s.bytes += hash_bytes(t->group, h->layout.buckets);
+	s.bytes += hash_bytes(t->source_group, h->layout.sources);
 	*out = s;
 }
 

@@ -21,6 +21,11 @@
  *
  * Readers of the hash are lock-free; inserts and removals take a lock per bucket group. A record
  * that was found stays valid until the reader's next quiescent report.
+ *
+ * Heirs. A process may be killed at any instruction, and the next one goes on with the region
+ * (flow_table_adopt()). What was killed in the middle of a change is known by a word for each
+ * worker, which says that one is under way; then all but the records is built anew from them: who
+ * is committed and not dying stays, with all its packets have decided.
  */
 #ifndef ROUTER_NET_FLOW_H
 #define ROUTER_NET_FLOW_H
@@ -155,7 +160,10 @@ struct flow_table_config {
 	bool drop_new;		 /* full: refuse the new; else an unassured neighbour makes room */
 };
 
-/* This process's view of the region. Fields are private but for flow_at() and flow_tick(). */
+/* In place of a worker: the control thread. */
+#define FLOW_CONTROL FLOW_WORKERS_MAX
+
+/* This process's view of the region. Fields are private but for inlines here. */
 struct flow_table {
 	uint8_t *record;
 	struct flow_header *head;
@@ -163,6 +171,7 @@ struct flow_table {
 	struct flow_chunk *chunk;
 	struct flow_bucket *bucket, *source;
 	struct flow_group *group, *source_group;
+	uint32_t *zone; /* live flows, by zone */
 	void (*hash4)(const uint64_t key[2], const uint64_t w[][FLOW_BURST], uint64_t *out,
 		      unsigned n);
 	void (*hash6)(const uint64_t key[2], const uint64_t w[][FLOW_BURST], uint64_t *out,
@@ -171,6 +180,7 @@ struct flow_table {
 	uint64_t mask, source_mask; /* buckets - 1 */
 	uint64_t epoch;		    /* ns: tick 0 */
 	uint32_t max, per_source_max;
+	uint32_t since; /* tick before the first of this process */
 	unsigned workers;
 	bool drop_new;
 	int fd;
@@ -180,6 +190,33 @@ struct flow_table {
 /* [control] 0 or -errno. Nothing may use the table when it is destroyed. */
 int flow_table_create(const struct flow_table_config *c, struct flow_table **out);
 void flow_table_destroy(struct flow_table *t);
+
+/* [control] The memfd of the region: the table's own, to be passed on. */
+int flow_table_fd(const struct flow_table *t);
+/* [control] Goes on with the table of a process that has ended, however it ended, on this machine
+ * since it booted. Its configuration is that of the region, but for the number of workers: flows of
+ * workers that are no more become others'. 0, and the fd is the table's; or -errno with why, and
+ * the fd is the caller's still: not a table, another version's, truncated.
+ *
+ * *dirty: it had to be built anew from its records. Then what was dying, or not committed yet, is
+ * gone without flow_gone_fn, and what others keep of flows must be counted anew (flow_walk()). */
+int flow_table_adopt(int fd, unsigned workers, struct flow_table **out, bool *dirty, char *why,
+		     size_t size);
+/* [control] What the table was created with; `workers` are those of now. */
+const struct flow_table_config *flow_table_config(const struct flow_table *t);
+
+/* [that worker, or control as FLOW_CONTROL] Around what must not be found half done by an heir:
+ * beyond the table's own functions, which do so themselves, what belongs to a flow elsewhere
+ * (zones, NAT's ports). A private record is such a change in itself. They nest, and cost two
+ * stores. */
+void flow_change_begin(struct flow_table *t, unsigned worker);
+void flow_change_end(struct flow_table *t, unsigned worker);
+
+/* [worker] Live flows of a zone, which its caller counts: false, and not counted, if there are
+ * `max` (0: no limit). Within a change, with what it is counted for. */
+bool flow_zone_take(struct flow_table *t, uint16_t zone, uint32_t max);
+void flow_zone_give(struct flow_table *t, uint16_t zone);
+uint32_t flow_zone_live(const struct flow_table *t, uint16_t zone); /* [any] */
 
 /* [any] Indexes are below it. */
 uint64_t flow_table_units(const struct flow_table *t);
@@ -215,6 +252,13 @@ static inline struct flow_half *flow_half_at(const struct flow_table *t, uint32_
 					     enum flow_dir dir)
 {
 	return flow_half_of(flow_at(t, index), dir);
+}
+
+/* [any] Was it made by this process? What counts flows in memory that ends with a process counts
+ * these, beginning and end. (Of the tick of adoption none: it cannot be told whose they are.) */
+static inline bool flow_is_ours(const struct flow_table *t, const struct flow *f)
+{
+	return (int32_t)(f->made - t->since) > 0;
 }
 
 static inline uint32_t flow_state(const struct flow *f)
@@ -315,7 +359,7 @@ unsigned flow_due(struct flow_table *t, unsigned worker, uint32_t tick, uint32_t
 /* [its worker] Every loop: looks at what is due, at most `budget` records (128 that expire take
  * some 30 us). What is gone is told to gone() (ports go back to NAT there; may be NULL), and freed
  * once `quiet` says that every worker has reported a quiescent state since. Returns how many were
- * looked at. The wheel of a worker that is no more is another's to turn. */
+ * looked at. */
 typedef void flow_gone_fn(void *arg, struct flow_table *t, uint32_t index);
 unsigned flow_expire(struct flow_table *t, unsigned worker, uint32_t tick, uint64_t quiet,
 		     unsigned budget, flow_gone_fn *gone, void *arg);
@@ -323,6 +367,8 @@ unsigned flow_expire(struct flow_table *t, unsigned worker, uint32_t tick, uint6
 uint64_t flow_owned(const struct flow_table *t, unsigned worker);
 /* [control] The number to store in `quiet` once a grace period that began now has ended. */
 uint64_t flow_grace_begin(struct flow_table *t);
+/* [control] What `quiet` may be at the start: no reader is left of an earlier process. */
+uint64_t flow_grace_ended(const struct flow_table *t);
 
 /* [control] Gives memory that holds nothing back to Linux, at most `budget` pieces (of 4 to 48 KiB)
  * looked at; to be called every second or so. Returns how many pieces were given back. */

@@ -175,9 +175,10 @@ static ALWAYS_INLINE uint64_t candidates(uint64_t head, uint64_t byte)
 
 /* The live entry of this key; or 0. [any reader] With `kill` (a writer, under the lock) what has
  * expired under this key is killed, lest a packet that found it in time revive it beside another.
- */
+ * With `any` it need not be alive. */
 static ALWAYS_INLINE uint64_t search(const struct flow_table *t, const struct flow_key *k,
-				     uint64_t hash, uint32_t tick, struct flow_table *kill)
+				     uint64_t hash, uint32_t tick, struct flow_table *kill,
+				     bool any)
 {
 	uint64_t home = hash & t->mask, tag = tag_of(hash), byte = byte_of(hash);
 	unsigned reach = 0;
@@ -194,7 +195,7 @@ static ALWAYS_INLINE uint64_t search(const struct flow_table *t, const struct fl
 
 			if (entry >> 33 != tag || !has_key(f, entry_dir(entry), k))
 				continue;
-			if (is_alive(f, entry_dir(entry), tick))
+			if (any || is_alive(f, entry_dir(entry), tick))
 				return entry;
 			if (kill)
 				flow_kill(kill, (uint32_t)entry);
@@ -206,7 +207,7 @@ static ALWAYS_INLINE uint64_t search(const struct flow_table *t, const struct fl
 static uint64_t find(const struct flow_table *t, const struct flow_key *k, uint64_t hash,
 		     uint32_t tick)
 {
-	return search(t, k, hash, tick, NULL);
+	return search(t, k, hash, tick, NULL, false);
 }
 
 uint32_t flow_lookup(const struct flow_table *t, const struct flow_key *k, uint32_t tick,
@@ -376,12 +377,15 @@ static void unlock_both(struct flow_table *t, uint64_t a, uint64_t b)
 		spin_unlock(&two->lock);
 }
 
-void flow_prefetch(const struct flow_table *t, const struct flow_key *k)
+void flow_hash_prefetch(const struct flow_table *t, uint64_t hash)
 {
-	uint64_t hash = flow_hash(t, k);
-
 	__builtin_prefetch(&t->bucket[hash & t->mask], 1);
 	__builtin_prefetch(group_of(t, hash), 1);
+}
+
+void flow_prefetch(const struct flow_table *t, const struct flow_key *k)
+{
+	flow_hash_prefetch(t, flow_hash(t, k));
 }
 
 void flow_prefetch_burst(const struct flow_table *t, const struct flow_key *k, unsigned n)
@@ -389,10 +393,19 @@ void flow_prefetch_burst(const struct flow_table *t, const struct flow_key *k, u
 	uint64_t hash[FLOW_BURST];
 
 	flow_hash_burst(t, k, hash, n);
-	for (unsigned i = 0; i < n; i++) {
-		__builtin_prefetch(&t->bucket[hash[i] & t->mask], 1);
-		__builtin_prefetch(group_of(t, hash[i]), 1);
-	}
+	for (unsigned i = 0; i < n; i++)
+		flow_hash_prefetch(t, hash[i]);
+}
+
+/* Both tuples of a record, in places of their own. Under the groups' locks. */
+static bool put_both(struct flow_table *t, uint32_t index, uint64_t ho, uint64_t hr)
+{
+	if (!put_entry(t, ho, entry_of(ho, FLOW_ORIG, index)))
+		return false;
+	if (put_entry(t, hr, entry_of(hr, FLOW_REPLY, index)))
+		return true;
+	drop_entry(t, ho, entry_of(ho, FLOW_ORIG, index));
+	return false;
 }
 
 enum flow_refusal flow_hash_insert(struct flow_table *t, uint32_t index, uint32_t tick,
@@ -408,22 +421,23 @@ enum flow_refusal flow_hash_insert(struct flow_table *t, uint32_t index, uint32_
 	hr = flow_hash(t, &reply);
 	*other = FLOW_NONE;
 	lock_both(t, ho, hr);
-	entry = search(t, &orig, ho, tick, t);
+	entry = search(t, &orig, ho, tick, t, false);
 	if (entry) {
 		*other = (uint32_t)entry;
-	} else if (!search(t, &reply, hr, tick, t)) {
-		why = FLOW_FULL;
-		if (put_entry(t, ho, entry_of(ho, FLOW_ORIG, index))) {
-			if (put_entry(t, hr, entry_of(hr, FLOW_REPLY, index)))
-				why = FLOW_OK;
-			else
-				drop_entry(t, ho, entry_of(ho, FLOW_ORIG, index));
-		}
+	} else if (!search(t, &reply, hr, tick, t, false)) {
+		why = put_both(t, index, ho, hr) ? FLOW_OK : FLOW_FULL;
 	}
 	if (why == FLOW_OK)
 		flow_set(flow_at(t, index), FLOW_COMMITTED);
 	unlock_both(t, ho, hr);
 	return why;
+}
+
+bool flow_hash_restore(struct flow_table *t, uint32_t index, const struct flow_key *orig,
+		       const struct flow_key *reply, uint64_t ho, uint64_t hr)
+{
+	return !search(t, orig, ho, 0, NULL, true) && !search(t, reply, hr, 0, NULL, true) &&
+	       put_both(t, index, ho, hr);
 }
 
 void flow_hash_remove(struct flow_table *t, uint32_t index)

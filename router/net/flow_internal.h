@@ -3,15 +3,27 @@
  * What the files of the flow table share: the layout of the region, and the steps one file does for
  * another. Nobody else includes this but its unit tests.
  *
+ * flow_region.c   the memory of all: create, adopt, destroy
+ * flow_repair.c   a table that was left in the middle of a change
  * flow_siphash.c  SipHash-1-3 of keys, one or a burst
  * flow_hash.c     buckets: find, insert, remove; the lookups
  * flow_slab.c     chunks of records, given out and taken back; trimming; the walk
  * flow_source.c   how many flows a source address has
  * flow_wheel.c    what is due, who is dead, what may be freed
- * flow.c          create and destroy, new, commit, kill
+ * flow.c          new, commit, discard; changes, zones, statistics
  *
- * The region, in this order: header, workers, chunk descriptions, groups, buckets, source groups
- * and buckets, records. All of it is sized for `max` and costs memory only where it is touched.
+ * The region, in this order: header, workers, chunk descriptions, zones, groups, buckets, source
+ * groups and buckets, records. All of it is sized for `max`, and workers for as many as there may
+ * be; it costs memory only where it is touched.
+ *
+ * What an heir finds. Of a thread that was killed, memory has all stores before the instruction it
+ * was killed at and none after: as a signal handler sees it, so it is the compiler that must keep
+ * the order. A change of structure is between `changing` going up and down; a kill, which anybody
+ * may do, raises `killing` instead. All of them 0: the lists, counts and hash are whole, and no
+ * lock is held. If not, the records are the truth: whose state says committed and not dying, in a
+ * chunk that a worker has, below its `fresh`. So the state is the last that is written of a record
+ * which is made, and its state and the chunk's `fresh` are written before the chunk's serial turns
+ * odd.
  *
  * Locks: a bucket group's, two of them in ascending order; the pool's; a source group's. None is
  * held when another kind is taken.
@@ -27,7 +39,7 @@
 #include "router/net/tcp.h" /* its states */
 
 #define FLOW_MAGIC   0x776f6c66u /* "flow" */
-#define FLOW_VERSION 1u
+#define FLOW_VERSION 2u
 
 /* ---- buckets: a cache line each, 64 a group, a group a page with one lock */
 
@@ -98,6 +110,7 @@ struct flow_counts {
 struct flow_worker {
 	alignas(64) uint32_t dead; /* whom anybody killed, through half.link; [any] by exchange */
 	alignas(64) uint32_t tick; /* the wheel has done all before and begun this one */
+	uint32_t changing;	   /* changes under way, one in another */
 	uint32_t condemned;	   /* taken from `dead` */
 	uint32_t retired, retired_last; /* through next, oldest first; prev: the grace period */
 	uint32_t room[2];		/* chunks with room, by family */
@@ -106,15 +119,25 @@ struct flow_worker {
 };
 static_assert(4ull * FLOW_MAX / FLOW_CHUNK6 * FLOW_CHUNK_UNITS < FLOW_HEAD, "not in an index");
 
+#define FLOW_ZONES 65536u
+
+/* What follows from the configuration, but for its number of workers: offsets in the region, and
+ * how many there are. An heir lays it out again and compares. */
+struct flow_layout {
+	uint64_t bytes;
+	uint64_t worker_at, chunk_at, zone_at, group_at, bucket_at;
+	uint64_t source_group_at, source_at, record_at;
+	uint64_t buckets, sources, chunks;
+};
+
 struct flow_header {
 	uint32_t magic, version;
-	uint64_t bytes;
+	struct flow_layout layout;
 	struct flow_table_config config;
-	uint64_t worker_at, chunk_at, group_at, bucket_at; /* offsets in the region */
-	uint64_t source_group_at, source_at, record_at;
-	uint64_t buckets, sources;
 	alignas(64) uint32_t live; /* not dying, private or committed */
+	uint32_t killing;	   /* flow_kill() under way, of anybody */
 	alignas(64) uint64_t grace;
+	uint32_t changing; /* of control */
 	alignas(64) struct flow_pool pool;
 };
 
@@ -178,6 +201,15 @@ static inline bool flow_is6(const struct flow *f)
 	return f->family == AF_INET6;
 }
 
+/* ---- flow_region.c */
+/* A worker without flows, whose wheel begins at this tick. */
+void flow_worker_init(struct flow_worker *w, uint32_t tick);
+
+/* ---- flow_repair.c */
+/* No thread runs. Whatever the records say, the table is whole afterwards, with so many workers. 0
+ * or -errno. It may be killed, too, and begun again. */
+int flow_repair(struct flow_table *t, unsigned workers);
+
 /* ---- flow_siphash.c */
 uint64_t flow_hash(const struct flow_table *t, const struct flow_key *k);
 void flow_hash_burst(const struct flow_table *t, const struct flow_key *k, uint64_t *out,
@@ -192,12 +224,26 @@ void flow_key_pack(struct flow *f, enum flow_dir dir, const struct flow_key *k);
 enum flow_refusal flow_hash_insert(struct flow_table *t, uint32_t index, uint32_t tick,
 				   uint32_t *other);
 void flow_hash_remove(struct flow_table *t, uint32_t index);
+/* Of a committed record, into a hash that is being built anew, with both tuples and their hashes.
+ * False: either tuple is there already, or there is no room. */
+bool flow_hash_restore(struct flow_table *t, uint32_t index, const struct flow_key *orig,
+		       const struct flow_key *reply, uint64_t ho, uint64_t hr);
+/* Its bucket and group, which will be written. */
+void flow_hash_prefetch(const struct flow_table *t, uint64_t hash);
 /* A committed record near the key's bucket that is not assured, or has expired; or FLOW_NONE. */
 uint32_t flow_hash_victim(const struct flow_table *t, const struct flow_key *k, uint32_t tick);
 
 /* ---- flow_slab.c */
 uint32_t flow_slab_get(struct flow_table *t, unsigned worker, bool six);
 void flow_slab_put(struct flow_table *t, unsigned worker, uint32_t index);
+/* How many records of chunk `no` were ever used since a worker has it; 0 if none has. */
+unsigned flow_slab_used(const struct flow_table *t, uint32_t no);
+/* All chunks that are not restored after it are fresh. */
+void flow_slab_reset(struct flow_table *t);
+/* In ascending order: the chunk, of whose records those with a state live, becomes this worker's;
+ * or nobody's if none lives. */
+void flow_slab_restore(struct flow_table *t, uint32_t no, unsigned worker, unsigned live);
+unsigned flow_slab_units(bool six); /* of a record */
 
 /* ---- flow_source.c */
 /* False: at its limit. *counted: whether flow_source_drop() is due. */

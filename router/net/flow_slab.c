@@ -21,7 +21,7 @@ static uint32_t chunk_no(const struct flow_table *t, const struct flow_chunk *c)
 	return (uint32_t)(c - t->chunk);
 }
 
-static unsigned units_of(bool six)
+unsigned flow_slab_units(bool six)
 {
 	return (six ? FLOW_SIZE6 : FLOW_SIZE4) / FLOW_UNIT;
 }
@@ -129,7 +129,7 @@ static void chunk_put(struct flow_table *t, uint32_t *list, struct flow_chunk *c
 
 static uint32_t take_fresh(struct flow_table *t, struct flow_chunk *c, bool six)
 {
-	uint32_t index = chunk_no(t, c) * FLOW_CHUNK_UNITS + c->fresh * units_of(six);
+	uint32_t index = chunk_no(t, c) * FLOW_CHUNK_UNITS + c->fresh * flow_slab_units(six);
 
 	__atomic_store_n(&flow_at(t, index)->state, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&c->fresh, c->fresh + 1, __ATOMIC_RELEASE);
@@ -175,6 +175,59 @@ void flow_slab_put(struct flow_table *t, unsigned worker, uint32_t index)
 		chunk_put(t, list, c);
 }
 
+/* ---- a table that is built anew (flow_repair.c) */
+
+unsigned flow_slab_used(const struct flow_table *t, uint32_t no)
+{
+	const struct flow_chunk *c = &t->chunk[no];
+	unsigned records = records_of(c->six);
+
+	if (!(c->serial & 1))
+		return 0;
+	return c->fresh < records ? c->fresh : records;
+}
+
+void flow_slab_reset(struct flow_table *t)
+{
+	struct flow_pool *p = &t->head->pool;
+
+	p->lock = 0;
+	p->dirty = p->clean = FLOW_NONE;
+	if (!p->fresh)
+		p->fresh = 1;
+	if (p->fresh > p->chunks)
+		p->fresh = p->chunks;
+}
+
+void flow_slab_restore(struct flow_table *t, uint32_t no, unsigned worker, unsigned live)
+{
+	struct flow_chunk *c = &t->chunk[no];
+	struct flow_worker *w = &t->worker[worker];
+	bool six = c->six;
+
+	c->fresh = (uint16_t)flow_slab_used(t, no);
+	c->six = six;
+	c->listed = false;
+	c->free = FLOW_NONE;
+	c->used = (uint16_t)live;
+	if (!live) {
+		c->serial += c->serial & 1;
+		pool_push(t, &t->head->pool.dirty, no);
+		return;
+	}
+	for (unsigned i = c->fresh; i-- > 0;) {
+		uint32_t index = no * FLOW_CHUNK_UNITS + i * flow_slab_units(six);
+
+		if (flow_at(t, index)->state)
+			continue;
+		flow_at(t, index)->next = c->free;
+		c->free = index;
+	}
+	w->count.used[six] += live;
+	if (live < records_of(six))
+		room_add(t, &w->room[six], c);
+}
+
 /* ---- control */
 
 /* The next committed record of chunk `no` from slot *at on. */
@@ -187,7 +240,7 @@ static uint32_t walk_chunk(const struct flow_table *t, uint32_t no, uint32_t *at
 	if (!(serial & 1))
 		return FLOW_NONE;
 	while (*at < __atomic_load_n(&c->fresh, __ATOMIC_ACQUIRE)) {
-		uint32_t index = no * FLOW_CHUNK_UNITS + (*at)++ * units_of(six);
+		uint32_t index = no * FLOW_CHUNK_UNITS + (*at)++ * flow_slab_units(six);
 		uint32_t state = flow_state(flow_at(t, index));
 
 		if (__atomic_load_n(&c->serial, __ATOMIC_ACQUIRE) != serial)
@@ -283,5 +336,10 @@ static unsigned trim_groups(struct flow_table *t, unsigned budget)
 
 unsigned flow_table_trim(struct flow_table *t, unsigned budget)
 {
-	return trim_chunks(t, budget) + trim_groups(t, budget);
+	unsigned n;
+
+	flow_change_begin(t, FLOW_CONTROL);
+	n = trim_chunks(t, budget) + trim_groups(t, budget);
+	flow_change_end(t, FLOW_CONTROL);
+	return n;
 }

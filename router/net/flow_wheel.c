@@ -98,10 +98,12 @@ void flow_mourn(struct flow_table *t, uint32_t index)
 
 void flow_kill(struct flow_table *t, uint32_t index)
 {
-	if (!flow_condemn(t, index))
-		return;
-	__atomic_fetch_sub(&t->head->live, 1, __ATOMIC_RELAXED);
-	flow_mourn(t, index);
+	__atomic_fetch_add(&t->head->killing, 1, __ATOMIC_RELAXED);
+	if (flow_condemn(t, index)) {
+		__atomic_fetch_sub(&t->head->live, 1, __ATOMIC_RELAXED);
+		flow_mourn(t, index);
+	}
+	__atomic_fetch_sub(&t->head->killing, 1, __ATOMIC_RELEASE);
 }
 
 /* The number of the grace period that has not begun. Read by a write of nothing: the addition that
@@ -114,6 +116,11 @@ static uint32_t grace_next(struct flow_table *t)
 uint64_t flow_grace_begin(struct flow_table *t)
 {
 	return __atomic_add_fetch(&t->head->grace, 1, __ATOMIC_ACQ_REL);
+}
+
+uint64_t flow_grace_ended(const struct flow_table *t)
+{
+	return __atomic_load_n(&t->head->grace, __ATOMIC_ACQUIRE);
 }
 
 static void retire(struct flow_table *t, struct flow_worker *w, uint32_t index)
@@ -182,6 +189,11 @@ static bool turn(struct flow_table *t, struct flow_worker *w, uint32_t tick)
 	return true;
 }
 
+static bool nothing_is_due(const struct flow_worker *w, uint32_t tick)
+{
+	return w->list[FLOW_DUE] == FLOW_NONE && (int32_t)(tick - w->tick) <= 0;
+}
+
 /* Above 95 % of what there may be, connections that have ended do not wait for their timer
  * (requirement C14). */
 static bool makes_room(const struct flow_table *t, const struct flow *f)
@@ -223,8 +235,14 @@ unsigned flow_due(struct flow_table *t, unsigned worker, uint32_t tick, uint32_t
 {
 	struct flow_worker *w = &t->worker[worker];
 	unsigned found = 0;
+	bool due;
 
-	if (!turn(t, w, tick))
+	if (nothing_is_due(w, tick))
+		return 0;
+	flow_change_begin(t, worker);
+	due = turn(t, w, tick);
+	flow_change_end(t, worker);
+	if (!due)
 		return 0;
 	for (uint32_t i = w->list[FLOW_DUE]; i != FLOW_NONE && n; i = flow_at(t, i)->next, n--)
 		if (flow_over(flow_at(t, i), tick))
@@ -247,19 +265,31 @@ static unsigned look_at_due(struct flow_table *t, struct flow_worker *w, uint32_
 	return n;
 }
 
+/* Is there one among the retired whose grace period has ended? */
+static bool is_ripe(const struct flow_table *t, const struct flow_worker *w, uint64_t quiet)
+{
+	return w->retired != FLOW_NONE &&
+	       (int32_t)((uint32_t)quiet - flow_at(t, w->retired)->prev) >= 0;
+}
+
 static void free_retired(struct flow_table *t, unsigned worker, uint64_t quiet, unsigned budget)
 {
 	struct flow_worker *w = &t->worker[worker];
 
-	for (unsigned n = 0; n < budget && w->retired != FLOW_NONE; n++) {
+	for (unsigned n = 0; n < budget && is_ripe(t, w, quiet); n++) {
 		uint32_t index = w->retired;
-		const struct flow *f = flow_at(t, index);
 
-		if ((int32_t)((uint32_t)quiet - f->prev) < 0)
-			return;
-		w->retired = f->next;
+		w->retired = flow_at(t, index)->next;
 		flow_slab_put(t, worker, index);
 	}
+}
+
+/* Most loops find nothing to do, and then nothing changes. */
+static bool is_idle(const struct flow_table *t, const struct flow_worker *w, uint32_t tick,
+		    uint64_t quiet)
+{
+	return nothing_is_due(w, tick) && w->condemned == FLOW_NONE &&
+	       __atomic_load_n(&w->dead, __ATOMIC_RELAXED) == FLOW_NONE && !is_ripe(t, w, quiet);
 }
 
 unsigned flow_expire(struct flow_table *t, unsigned worker, uint32_t tick, uint64_t quiet,
@@ -268,7 +298,12 @@ unsigned flow_expire(struct flow_table *t, unsigned worker, uint32_t tick, uint6
 	struct flow_worker *w = &t->worker[worker];
 	unsigned n;
 
+	if (is_idle(t, w, tick, quiet))
+		return 0;
+	flow_change_begin(t, worker);
 	free_retired(t, worker, quiet, budget);
 	n = bury_condemned(t, w, budget, gone, arg);
-	return n + look_at_due(t, w, tick, budget - n, gone, arg);
+	n += look_at_due(t, w, tick, budget - n, gone, arg);
+	flow_change_end(t, worker);
+	return n;
 }

@@ -28,9 +28,8 @@ struct stateful {
 	struct natports *ports;
 	struct sets *sets;
 	struct limits *limits;
-	uint32_t *zone_live; /* flows, by zone: 65536 */
-	uint64_t quiet;	     /* of flow_expire(): stored by control after grace periods */
-	uint8_t secret[16];  /* of random choices */
+	uint64_t quiet;	    /* of flow_expire(): stored by control after grace periods */
+	uint8_t secret[16]; /* of random choices: another in each process */
 };
 
 #endif

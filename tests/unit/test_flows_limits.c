@@ -171,11 +171,11 @@ static void test_per_zone(void **state)
 			else
 				udp_drops(&f, &t, false, DROP_CT_ZONE_LIMIT);
 		}
-		assert_int_equal(f.st->zone_live[0], 3);
-		assert_int_equal(f.st->zone_live[77], 3);
+		assert_int_equal(flow_zone_live(f.st->flows, 0), 3);
+		assert_int_equal(flow_zone_live(f.st->flows, 77), 3);
 		end_flows(&f);
-		assert_int_equal(f.st->zone_live[0], 0);
-		assert_int_equal(f.st->zone_live[77], 0);
+		assert_int_equal(flow_zone_live(f.st->flows, 0), 0);
+		assert_int_equal(flow_zone_live(f.st->flows, 77), 0);
 	}
 	flows_close(&f);
 }

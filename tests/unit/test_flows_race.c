@@ -59,7 +59,7 @@ static void duo_close(struct duo *d)
 		to->drop[i] += from->drop[i];
 	worker_destroy(d->second);
 	d->f.p.wp.nrx = PIPE_PORTS;
-	assert_int_equal(d->f.st->zone_live[0], 0);
+	assert_int_equal(flow_zone_live(d->f.st->flows, 0), 0);
 	flows_close(&d->f);
 }
 
@@ -132,7 +132,7 @@ static void test_same_packet(void **state)
 		assert_int_equal(the_record(&d.f)->owner, 1);
 		/* a SYN again does not count as life: it is let by */
 		assert_int_equal(the_half(&d.f, FLOW_ORIG)->packets, 2);
-		assert_int_equal(d.f.st->zone_live[0], 1);
+		assert_int_equal(flow_zone_live(d.f.st->flows, 0), 1);
 		duo_close(&d);
 	}
 }
@@ -280,7 +280,7 @@ static void test_threads(void **state)
 	assert_int_equal(live(&d.f), ROUNDS * EACH);
 	assert_int_equal(flows_stats(&d.f).made, ROUNDS * EACH);
 	assert_int_equal(flows_stats(&d.f).adopted, adopted(&d));
-	assert_int_equal(d.f.st->zone_live[0], ROUNDS * EACH);
+	assert_int_equal(flow_zone_live(d.f.st->flows, 0), ROUNDS * EACH);
 	duo_close(&d);
 }
 

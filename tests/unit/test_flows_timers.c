@@ -230,7 +230,7 @@ static void test_memory(void **state)
 		while (flow_table_trim(f.st->flows, 1000))
 			;
 		assert_true(flows_stats(&f).bytes < before.bytes);
-		assert_int_equal(f.st->zone_live[0], 0);
+		assert_int_equal(flow_zone_live(f.st->flows, 0), 0);
 	}
 	flows_close(&f);
 }
