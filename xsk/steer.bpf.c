@@ -14,6 +14,10 @@
  *
  * A port that is handed over whole asks none of this: it is one end of a cross-connect, where ARP,
  * DHCP and what is not even IP belong to whoever is at the other end.
+ *
+ * Who serves a queue notes the time now and then. Where Linux is to stand in when nobody does, a
+ * frame for a socket whose queue was left alone for too long is Linux's; elsewhere nobody looks at
+ * the time, and frames wait in their rings for whoever comes next.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -83,6 +87,15 @@ struct {
 	__type(key, __u32);
 	__type(value, __u8);
 } redirecting SEC(".maps");
+
+/* See STEER_BEATS; shared by the ports of a process. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, STEER_BEATS);
+	__type(key, __u32);
+	__type(value, __u64);
+} beats SEC(".maps");
 
 /* A global variable is an array map of one entry whose address is known at load: no lookup. */
 struct steer_port_state port SEC(".data.port") = {};
@@ -215,6 +228,16 @@ static __always_inline bool is_for_socket(enum steer_verdict v)
 	return v == STEER_SOCKET || v == STEER_NAT || v == STEER_WHOLE;
 }
 
+/* Is Linux to have what is for the socket of this queue? A beat may be younger than our look at the
+ * clock. */
+static __always_inline bool is_stale(__u32 queue)
+{
+	__u32 place = port.beats - 1 + queue;
+	const __u64 *beat = port.beats ? bpf_map_lookup_elem(&beats, &place) : NULL;
+
+	return beat && (__s64)(bpf_ktime_get_ns() - *beat) > STEER_STALE_NS;
+}
+
 static __always_inline void count(enum steer_verdict v)
 {
 	__u32 key = v;
@@ -228,11 +251,16 @@ SEC("xdp")
 int steer(struct xdp_md *ctx)
 {
 	enum steer_verdict v = judge((void *)(long)ctx->data, (void *)(long)ctx->data_end);
+	__u32 fallback = port.fallback;
 	int action = XDP_PASS;
 
+	if (v == STEER_WHOLE) /* never Linux's */
+		fallback = XDP_DROP;
+	else if (is_for_socket(v) && is_stale(ctx->rx_queue_index))
+		v = STEER_PASS_STALE;
 	if (is_for_socket(v)) {
 		/* an empty slot answers with the fallback, so no lookup has to come first */
-		action = bpf_redirect_map(&xsks, ctx->rx_queue_index, port.fallback);
+		action = bpf_redirect_map(&xsks, ctx->rx_queue_index, fallback);
 		if (action != XDP_REDIRECT)
 			v = STEER_NO_SOCKET;
 	}

@@ -47,6 +47,8 @@ static const struct layout {
 				  sizeof(uint32_t), STEER_FRAGMENTS_MAX, 0, false },
 	[STEER_MAP_REDIRECTS] = { "redirects", BPF_MAP_TYPE_ARRAY, 4, sizeof(uint64_t),
 				  STEER_REDIRECT_SIZE, 0, true },
+	[STEER_MAP_BEATS] = { "beats", BPF_MAP_TYPE_ARRAY, 4, sizeof(uint64_t), STEER_BEATS,
+			      BPF_F_MMAPABLE, true },
 };
 
 static bool is_laid_out(int fd, const struct layout *l)
@@ -132,6 +134,25 @@ const char *steer_natports_note(const struct steer *s)
 	return s->natports ? NULL : s->natports_note;
 }
 
+/* ---- beats ---- */
+
+#define BEATS_BYTES (STEER_BEATS * sizeof(uint64_t))
+
+uint64_t *steer_beats(struct steer *s, unsigned place)
+{
+	void *at = s->beats;
+
+	assert(place < STEER_PLACES);
+	if (!at) {
+		at = mmap(NULL, BEATS_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+			  s->maps[STEER_MAP_BEATS], 0);
+		if (at == MAP_FAILED)
+			return NULL;
+		s->beats = at;
+	}
+	return s->beats + place * STEER_QUEUES_MAX;
+}
+
 /* ---- create and destroy ---- */
 
 static bool has_gone(const void *arg, int ifindex, bool gone)
@@ -185,6 +206,8 @@ void steer_destroy(struct steer *s, bool detach)
 		steer_cleanup(s->pin_dir, NULL, NULL);
 	if (s->natports)
 		munmap(s->natports, NATPORTS_BYTES);
+	if (s->beats)
+		munmap(s->beats, BEATS_BYTES);
 	for (int i = 0; i < STEER_MAPS; i++)
 		if (s->maps[i] >= 0)
 			close(s->maps[i]);

@@ -5,8 +5,9 @@
  * To Linux (XDP_PASS): all but IPv4 and IPv6, multicast and broadcast, frames for other MACs,
  * packets to an address of this host but those that NAT has a claim on, packets to other hosts on
  * redirected ports, DHCPv4 answers (UDP 67 to 68), VLAN tags nobody asked for. To the socket of the
- * receive queue: the rest. Where a queue has no socket: fallback (drop or pass). A port may also be
- * handed over whole, for a cross-connect: then nothing of it goes to Linux.
+ * receive queue: the rest. Where a queue has no socket: fallback (drop or pass). Where that is
+ * pass, Linux also gets what is for a queue that was not looked after for 100 ms (steer_beats()). A
+ * port may also be handed over whole, for a cross-connect: then nothing of it goes to Linux.
  *
  * One struct steer per daemon: the maps all ports share (local addresses, NAT's ports), pinned
  * together with a link and maps per port below pin_dir, so that a process that dies leaves the
@@ -27,8 +28,7 @@ struct steer_verdict_info {
 };
 extern const struct steer_verdict_info steer_verdict_info[STEER__COUNT];
 
-#define STEER_WHY	 192
-#define STEER_QUEUES_MAX 64
+#define STEER_WHY 192
 
 struct steer;
 struct steer_port;
@@ -71,6 +71,11 @@ const char *steer_natports_note(const struct steer *s); /* NULL: it is there */
  * while the address is not one of this host. -EINVAL: no such slot. -EAFNOSUPPORT, -ENOMEM. */
 int steer_local_nat(struct steer *s, const struct addr *a, int slot);
 
+/* When the queues of the port at this place were looked after last, STEER_QUEUES_MAX of them, in ns
+ * of CLOCK_MONOTONIC: to be stored by whoever serves them, much more often than every 100 ms. Stays
+ * mapped as long as s lives. NULL: the kernel does not map it. [control]; the memory: [any] */
+uint64_t *steer_beats(struct steer *s, unsigned place);
+
 /* TCP and UDP ports that go to Linux whatever the address, of both families: Linux answers for
  * others. So do errors of ICMP about such answers, and all fragments of a datagram. */
 struct steer_redirects {
@@ -84,7 +89,8 @@ struct steer_port_config {
 	unsigned queues;
 	bool generic;	/* attach in generic mode, else native */
 	bool replace;	/* replace a foreign program; else -EBUSY naming it in why */
-	bool fail_pass; /* fallback XDP_PASS; else XDP_DROP */
+	unsigned place; /* below STEER_PLACES, of its own: of its beats */
+	bool fail_pass; /* Linux stands in where nobody serves a queue; else frames wait, or drop */
 };
 /* Loads and verifies the program for this port, with an empty XSKMAP; does not attach it yet.
  * Adopts a pinned link of ours on the same ifindex later in steer_port_attach by updating its
@@ -95,6 +101,9 @@ int steer_port_socket(struct steer_port *p, unsigned queue, int xsk_fd); /* -1: 
 /* After the sockets are in, so that no packet misses one. */
 int steer_port_attach(struct steer_port *p, char *why);
 int steer_port_mac(struct steer_port *p, const uint8_t mac[6]);
+/* fail_pass, from now on. With true all queues count as served at this moment. 0; -errno: they
+ * could not be, and nothing has changed. */
+int steer_port_fail_pass(struct steer_port *p, bool pass);
 /* Frames tagged with vid (1 to 4094) go to us; of two tags both must be ours. */
 int steer_port_vlan(struct steer_port *p, uint16_t vid, bool ours);
 /* Of frames with this vid (0: without a tag) these are redirected; NULL: none. -ENOSPC: more than

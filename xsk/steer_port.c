@@ -19,6 +19,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "router/lib/clock.h"
 #include "xsk/steer.skel.h"
 #include "xsk/steer_link.h"
 #include "xsk/steer_pin.h"
@@ -34,6 +35,7 @@ static int use_shared_maps(const struct steer_port *p)
 		[STEER_MAP_NATPORTS] = p->skel->maps.natports,
 		[STEER_MAP_FRAGMENTS] = p->skel->maps.fragments,
 		[STEER_MAP_REDIRECTS] = p->skel->maps.redirects,
+		[STEER_MAP_BEATS] = p->skel->maps.beats,
 	};
 	int err = 0;
 
@@ -93,6 +95,7 @@ int steer_port_create(struct steer *s, const struct steer_port_config *c, struct
 	p->ifindex = c->ifindex;
 	snprintf(p->name, sizeof(p->name), "%s", c->name);
 	p->queues = c->queues;
+	p->place = c->place;
 	p->generic = c->generic;
 	p->replace = c->replace;
 	p->cpus = libbpf_num_possible_cpus();
@@ -105,7 +108,11 @@ int steer_port_create(struct steer *s, const struct steer_port_config *c, struct
 		steer_port_destroy(p, false);
 		return err;
 	}
-	p->state->fallback = c->fail_pass ? XDP_PASS : XDP_DROP;
+	err = steer_port_fail_pass(p, c->fail_pass);
+	if (err) {
+		steer_port_destroy(p, false);
+		return steer_why_errno(why, err, "%s: no heartbeat for on-failure: pass", c->name);
+	}
 	steer_port_mac(p, c->mac);
 	*out = p;
 	return 0;
@@ -204,6 +211,20 @@ int steer_port_mac(struct steer_port *p, const uint8_t mac[6])
 
 	memcpy(&word, mac, 6);
 	__atomic_store_n(&p->state->mac, word, __ATOMIC_RELAXED);
+	return 0;
+}
+
+int steer_port_fail_pass(struct steer_port *p, bool pass)
+{
+	uint64_t *beat = pass ? steer_beats(p->steer, p->place) : NULL;
+	uint32_t first = p->place * STEER_QUEUES_MAX + 1;
+
+	if (pass && !beat)
+		return -errno;
+	for (unsigned q = 0; pass && q < STEER_QUEUES_MAX; q++)
+		__atomic_store_n(&beat[q], clock_now(), __ATOMIC_RELAXED);
+	__atomic_store_n(&p->state->beats, pass ? first : 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&p->state->fallback, pass ? XDP_PASS : XDP_DROP, __ATOMIC_RELAXED);
 	return 0;
 }
 

@@ -15,6 +15,7 @@ enum steer_map {
 	STEER_MAP_NATPORTS,
 	STEER_MAP_FRAGMENTS,
 	STEER_MAP_REDIRECTS,
+	STEER_MAP_BEATS,
 	STEER_MAPS
 };
 
@@ -35,6 +36,7 @@ struct steer {
 	char note[STEER_WHY], natports_note[STEER_WHY];
 	int maps[STEER_MAPS];
 	uint64_t *natports; /* mapped; NULL: see natports_note */
+	uint64_t *beats;    /* mapped; NULL: nobody has asked for them yet */
 	struct steer_wish *wishes;
 	unsigned nwishes, wishes_room;
 	struct steer_redirect_set *redirects; /* NULL: none yet, else STEER_REDIRECT_SETS */
@@ -54,7 +56,7 @@ struct steer_port {
 	int link; /* -1: not attached */
 	int ifindex;
 	char name[IF_NAMESIZE];
-	unsigned queues;
+	unsigned queues, place;
 	bool generic, replace;
 	const char *mode;
 };

@@ -12,6 +12,7 @@
 	X(NAT, "to-socket-nat", "to an address of this host, but NAT's: redirected likewise")      \
 	X(WHOLE, "to-socket-whole", "of a port that is handed over whole: redirected likewise")    \
 	X(NO_SOCKET, "no-socket", "queue without a socket: fallback taken")                        \
+	X(PASS_STALE, "pass-stale", "nobody serves the queue any more, and Linux stands in")       \
 	X(PASS_LOCAL, "pass-local", "to an address of this host")                                  \
 	X(PASS_MULTICAST, "pass-multicast", "multicast or broadcast")                              \
 	X(PASS_ETHERTYPE, "pass-ethertype", "neither IPv4 nor IPv6: ARP, LLDP, ...")               \
@@ -64,6 +65,14 @@ enum steer_redirect_plane {
 
 #define STEER_VIDS 4096
 
+/* When each receive queue was last looked after, of CLOCK_MONOTONIC, in ns: place *
+ * STEER_QUEUES_MAX
+ * + queue. Where Linux is to stand in, it does when that is longer ago than STEER_STALE_NS. */
+#define STEER_PLACES	 64 /* ports of a process */
+#define STEER_QUEUES_MAX 64
+#define STEER_BEATS	 (STEER_PLACES * STEER_QUEUES_MAX)
+#define STEER_STALE_NS	 100000000
+
 /* What the program reads of its port. Every change is one aligned store of the daemon's into this
  * memory, so the program never sees half a MAC address. */
 struct steer_port_state {
@@ -71,7 +80,7 @@ struct steer_port_state {
 	__u32 fallback;	 /* XDP_DROP or XDP_PASS */
 	__u32 redirects; /* 0: none of redirecting[] */
 	__u32 whole;	 /* not 0: every frame is for the socket */
-	__u32 unused;
+	__u32 beats;	 /* 0: nobody looks at them; else 1 + where those of the port begin */
 	__u64 vlans[STEER_VIDS / 64]; /* bit vid: frames tagged with it are ours */
 };
 
