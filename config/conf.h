@@ -43,6 +43,7 @@ struct conf_iface {
 	unsigned queues; /* 0: auto, all the device has */
 	enum conf_xdp_mode xdp_mode;
 	unsigned mtu;		  /* 0: leave as Linux has it */
+	bool fail_pass;		  /* on-failure: pass */
 	struct prefix *addresses; /* host bits kept */
 	unsigned naddresses;
 	unsigned line; /* of the key, for messages */

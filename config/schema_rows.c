@@ -63,6 +63,7 @@ static const struct schema_word type_words[] = {
 	{ "mark", CONF_FIELD_MARK },
 	{ NULL, 0 },
 };
+static const struct schema_word failure_words[] = { { "drop", 0 }, { "pass", 1 }, { NULL, 0 } };
 static const struct schema_word verdict_words[] = { { "accept", 0 }, { "drop", 1 }, { NULL, 0 } };
 static const struct schema_word hook_words[] = {
 	{ "prerouting", CONF_HOOK_PREROUTING },	  { "input", CONF_HOOK_INPUT },
@@ -209,6 +210,11 @@ const struct schema_row schema_rows[] = {
 	  .words = xdp_words, .doc = "As router.xdp.mode, which is its default." },
 	{ "interfaces.*.mtu", SCHEMA_UINT, FIELD(SCHEMA_IFACE, conf_iface, mtu), .min = 68,
 	  .max = 65535, .doc = "Bytes; IPv6 needs 1280. Without it, as Linux has it." },
+	{ "interfaces.*.on-failure", SCHEMA_ENUM, FIELD(SCHEMA_IFACE, conf_iface, fail_pass),
+	  .words = failure_words,
+	  .doc = "While no router serves it: drop (the default), or pass for Linux to forward, "
+		 "without "
+		 "filters. A VLAN is as its port is." },
 	{ "interfaces.*.addresses", SCHEMA_LIST,
 	  ARRAY(SCHEMA_IFACE, conf_iface, addresses, naddresses), .element = SCHEMA_IFACE_PREFIX,
 	  .doc = "Addresses to set in Linux, each with its prefix length." },

@@ -342,6 +342,8 @@ void flows_known(struct dp *dp, struct pkt *p, const struct flow_key *key, uint3
 	}
 	if (unlikely(ports != NULL))
 		ct_fragment(own, p, ports->tcp_base);
+	if (unlikely(flows_is_outdated(dp->st, own)) && f->proto == IPPROTO_TCP)
+		tcp_forget(own);
 	v = ct_track(&dp->policy->ct, f, dir, own, peer, p, dp->tick, &timeout);
 	if (unlikely(v >= CT_REOPEN)) {
 		if (v == CT_REOPEN) {

@@ -20,6 +20,10 @@ void flows_run(struct dp *dp, struct pkt *p, unsigned n);
 /* A translated packet as it was before: for errors about it. */
 void flows_restore(struct dp *dp, struct pkt *p);
 
+/* Linux has stood in for us until now (beat.h): what we remember of the windows of connections is
+ * out of date. */
+void flows_resume(struct stateful *st, uint32_t tick);
+
 /* Each loop: what has expired. */
 void flows_upkeep(struct dp *dp);
 /* How long an idle worker may sleep before it looks again; -1: there is nothing to expire. */

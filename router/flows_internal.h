@@ -8,6 +8,7 @@
 
 #include "router/net/frag.h"
 #include "router/net/hooks.h"
+#include "router/net/policy.h"
 
 /* ---- flows.c */
 void flows_known(struct dp *dp, struct pkt *p, const struct flow_key *key, uint32_t index,
@@ -19,6 +20,15 @@ uint16_t flows_out(const struct dp *dp, const struct nh *n);
 /* How it leaves is how the other direction's tuple was sent. */
 void flows_translate(struct dp *dp, struct pkt *p, uint32_t index, enum flow_dir dir,
 		     const struct frag_ports *ports);
+
+/* ---- flows_take.c */
+/* Was this direction's last packet seen before Linux stood in for us? */
+static inline bool flows_is_outdated(const struct stateful *st, const struct flow_half *own)
+{
+	uint32_t resumed = __atomic_load_n(&st->resumed, __ATOMIC_RELAXED);
+
+	return resumed && (int32_t)(resumed - 1 - own->seen) >= 0;
+}
 
 /* ---- flows_act.c */
 /* A stage has refused it. */

@@ -63,6 +63,7 @@ static void epoll_follow(const struct router *r, const struct port *p, int op)
 static struct worker_ports *worker_ports_build(const struct router *r, unsigned w)
 {
 	struct worker_ports *wp = calloc(1, sizeof(*wp));
+	uint64_t *beats;
 
 	if (!wp)
 		return NULL;
@@ -72,9 +73,12 @@ static struct worker_ports *worker_ports_build(const struct router *r, unsigned 
 		if (p->state != PORT_OPEN)
 			continue;
 		wp->tx[i] = p->xsk->queue[w % p->xsk->nqueues];
+		beats = p->conf.fail_pass ? steer_beats(r->steer, i) : NULL;
 		for (unsigned q = 0; q < p->xsk->nqueues; q++) {
 			if (rx_worker(r, p, q) != w)
 				continue;
+			wp->beats |= beats != NULL;
+			wp->rx[wp->nrx].beat = beats ? beats + q : NULL;
 			wp->rx[wp->nrx].q = p->xsk->queue[q];
 			wp->rx[wp->nrx++].port = (uint16_t)i;
 		}
@@ -99,6 +103,8 @@ static void publish_ports(struct router *r)
 	for (unsigned w = 0; w < r->nworkers; w++)
 		free((void *)old[w]);
 }
+
+static_assert(PORTS_MAX <= STEER_PLACES && XSK_QUEUES_MAX <= STEER_QUEUES_MAX, "a beat for each");
 
 /* ---- open */
 
@@ -176,6 +182,8 @@ static int port_attach(struct router *r, struct port *p, const struct link *l)
 					.name = p->netdev,
 					.queues = p->queues,
 					.generic = p->want == XSK_WANT_GENERIC,
+					.place = (unsigned)(p - r->ports),
+					.fail_pass = p->conf.fail_pass,
 					.replace = r->conf->xdp.replace };
 	int err;
 
@@ -267,13 +275,11 @@ static bool is_zero_copy(const struct xsk_port *x)
  * device that may still write to them. */
 static void port_quarantine(struct router *r, struct port *p, uint64_t span, uint64_t now)
 {
-	r->quarantined += xsk_port_outstanding(p->xsk);
 	p->at = now + (is_zero_copy(p->xsk) && span < QUARANTINE_ZC ? QUARANTINE_ZC : span);
 }
 
 static void port_quarantine_end(struct router *r, struct port *p)
 {
-	r->quarantined -= xsk_port_outstanding(p->xsk);
 	xsk_port_reclaim(p->xsk);
 	xsk_port_free(p->xsk);
 	p->xsk = NULL;
@@ -392,6 +398,21 @@ static bool needs_reopen(const struct router *r, const struct port *p, const str
 	       p->xsk->queue[0]->fill.size != r->conf->xdp.ring_size;
 }
 
+/* Beats begin before the program looks at them, and end after it. */
+static void port_follow_conf(struct router *r, struct port *p, const struct conf_iface *c)
+{
+	bool changed = c->fail_pass != p->conf.fail_pass;
+
+	p->conf = *c;
+	if (!changed || p->state != PORT_OPEN)
+		return;
+	if (!c->fail_pass)
+		steer_port_fail_pass(p->steer, false);
+	publish_ports(r);
+	if (c->fail_pass && steer_port_fail_pass(p->steer, true))
+		log_err("%s: on-failure: no heartbeat, it stays drop", c->name);
+}
+
 /* Give each configured interface a port, and mark those that are no longer wanted. */
 void ports_assign(struct router *r)
 {
@@ -406,7 +427,7 @@ void ports_assign(struct router *r)
 		if (p->state == PORT_OPEN && (!c || needs_reopen(r, p, c)))
 			port_close(r, p, false, clock_now());
 		if (c)
-			p->conf = *c;
+			port_follow_conf(r, p, c);
 		else if (p->state == PORT_ABSENT || p->state == PORT_FAILED)
 			p->state = p->xsk ? PORT_CLOSING : PORT_FREE;
 	}

@@ -20,6 +20,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "router/beat.h"
 #include "router/lib/clock.h"
 #include "router/lib/rcu.h"
 #include "router/flows.h"
@@ -220,6 +221,7 @@ unsigned worker_turn(struct worker *w, uint64_t now)
 	if (!ports)
 		ports = &none;
 	w->serving = ports;
+	beat(w, ports, now);
 	if (dp->qos)
 		worker_shape_begin(w, ports);
 	if (dp->nheld)
@@ -299,6 +301,7 @@ static bool sleep_until(struct worker *w, uint64_t now, struct timespec *t)
 	int ms = sleep_time(w);
 	uint64_t ns = ms < 0 ? UINT64_MAX : (uint64_t)ms * NSEC_PER_MSEC;
 
+	ns = beat_sleep_ns(__atomic_load_n(&w->ports, __ATOMIC_ACQUIRE), ns);
 	if (w->dp.qos && w->shape_at != QDISC_NEVER)
 		ns = w->shape_at <= now ? 0 : w->shape_at - now < ns ? w->shape_at - now : ns;
 	*t = (struct timespec){ .tv_sec = (time_t)(ns / NSEC_PER_SEC),

@@ -27,8 +27,10 @@
 struct worker_ports {
 	struct xsk_queue *tx[PORTS_MAX]; /* by port; NULL: no such port */
 	unsigned nrx;
+	bool beats; /* some of rx have one */
 	struct {
 		struct xsk_queue *q;
+		uint64_t *beat; /* beat.h; NULL: none */
 		uint16_t port;
 	} rx[PORTS_MAX * XSK_QUEUES_MAX]; /* all there can be: one worker may serve them */
 };
@@ -76,6 +78,9 @@ struct worker {
 	struct icmp_limits icmp;
 	struct hold hold;
 	uint64_t rate_at;
+	uint64_t beat_at;		    /* ns, of the last beat; beat_of: to whom */
+	const struct worker_ports *beat_of; /* only compared */
+	uint64_t lapses;		    /* times that it was late */
 	bool boosted, boost_denied;	    /* runs with real-time priority; may not */
 	const struct worker_ports *serving; /* in this turn */
 	uint64_t done;			    /* frames completed when we last went to sleep */

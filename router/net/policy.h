@@ -29,6 +29,7 @@ struct stateful {
 	struct sets *sets;
 	struct limits *limits;
 	uint64_t quiet;	    /* of flow_expire(): stored by control after grace periods */
+	uint32_t resumed;   /* 1 + tick: up to then Linux stood in for us (flows.h); 0: never */
 	uint8_t secret[16]; /* of random choices: another in each process */
 };
 

@@ -88,6 +88,10 @@ enum tcp_verdict {
 	TCP_REFUSE,   /* INVALID: not to be translated, not refreshing the flow */
 };
 
+/* Of a connection that went on without us: what this half knows is out of date, its next segment is
+ * taken at its word. Of one we never saw: of both halves. */
+void tcp_forget(struct flow_half *own);
+
 /* The first segment of a flow: the state it begins in, or TCP_INVALID. */
 enum tcp_state tcp_first(const struct tcp_segment *s, const struct tcp_options *o, struct flow *f,
 			 struct flow_half *own, struct flow_half *peer,

@@ -90,6 +90,13 @@ void tcp_window_store(struct flow_half *own, const struct tcp_view *v)
 	own->retrans = 0;
 }
 
+void tcp_forget(struct flow_half *own)
+{
+	const struct tcp_view v = { .scale = TCP_SCALE_UNKNOWN, .flags = HALF_SCALE | HALF_SACK };
+
+	tcp_window_store(own, &v);
+}
+
 /* The originator's SYN that is let by. Flags last: who sees HALF_OFFER sees what it is about. */
 void tcp_offer_note(struct flow_half *own, const struct tcp_segment *s)
 {

@@ -19,7 +19,7 @@ static bool same_iface(const struct conf_iface *a, const struct conf_iface *b)
 	bool same = !strcmp(a->name, b->name) && !strcmp(a->netdev, b->netdev) &&
 		    a->has_mac == b->has_mac && !memcmp(a->mac, b->mac, 6) &&
 		    a->queues == b->queues && a->xdp_mode == b->xdp_mode && a->mtu == b->mtu &&
-		    a->naddresses == b->naddresses;
+		    a->fail_pass == b->fail_pass && a->naddresses == b->naddresses;
 
 	for (unsigned i = 0; same && i < a->naddresses; i++)
 		same = prefix_equal(&a->addresses[i], &b->addresses[i]);
@@ -116,6 +116,7 @@ static void random_iface(struct conf_iface *f, unsigned index, unsigned *seed)
 	f->queues = pick(seed, 2) ? 0 : 1 + pick(seed, 1024);
 	f->xdp_mode = (enum conf_xdp_mode)pick(seed, 5);
 	f->mtu = pick(seed, 2) ? 0 : 1280 + pick(seed, 60000);
+	f->fail_pass = pick(seed, 2);
 	f->naddresses = pick(seed, 4);
 	f->addresses = f->naddresses ? calloc(f->naddresses, sizeof(struct prefix)) : NULL;
 	for (unsigned i = 0; i < f->naddresses; i++) {

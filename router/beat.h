@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Heartbeats: on ports with `on-failure: pass` a worker notes now and then that it serves a queue,
+ * where the XDP program looks (xsk/steer.h). When it has not for 100 ms, dead or hung, Linux gets
+ * the queue's packets; so it is the worker itself that must do it, and asleep it wakes up for it.
+ * Where no port wants that, nothing of this happens. [worker]
+ */
+#ifndef ROUTER_BEAT_H
+#define ROUTER_BEAT_H
+
+#include "router/lib/clock.h"
+#include "router/worker.h"
+
+#define BEAT_EVERY    (10 * NSEC_PER_MSEC)
+#define BEAT_SLEEP_NS (40 * NSEC_PER_MSEC) /* asleep; leaves 60 ms to be late */
+
+/* The queues of ports->rx that want one have been looked after at `now`; w->beat_at. Notices, too,
+ * when that was late: w->lapses, and control is rung. */
+void beat_all(struct worker *w, const struct worker_ports *ports, uint64_t now);
+
+/* Every turn, before packets are taken. */
+static inline void beat(struct worker *w, const struct worker_ports *ports, uint64_t now)
+{
+	if (ports->beats && now - w->beat_at >= BEAT_EVERY)
+		beat_all(w, ports, now);
+}
+
+/* How long a worker may sleep that would for so long. */
+static inline uint64_t beat_sleep_ns(const struct worker_ports *ports, uint64_t ns)
+{
+	return ports && ports->beats && ns > BEAT_SLEEP_NS ? BEAT_SLEEP_NS : ns;
+}
+
+#endif
