@@ -28,6 +28,7 @@
 #include "router/once.h"
 #include "router/router.h"
 #include "router/rundir.h"
+#include "router/standin.h"
 #include "router/stateful.h"
 #include "systemd/notify.h"
 
@@ -412,7 +413,7 @@ static int start(struct router *r)
 		return -ENOMEM;
 	/* The socket comes early: whoever finds a router running must not disturb it. */
 	if ((err = start_signals(r)) || (err = start_server(r)) || (err = start_steer(r)) ||
-	    (err = start_state(r)))
+	    (err = standin_start(r)) || (err = start_state(r)))
 		return err;
 	err = start_memory(r);
 	if (!err)
@@ -443,6 +444,7 @@ static void stop(struct router *r)
 	server_destroy(r->server);
 	if (r->nworkers && r->state)
 		ports_close_all(r);
+	standin_stop(r);
 	for (unsigned w = 0; w < r->nworkers; w++)
 		worker_stop(r->worker[w]);
 	if (r->nworkers)

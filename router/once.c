@@ -8,6 +8,7 @@
 #include "config/conf.h"
 #include "router/ctl/nft.h"
 #include "router/rundir.h"
+#include "router/standin.h"
 #include "xsk/steer.h"
 
 int once_check(const char *path)
@@ -43,6 +44,7 @@ static void cleanup_table(const char *run_dir)
 int once_cleanup(const char *run_dir)
 {
 	char dir[160];
+	unsigned interfaces;
 	int n;
 
 	rundir_pins(run_dir, dir, sizeof(dir));
@@ -52,6 +54,10 @@ int once_cleanup(const char *run_dir)
 		return 1;
 	}
 	cleanup_table(run_dir);
+	interfaces = standin_cleanup(run_dir);
+	if (interfaces)
+		printf("%u interface%s: Linux forwards no more\n", interfaces,
+		       interfaces == 1 ? "" : "s");
 	printf("%d program%s removed\n", n > 0 ? n : 0, n == 1 ? "" : "s");
 	return 0;
 }

@@ -24,6 +24,7 @@
 #include "router/lib/rcu.h"
 #include "router/redirect.h"
 #include "router/router.h"
+#include "router/standin.h"
 
 #define RETRY_NS      NSEC_PER_SEC
 #define RETRY_BUSY_NS (50 * NSEC_PER_MSEC)
@@ -275,11 +276,13 @@ static bool is_zero_copy(const struct xsk_port *x)
  * device that may still write to them. */
 static void port_quarantine(struct router *r, struct port *p, uint64_t span, uint64_t now)
 {
+	r->quarantined += xsk_port_outstanding(p->xsk);
 	p->at = now + (is_zero_copy(p->xsk) && span < QUARANTINE_ZC ? QUARANTINE_ZC : span);
 }
 
 static void port_quarantine_end(struct router *r, struct port *p)
 {
+	r->quarantined -= xsk_port_outstanding(p->xsk);
 	xsk_port_reclaim(p->xsk);
 	xsk_port_free(p->xsk);
 	p->xsk = NULL;
@@ -343,6 +346,8 @@ static void port_close(struct router *r, struct port *p, bool gone, uint64_t now
 {
 	struct link *l = state_link(r->state, p->ifindex);
 
+	if (!p->wanted)
+		standin_leave(r, p);
 	p->state = PORT_CLOSING;
 	epoll_follow(r, p, EPOLL_CTL_DEL);
 	if (l && !gone) {
@@ -484,6 +489,7 @@ void ports_follow(struct router *r)
 		    (!next || p->at < next))
 			next = p->at;
 	}
+	standin_follow(r);
 	/* what waits to be followed must not wait for a port */
 	loop_timer_set(r->ports_timer, r->links_moved ? 1 : next);
 }

@@ -68,6 +68,7 @@ struct router {
 	struct qos_rates *qos_rates; /* ctl/qos_rate.h; NULL: nothing was shaped yet */
 	struct loop_timer *qos_timer;
 
+	struct standin *standin; /* standin.h */
 	struct port ports[PORTS_MAX];
 	struct loop_timer *ports_timer;
 	bool links_moved; /* links or addresses changed, and ports_timer has not run since */
