@@ -1,128 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Outside ports as a whole: their region, and the slots of outside addresses.
+ * The slots of outside addresses.
  *
  * A slot belongs to an address while somebody holds it or a port of it is taken; only control gives
  * and takes slots. Workers find them by a small hash that control writes between two steps of a
  * serial number, and read again if it moved.
+ *
+ * After an adoption the slots that the former process's rules held, and the ports they reserved,
+ * stay until the new process's rules have asked for theirs: those are the same for the most part,
+ * and the XDP program must not see one of them free for a moment, or Linux answers what waits in
+ * its queue with a reset. natports_adopted() ends what nobody has asked for again.
  */
-#include <errno.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include "router/net/natport_internal.h"
-
-/* ---- create and destroy */
-
-/* Of a power of two: its logarithm. */
-static unsigned log_of(uint64_t n)
-{
-	return (unsigned)__builtin_ctzll(n);
-}
-
-/* Inside a head for two mappings of `max`, outside, where they spread more evenly, for four. Of
- * records: two units for a mapping and two for a permit of each flow, and for each shard a chunk of
- * each size partly used and one kept. */
-static void lay_out(struct natport_header *h, uint32_t max, bool lent)
-{
-	uint64_t chunks = 1 + (4ull * max) / NATMAP_CHUNK_UNITS + 4 * NATPORT_SHARDS;
-	uint64_t bitmap = NATPORT_ALL_WORDS * sizeof(uint64_t), end = 0;
-
-	h->magic = NATPORT_MAGIC;
-	h->version = NATPORT_VERSION;
-	if (chunks > NATMAP_CHUNKS_MAX)
-		chunks = NATMAP_CHUNKS_MAX;
-	h->in_heads = region_slots(NATPORT_HEADS_MIN, (max + 1ull) / 2);
-	h->out_heads = region_slots(NATPORT_HEADS_MIN, (max + 3ull) / 4);
-	region_reserve(&end, sizeof(*h));
-	h->slot_at = region_reserve(&end, NATPORT_SLOTS * sizeof(struct natport_slot));
-	h->state_at = region_reserve(&end, (uint64_t)NATPORT_SLOTS * NATPORT_PLANES *
-						   sizeof(struct natport_state));
-	h->shard_at = region_reserve(&end, NATPORT_SHARDS * sizeof(struct natmap_shard));
-	h->stripe_at = region_reserve(&end, NATPORT_SHARDS * sizeof(struct natport_stripe));
-	h->chunk_at = region_reserve(&end, chunks * sizeof(struct natmap_chunk));
-	h->taken_at = lent ? 0 : region_reserve(&end, bitmap);
-	h->blocked_at = region_reserve(&end, bitmap);
-	h->reserved_at = region_reserve(&end, bitmap);
-	h->held_at = region_reserve(&end, bitmap);
-	h->in_at = region_reserve(&end, h->in_heads * sizeof(uint32_t));
-	h->out_at = region_reserve(&end, h->out_heads * sizeof(uint32_t));
-	h->unit_at = region_reserve(&end, chunks * NATMAP_CHUNK_BYTES);
-	h->bytes = end;
-	h->pool = (struct natmap_pool){ .fresh = 1, .chunks = (uint32_t)chunks };
-}
-
-/* This process's view of a region that is mapped at n->head. */
-static void point(struct natports *n, uint64_t *bitmap)
-{
-	uint8_t *base = (uint8_t *)n->head;
-	const struct natport_header *h = n->head;
-
-	n->slot = (void *)(base + h->slot_at);
-	n->state = (void *)(base + h->state_at);
-	n->shard = (void *)(base + h->shard_at);
-	n->stripe = (void *)(base + h->stripe_at);
-	n->chunk = (void *)(base + h->chunk_at);
-	n->taken = h->taken_at ? (void *)(base + h->taken_at) : bitmap;
-	n->blocked = (void *)(base + h->blocked_at);
-	n->reserved = (void *)(base + h->reserved_at);
-	n->held = (void *)(base + h->held_at);
-	n->in = (void *)(base + h->in_at);
-	n->out = (void *)(base + h->out_at);
-	n->unit = base + h->unit_at;
-	memcpy(n->key, h->key, sizeof(n->key));
-	n->mask = h->in_heads - 1;
-	n->shard_shift = log_of(h->in_heads / NATPORT_SHARDS);
-	n->out_shift = 32 - log_of(h->out_heads);
-	n->stripe_shift = log_of(h->out_heads / NATPORT_SHARDS);
-}
-
-int natports_create(uint64_t *bitmap, uint32_t max, const uint8_t key[16], struct natports **out)
-{
-	struct natport_header h = { 0 };
-	struct natports *n;
-	int rc;
-
-	if (!max || max > FLOW_MAX)
-		return -EINVAL;
-	n = calloc(1, sizeof(*n));
-	if (!n)
-		return -ENOMEM;
-	lay_out(&h, max, bitmap);
-	memcpy(h.key, key, sizeof(h.key));
-	n->fd = memfd_create("natports", MFD_CLOEXEC);
-	if (n->fd < 0 || ftruncate(n->fd, (off_t)h.bytes)) {
-		rc = -errno;
-		goto err;
-	}
-	n->head = mmap(NULL, h.bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, n->fd, 0);
-	if (n->head == MAP_FAILED) {
-		rc = -errno;
-		goto err;
-	}
-	*n->head = h;
-	point(n, bitmap);
-	*out = n;
-	return 0;
-err:
-	if (n->fd >= 0)
-		close(n->fd);
-	free(n);
-	return rc;
-}
-
-void natports_destroy(struct natports *n)
-{
-	if (!n)
-		return;
-	munmap(n->head, n->head->bytes);
-	close(n->fd);
-	free(n->reservation);
-	free(n);
-}
-
-/* ---- slots */
 
 static unsigned cell_of(const uint32_t word[5])
 {
@@ -184,15 +73,11 @@ struct addr natports_addr(const struct natports *n, uint16_t slot)
 	return a;
 }
 
-/* Gives a slot an address, or none (all words 0), and builds the hash again. */
-static void slot_set(struct natports *n, uint16_t slot, const uint32_t word[5])
+/* The hash, anew. */
+static void slots_index(struct natports *n)
 {
 	struct natport_header *h = n->head;
-	uint32_t serial = h->serial;
 
-	__atomic_store_n(&h->serial, serial + 1, __ATOMIC_RELAXED);
-	for (unsigned i = 0; i < 5; i++)
-		__atomic_store_n(&n->slot[slot].word[i], word[i], __ATOMIC_RELEASE);
 	for (unsigned i = 0; i < NATPORT_FIND; i++)
 		__atomic_store_n(&h->find[i], 0, __ATOMIC_RELEASE);
 	for (unsigned s = 0; s < NATPORT_SLOTS; s++) {
@@ -204,6 +89,22 @@ static void slot_set(struct natports *n, uint16_t slot, const uint32_t word[5])
 			cell = (cell + 1) % NATPORT_FIND;
 		__atomic_store_n(&h->find[cell], (uint16_t)(s + 1), __ATOMIC_RELEASE);
 	}
+}
+
+/* Gives a slot an address, or none (all words 0). The first word, which says that it is used, is
+ * taken first and given last: a kill leaves no address in part. */
+static void slot_set(struct natports *n, uint16_t slot, const uint32_t word[5])
+{
+	struct natport_header *h = n->head;
+	struct natport_slot *s = &n->slot[slot];
+	uint32_t serial = h->serial;
+
+	__atomic_store_n(&h->serial, serial + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&s->word[0], 0, __ATOMIC_RELEASE);
+	for (unsigned i = 1; i < 5; i++)
+		__atomic_store_n(&s->word[i], word[i], __ATOMIC_RELEASE);
+	__atomic_store_n(&s->word[0], word[0], __ATOMIC_RELEASE);
+	slots_index(n);
 	__atomic_store_n(&h->serial, serial + 2, __ATOMIC_RELEASE);
 }
 
@@ -226,11 +127,11 @@ static bool has_ports(const struct natports *n, uint16_t slot)
 }
 
 /* Nothing is taken on it: with its blocked ports it gives back the memory of its bitmaps. */
-static void slot_forget(struct natports *n, uint16_t slot)
+void natport_slot_forget(struct natports *n, uint16_t slot)
 {
 	const size_t words = (size_t)NATPORT_PLANES * NATPORT_WORDS;
 	uint64_t *bitmap[] = { n->blocked, n->reserved, n->held, n->taken };
-	unsigned bitmaps = n->head->taken_at ? 4 : 3; /* not what was lent */
+	unsigned bitmaps = n->head->layout.taken_at ? 4 : 3; /* not what was lent */
 
 	for (unsigned i = 0; i < bitmaps; i++)
 		natport_give_back(n, bitmap[i] + slot * words, words * sizeof(uint64_t));
@@ -244,8 +145,8 @@ static void slot_free_if_idle(struct natports *n, uint16_t slot)
 
 	if (!slot_is_used(&n->slot[slot]) || n->slot[slot].holds || has_ports(n, slot))
 		return;
+	natport_slot_forget(n, slot); /* whoever gets it after a kill finds it empty */
 	slot_set(n, slot, none);
-	slot_forget(n, slot);
 }
 
 uint16_t natports_hold(struct natports *n, const struct addr *a)
@@ -275,6 +176,59 @@ void natports_let_go(struct natports *n, uint16_t slot)
 	slot_free_if_idle(n, slot);
 }
 
+/* ---- adoption */
+
+/* Like one that natports_hold() made. */
+static bool is_sound(const struct natport_slot *s)
+{
+	struct addr a, plain;
+
+	memcpy(&a, s->word, sizeof(a));
+	if (a.family != AF_INET && a.family != AF_INET6)
+		return false;
+	plain = a.family == AF_INET ? addr_v4(a.v4) : addr_v6(a.bytes);
+	return !memcmp(&a, &plain, sizeof(a));
+}
+
+void natport_slots_adopt(struct natports *n)
+{
+	static const uint32_t none[5];
+
+	n->head->serial = (n->head->serial | 1) + 1;
+	slots_index(n);
+	for (uint16_t slot = 0; slot < NATPORT_SLOTS; slot++) {
+		struct natport_slot *s = &n->slot[slot];
+
+		if (!slot_is_used(s))
+			continue;
+		if (!is_sound(s))
+			slot_set(n, slot, none);
+		else if (s->holds)
+			natport_slots_add(&n->orphans, slot);
+		s->holds = natport_slots_have(&n->orphans, slot);
+	}
+	n->adopting = true;
+}
+
+void natports_adopted(struct natports *n)
+{
+	if (!n->adopting)
+		return;
+	natport_change_begin(n);
+	for (uint16_t slot = 0; slot < NATPORT_SLOTS; slot++)
+		for (unsigned plane = 0; slot_is_used(&n->slot[slot]) && plane < NATPORT_PLANES;
+		     plane++)
+			natport_reserved_sweep(n, slot, (enum natport_plane)plane);
+	natport_change_end(n);
+	n->adopting = false;
+	for (uint16_t slot = 0; slot < NATPORT_SLOTS; slot++)
+		if (natport_slots_have(&n->orphans, slot))
+			natports_let_go(n, slot);
+	n->orphans = (struct natport_slots){ 0 };
+}
+
+/* ---- show and memory */
+
 bool natports_walk(const struct natports *n, uint32_t *cursor, struct natport_info *out)
 {
 	while (*cursor < NATPORT_SLOTS && !slot_is_used(&n->slot[*cursor]))
@@ -296,8 +250,6 @@ bool natports_walk(const struct natports *n, uint32_t *cursor, struct natport_in
 	++*cursor;
 	return true;
 }
-
-/* ---- memory */
 
 void natports_trim(struct natports *n)
 {

@@ -42,6 +42,21 @@ struct natports;
  * room whatever they are (up to 4 M; beyond, 16 M plain ones). key: of the hash. 0 or -errno. */
 int natports_create(uint64_t *bitmap, uint32_t max, const uint8_t key[16], struct natports **out);
 void natports_destroy(struct natports *n);
+/* [control] The memfd that all of it lies in. */
+int natports_fd(const struct natports *n);
+
+/* [control] What another process made, that is no more: goes on with its mappings and claims. fd:
+ * of natports_fd(), ours on success. bitmap: the one it was created with. 0; -errno with why: it is
+ * foreign, of another version, cut short. *dirty: it was killed in the middle of something; its
+ * flows may know more (flow.h). Then one of natports_repair() and natports_accept() comes next,
+ * and who is killed before leaves it dirty.
+ *
+ * Slots that were held and ports that were reserved stay so while rules ask for theirs, until
+ * natports_adopted(): at once when the first rules of the new process are in force. */
+int natports_adopt(int fd, uint64_t *bitmap, struct natports **out, bool *dirty, char *why,
+		   size_t size);
+void natports_accept(struct natports *n); /* it is clean, and so were its flows */
+void natports_adopted(struct natports *n);
 
 /* [control] The slot of an outside address, its own for as long as it is used: counted.
  * NATPORT_NO_SLOT: all are in use. */
@@ -144,6 +159,30 @@ bool natmap_permit(struct natports *n, uint16_t slot, enum natport_plane plane, 
 		   const struct addr *remote, bool add);
 bool natmap_permits(const struct natports *n, uint16_t slot, enum natport_plane plane,
 		    uint16_t port, const struct addr *remote);
+
+/* What a flow holds, for repair: natport_of() in flows. */
+struct natport_use {
+	uint32_t id;			/* of the flow, the caller's */
+	struct addr outside;		/* its address that a port is claimed of; family 0: none */
+	struct natport_outside claim;	/* of slot NATPORT_NO_SLOT: none */
+	struct addr inside;		/* whom the claim is for */
+	struct natport_outside mapping; /* that let it in, and counts it; the same */
+	struct addr remote;		/* of natmap_permit() */
+	bool permit;
+};
+
+/* Flows that live on. next(): another one; false: that was all. lost(): this one holds only what
+ * `use` says now, its claim or its mapping being another's; it should not live long. */
+struct natport_flows {
+	bool (*next)(void *arg, struct natport_use *use);
+	void (*lost)(void *arg, const struct natport_use *use);
+	void *arg;
+};
+
+/* [control] After natports_adopt() of what is dirty: makes everything anew of what the flows hold,
+ * and of the mappings' records, whatever bytes these are; what was claimed for nobody is free then.
+ * A port that stays taken is so at every moment. No worker runs. */
+void natports_repair(struct natports *n, const struct natport_flows *flows);
 
 struct natport_info {
 	struct addr addr;

@@ -331,6 +331,9 @@ int natports_reserve(struct natports *n, uint16_t slot, enum natport_plane plane
 
 	if (on ? !add_reservation(n, &r) : !remove_reservation(n, &r))
 		return on ? -ENOMEM : -ENOENT;
+	if (!on && n->adopting) /* it may have been one of before, which somebody will repeat */
+		return 0;
+	natport_change_begin(n);
 	for (uint32_t port = first; port <= last; port++) {
 		uint32_t id = natport_id(slot, plane, 0) | port;
 
@@ -339,5 +342,36 @@ int natports_reserve(struct natports *n, uint16_t slot, enum natport_plane plane
 		else if (!is_reserved(n, &r, port))
 			unreserve_port(n, id);
 	}
+	natport_change_end(n);
 	return 0;
+}
+
+/* Those of a slot and plane that rules have asked for. */
+static void reserved_by_rules(const struct natports *n, uint16_t slot, enum natport_plane plane,
+			      uint64_t word[NATPORT_WORDS])
+{
+	memset(word, 0, NATPORT_WORDS * sizeof(*word));
+	for (unsigned i = 0; i < n->nreservations; i++) {
+		const struct natport_reservation *r = &n->reservation[i];
+		struct span s = { r->first, r->last };
+
+		if (r->slot != slot || r->plane != plane || r->first > r->last)
+			continue;
+		for (unsigned k = s.first / 64u; k <= s.last / 64u; k++)
+			word[k] |= span_bits(s, k);
+	}
+}
+
+void natport_reserved_sweep(struct natports *n, uint16_t slot, enum natport_plane plane)
+{
+	uint32_t base = natport_id(slot, plane, 0);
+	uint64_t asked[NATPORT_WORDS];
+
+	reserved_by_rules(n, slot, plane, asked);
+	for (unsigned i = 0; i < NATPORT_WORDS; i++) {
+		uint64_t bits = word_read(n->reserved, port_word(base) + i) & ~asked[i];
+
+		for (; bits; bits &= bits - 1)
+			unreserve_port(n, base | (i * 64 + (unsigned)__builtin_ctzll(bits)));
+	}
 }

@@ -6,7 +6,9 @@
  * natport_choose.c  bits: choosing, claiming, blocking, reserving, releasing
  * natport_slab.c    chunks of records, given out and taken back; trimming
  * natport_map.c     mappings and permits: find, make, let go; the walk
- * natport.c         create and destroy; the slots of outside addresses
+ * natport_region.c  the region: create, adopt, destroy
+ * natport_repair.c  what a process that was killed in the middle of something left
+ * natport.c         the slots of outside addresses; what of them nobody asks for any more
  *
  * The region is a memfd, addressed by offset and index, so that the next process can go on with it.
  * In this order: header, slots, planes, shards, stripes, chunk descriptions, four bitmaps (the
@@ -22,6 +24,13 @@
  * Lock order: shard, then stripe or pool. A record is in its outside chain only while it is in its
  * inside one, so what is found under a stripe's lock may be read while it is held, but for the flow
  * count; and who holds one of the mapping's flows may read it at any time.
+ *
+ * A process may be killed between any two instructions, and the next one goes on with what is there
+ * then. So that records can be told from their remains, one is NATMAP_LIVE only while all of it is
+ * written and its port claimed: set last and taken back first, each by one store. All else
+ * (chains, counts, lists, the bits of flows) follows from the live records and the flows, and is
+ * made anew from them by natports_repair(). Slots and reservations are read as they are: an
+ * address is there from one store on.
  */
 #ifndef ROUTER_NET_NATPORT_INTERNAL_H
 #define ROUTER_NET_NATPORT_INTERNAL_H
@@ -35,7 +44,7 @@
 #include "router/net/region.h"
 
 #define NATPORT_MAGIC	0x7074616eu /* "natp" */
-#define NATPORT_VERSION 1u
+#define NATPORT_VERSION 2u
 
 #define NATPORT_ALL_WORDS ((size_t)NATPORT_SLOTS * NATPORT_PLANES * NATPORT_WORDS)
 
@@ -80,6 +89,7 @@ static inline uint64_t port_bit(uint32_t id)
 #define NATMAP_IP6	       (1u << 28)
 #define NATMAP_BIG	       (1u << 29) /* two units: IPv6, or with a scope */
 #define NATMAP_PERMIT	       (1u << 30) /* not a mapping: `addr` may send to the mapping `outside` */
+#define NATMAP_LIVE	       (1u << 31) /* all of it is valid; never of a free one */
 
 struct natmap {
 	uint32_t addr;	  /* of the inside, or permitted; IPv4 */
@@ -131,8 +141,8 @@ struct natmap_chunk {
 	uint32_t free;	     /* a record, others through its `outside`; 0: none */
 	uint32_t next, prev; /* of the shard's chunks with room, or of the pool; 0: none */
 	uint16_t used;	     /* records */
-	uint16_t fresh;	     /* units from here on were never used */
-	bool big, listed;
+	uint16_t fresh;	     /* units from here on were never used; 0: nobody's */
+	uint8_t big, listed; /* 0 or 1 */
 	uint16_t pad;
 };
 
@@ -180,16 +190,24 @@ struct natport_slot {
 	uint32_t holds;
 };
 
-struct natport_header {
-	uint32_t magic, version;
+/* Where things are: follows from `max` and whether a bitmap is lent. Of words only, so that two are
+ * compared as bytes. */
+struct natport_layout {
+	uint32_t max, chunks;
 	uint64_t bytes;
-	uint8_t key[16];
 	uint64_t in_heads, out_heads;
 	uint64_t slot_at, state_at, shard_at, stripe_at, chunk_at;
 	uint64_t taken_at, blocked_at, reserved_at, held_at; /* taken_at 0: lent */
 	uint64_t in_at, out_at, unit_at;
+};
+
+struct natport_header {
+	uint32_t magic, version;
+	struct natport_layout layout;
+	uint8_t key[16];
 	alignas(64) struct natmap_pool pool;
 	alignas(64) uint32_t serial; /* odd while slots change */
+	uint32_t changing;	     /* control is at what a kill would leave half done */
 	uint16_t find[NATPORT_FIND]; /* slot + 1 by hash of its address; 0: none */
 };
 
@@ -218,6 +236,8 @@ struct natports {
 	int fd;
 	struct natport_reservation *reservation;
 	unsigned nreservations;
+	bool adopting;		      /* until natports_adopted(): */
+	struct natport_slots orphans; /* held on behalf of the process before */
 };
 
 static inline struct natmap *natmap_at(const struct natports *n, uint32_t index)
@@ -252,6 +272,25 @@ static inline void natport_touch(bool *touched)
 		__atomic_store_n(touched, true, __ATOMIC_RELAXED);
 }
 
+/* What is written before this is there if what is written after it is, to whoever maps the region
+ * after a kill: a thread is stopped between two instructions, so their order is all it takes. */
+static inline void natport_step(void)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+/* [control] Around what a kill would leave half done. */
+static inline void natport_change_begin(struct natports *n)
+{
+	__atomic_store_n(&n->head->changing, 1, __ATOMIC_RELAXED);
+	natport_step();
+}
+static inline void natport_change_end(struct natports *n)
+{
+	natport_step();
+	__atomic_store_n(&n->head->changing, 0, __ATOMIC_RELAXED);
+}
+
 static inline bool slot_is_used(const struct natport_slot *s)
 {
 	return __atomic_load_n(&s->word[0], __ATOMIC_ACQUIRE);
@@ -260,12 +299,33 @@ static inline bool slot_is_used(const struct natport_slot *s)
 /* ---- natport_choose.c */
 /* Under the stripe's lock: no flow has this port any more. */
 void natport_drop(struct natports *n, uint32_t id);
+/* [control] Reservations that were the former process's, and that nobody has repeated, end. */
+void natport_reserved_sweep(struct natports *n, uint16_t slot, enum natport_plane plane);
 
 /* ---- natport_slab.c: under the shard's lock */
 uint32_t natmap_alloc(struct natports *n, struct natmap_shard *s, bool big); /* 0: none */
 void natmap_free(struct natports *n, struct natmap_shard *s, uint32_t index);
 void natmap_trim(struct natports *n); /* [control] no lock held */
-/* [control] Pages of the region become zero and cost nothing. */
-void natport_give_back(const struct natports *n, const void *at, size_t bytes);
+/* [control] Pages of the region become zero and cost nothing. False: they are as they were. */
+bool natport_give_back(const struct natports *n, const void *at, size_t bytes);
+
+/* ---- natport.c: [control] */
+/* A slot without holds and ports is as one that was never used. */
+void natport_slot_forget(struct natports *n, uint16_t slot);
+/* After a kill: each slot has an address or none, and is found by it. Those that were held stay so
+ * until natports_adopted(). */
+void natport_slots_adopt(struct natports *n);
+
+/* ---- for natport_repair.c alone, when nobody else is at the region */
+/* natport_map.c: a live record joins the chains of its key, with no flow. NULL: its bytes are those
+ * of no record, or of one that is there. *shard: the one it must belong to (NULL: any; is set). */
+struct natmap *natmap_adopt(struct natports *n, uint32_t index, struct natmap_shard **shard);
+struct natmap *natmap_by_outside(const struct natports *n, uint32_t id);
+struct addr natmap_addr(const struct natmap *m);
+/* Nobody has asked for it: out of its chains; its port is nobody's business here. */
+void natmap_evict(struct natports *n, struct natmap *m);
+/* natport_slab.c: all chunks as their live records say; then those without flows end. */
+void natmap_chunks_adopt(struct natports *n);
+void natmap_chunks_sweep(struct natports *n);
 
 #endif

@@ -167,24 +167,34 @@ static void link_out(const struct natports *n, uint32_t index)
 	spin_unlock(&t->lock);
 }
 
-/* With the port it stands for. */
-static void unlink_out(struct natports *n, const struct natmap *m)
+/* Under the stripe's lock. */
+static void unlink_out(const struct natports *n, uint32_t *head, const struct natmap *m)
 {
-	uint32_t *head = out_head(n, m->outside), index = index_of(n, m), i;
-	struct natport_stripe *t = stripe_lock(n, head);
+	uint32_t index = index_of(n, m), i = *head;
 	struct natmap *before;
 
-	i = *head;
 	if (i == index) {
 		*head = natmap_next_out(m);
-	} else {
-		do {
-			before = natmap_at(n, i);
-			i = natmap_next_out(before);
-		} while (i != index);
-		natmap_set_next_out(before, natmap_next_out(m));
+		return;
 	}
+	do {
+		before = natmap_at(n, i);
+		i = natmap_next_out(before);
+	} while (i != index);
+	natmap_set_next_out(before, natmap_next_out(m));
+}
+
+/* A mapping is nobody's any more, nor is the port it stands for: which another may have at once, so
+ * that this must not look alive then. */
+static void port_end(struct natports *n, struct natmap *m)
+{
+	uint32_t *head = out_head(n, m->outside);
+	struct natport_stripe *t = stripe_lock(n, head);
+
+	unlink_out(n, head, m);
 	t->records--;
+	m->outside &= ~NATMAP_LIVE;
+	natport_step();
 	natport_drop(n, m->outside & NATPORT_ID);
 	spin_unlock(&t->lock);
 }
@@ -200,7 +210,7 @@ static uint32_t record_new(struct natports *n, const struct place *p, const stru
 
 	if (!index)
 		return 0;
-	*m = (struct natmap){ .outside = outside, .flows = 1, .port = k->port, .zone = k->zone };
+	*m = (struct natmap){ .flows = 1, .port = k->port, .zone = k->zone };
 	memcpy(&m->addr, k->addr, sizeof(m->addr));
 	if (k->outside & NATMAP_BIG) {
 		struct natmap_big *big = (struct natmap_big *)m;
@@ -209,6 +219,8 @@ static uint32_t record_new(struct natports *n, const struct place *p, const stru
 		big->scope = k->scope;
 	}
 	natmap_set_next_in(m, *p->head);
+	natport_step();
+	m->outside = outside | NATMAP_LIVE;
 	*p->head = index;
 	return index;
 }
@@ -321,7 +333,7 @@ int natmap_make(struct natports *n, const struct natport_inside *in,
 
 /* ---- by the outside port */
 
-static struct addr inside_addr(const struct natmap *m)
+struct addr natmap_addr(const struct natmap *m)
 {
 	struct addr a = { .family = m->outside & NATMAP_IP6 ? AF_INET6 : AF_INET };
 
@@ -338,6 +350,15 @@ static uint8_t proto_of(uint32_t outside)
 	}
 }
 
+static struct natport_inside inside_of(const struct natmap *m)
+{
+	return (struct natport_inside){ .addr = natmap_addr(m),
+					.port = m->port,
+					.proto = proto_of(m->outside),
+					.zone = m->zone,
+					.scope = scope_of(m) };
+}
+
 bool natmap_inside(const struct natports *n, uint16_t slot, enum natport_plane plane, uint16_t port,
 		   struct natport_inside *out, uint8_t *filtering)
 {
@@ -347,11 +368,7 @@ bool natmap_inside(const struct natports *n, uint16_t slot, enum natport_plane p
 
 	m = find_out(n, head, id);
 	if (m) {
-		*out = (struct natport_inside){ .addr = inside_addr(m),
-						.port = m->port,
-						.proto = proto_of(m->outside),
-						.zone = m->zone,
-						.scope = scope_of(m) };
+		*out = inside_of(m);
 		*filtering = m->outside >> NATMAP_FILTERING_SHIFT & 3;
 	}
 	spin_unlock(&t->lock);
@@ -392,7 +409,7 @@ static void mapping_done(struct natports *n, uint32_t id, const struct natport_i
 	m = find_in(n, &p, &k);
 	assert(m && m->flows);
 	if (!--m->flows) {
-		unlink_out(n, m);
+		port_end(n, m);
 		record_end(n, &p, m);
 	}
 	place_unlock(&p);
@@ -500,4 +517,73 @@ bool natmap_walk(const struct natports *n, uint64_t *cursor, struct natport_insi
 		return true;
 	}
 	return false;
+}
+
+/* ---- after a kill: natport_repair.c */
+
+/* What it is found by. */
+static struct key key_of(const struct natmap *m)
+{
+	struct natport_inside in = inside_of(m);
+
+	return m->outside & NATMAP_PERMIT ? permit_key(m->outside & NATPORT_ID, &in.addr)
+					  : mapping_key(&in, NULL);
+}
+
+/* Would a record with its key look like this? */
+static bool is_whole(const struct natports *n, const struct natmap *m)
+{
+	struct key k;
+
+	if (id_plane(m->outside) >= NATPORT_PLANES || !slot_is_used(&n->slot[id_slot(m->outside)]))
+		return false;
+	k = key_of(m);
+	return has_key(m, &k);
+}
+
+struct natmap *natmap_adopt(struct natports *n, uint32_t index, struct natmap_shard **shard)
+{
+	struct natmap *m = natmap_at(n, index);
+	struct natmap_shard *s;
+	struct key k;
+	uint32_t *in;
+
+	if (!is_whole(n, m))
+		return NULL;
+	k = key_of(m);
+	in = &n->in[hash_of(n, &k) & n->mask];
+	s = &n->shard[(size_t)(in - n->in) >> n->shard_shift];
+	if (*shard && *shard != s)
+		return NULL;
+	if (!(m->outside & NATMAP_PERMIT)) {
+		if (natmap_by_outside(n, m->outside & NATPORT_ID))
+			return NULL;
+		link_out(n, index);
+	}
+	natmap_set_next_in(m, *in);
+	*in = index;
+	m->flows = 0;
+	natport_touch(&s->touched);
+	*shard = s;
+	return m;
+}
+
+struct natmap *natmap_by_outside(const struct natports *n, uint32_t id)
+{
+	return find_out(n, out_head(n, id), id);
+}
+
+void natmap_evict(struct natports *n, struct natmap *m)
+{
+	struct key k = key_of(m);
+	struct place p = place_lock(n, &k);
+
+	if (!(m->outside & NATMAP_PERMIT)) {
+		uint32_t *head = out_head(n, m->outside);
+
+		unlink_out(n, head, m);
+		stripe_of(n, head)->records--;
+	}
+	record_end(n, &p, m);
+	place_unlock(&p);
 }

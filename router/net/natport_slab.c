@@ -58,6 +58,7 @@ static void pool_put(struct natports *n, uint32_t no)
 {
 	struct natmap_pool *p = &n->head->pool;
 
+	n->chunk[no].fresh = 0;
 	spin_lock(&p->lock);
 	pool_push(n, &p->dirty, no);
 	spin_unlock(&p->lock);
@@ -118,6 +119,8 @@ uint32_t natmap_alloc(struct natports *n, struct natmap_shard *s, bool big)
 		c->free = natmap_at(n, index)->outside;
 	} else {
 		index = chunk_no(n, c) * NATMAP_CHUNK_UNITS + c->fresh;
+		natmap_at(n, index)->outside = 0; /* not live, whatever was here */
+		natport_step();
 		c->fresh = (uint16_t)(c->fresh + units_of(big));
 	}
 	c->used++;
@@ -147,11 +150,11 @@ void natmap_free(struct natports *n, struct natmap_shard *s, uint32_t index)
 
 /* ---- trimming */
 
-void natport_give_back(const struct natports *n, const void *at, size_t bytes)
+bool natport_give_back(const struct natports *n, const void *at, size_t bytes)
 {
 	off_t offset = (const uint8_t *)at - (const uint8_t *)n->head;
 
-	fallocate(n->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, (off_t)bytes);
+	return !fallocate(n->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, (off_t)bytes);
 }
 
 /* The last chunks a shard kept, now that it has no record. */
@@ -195,6 +198,7 @@ void natmap_trim(struct natports *n)
 	struct natmap_pool *p = &n->head->pool;
 	uint32_t no;
 
+	natport_change_begin(n);
 	for (unsigned i = 0; i < NATPORT_SHARDS; i++)
 		trim_heads(n, i);
 	do {
@@ -208,4 +212,80 @@ void natmap_trim(struct natports *n)
 		pool_push(n, &p->clean, no);
 		spin_unlock(&p->lock);
 	} while (no);
+	natport_change_end(n);
+}
+
+/* ---- after a kill: natport_repair.c */
+
+/* The live records of a chunk join their chains; the rest of it is free. Returns whose it is; NULL:
+ * nobody's, or not one of its records is worth keeping. */
+static struct natmap_shard *chunk_adopt(struct natports *n, uint32_t no)
+{
+	struct natmap_chunk *c = &n->chunk[no];
+	struct natmap_shard *shard = NULL;
+	unsigned step = units_of(c->big);
+
+	c->free = 0;
+	c->used = 0;
+	c->big = c->big != 0;
+	c->listed = 0;
+	if (c->fresh > NATMAP_CHUNK_UNITS)
+		c->fresh = NATMAP_CHUNK_UNITS;
+	c->fresh = (uint16_t)(c->fresh - c->fresh % step);
+	for (unsigned unit = 0; unit < c->fresh; unit += step) {
+		uint32_t index = no * NATMAP_CHUNK_UNITS + unit;
+		struct natmap *m = natmap_at(n, index);
+
+		if (m->outside & NATMAP_LIVE && !(m->outside & NATMAP_BIG) == !c->big &&
+		    natmap_adopt(n, index, &shard)) {
+			c->used++;
+			continue;
+		}
+		m->outside = c->free;
+		c->free = index;
+	}
+	return shard;
+}
+
+/* Which of the unused ones hold memory nobody knows: trimming finds out. */
+void natmap_chunks_adopt(struct natports *n)
+{
+	struct natmap_pool *p = &n->head->pool;
+	uint32_t chunks = n->head->layout.chunks, last = 0;
+
+	p->dirty = p->clean = 0;
+	for (uint32_t no = 1; no < chunks; no++)
+		if (n->chunk[no].fresh)
+			last = no;
+	if (p->fresh <= last || p->fresh > chunks)
+		p->fresh = chunks;
+	p->chunks = chunks;
+	for (uint32_t no = p->fresh - 1; no; no--) {
+		struct natmap_chunk *c = &n->chunk[no];
+		struct natmap_shard *s = chunk_adopt(n, no);
+
+		if (!s) {
+			pool_put(n, no);
+			continue;
+		}
+		s->records += c->used;
+		s->units += c->used * units_of(c->big);
+		if (!is_full(c))
+			room_add(n, &s->room[c->big], c);
+	}
+}
+
+void natmap_chunks_sweep(struct natports *n)
+{
+	for (uint32_t no = 1; no < n->head->pool.fresh; no++) {
+		const struct natmap_chunk *c = &n->chunk[no];
+
+		/* the last one of it may give the chunk away: `fresh` is 0 then */
+		for (unsigned unit = 0; unit < c->fresh; unit += units_of(c->big)) {
+			struct natmap *m = natmap_at(n, no * NATMAP_CHUNK_UNITS + unit);
+
+			if (m->outside & NATMAP_LIVE && !m->flows)
+				natmap_evict(n, m);
+		}
+	}
 }

@@ -115,9 +115,9 @@ static inline void check_empty(struct natports *n)
 	}
 	for (size_t i = 0; i < NATPORT_ALL_WORDS; i++)
 		assert_true(n->taken[i] == n->reserved[i]);
-	for (uint64_t i = 0; i < n->head->in_heads; i++)
+	for (uint64_t i = 0; i < n->head->layout.in_heads; i++)
 		assert_int_equal(n->in[i], 0);
-	for (uint64_t i = 0; i < n->head->out_heads; i++)
+	for (uint64_t i = 0; i < n->head->layout.out_heads; i++)
 		assert_int_equal(n->out[i], 0);
 }
 
