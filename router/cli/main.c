@@ -198,13 +198,14 @@ static int complete_words(struct cli *cli, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	struct cli cli = { .dir = getenv("ROUTER_RUN_DIR") };
+	char help[] = "help";
 	int err;
 
 	signal(SIGPIPE, SIG_DFL); /* who reads us may stop: then so do we */
 	if (argc == 2 && strcmp(argv[1], "--version") == 0)
 		return finish(printf("routerctl %s\n", ROUTER_VERSION) < 0);
 	if (argc == 2 && strcmp(argv[1], "--help") == 0)
-		argv[1] = (char[]){ "help" };
+		argv[1] = help;
 	if (!cli.dir || !cli.dir[0])
 		cli.dir = "/run/router";
 	if (argc >= 3 && strcmp(argv[1], "--complete") == 0)

@@ -157,6 +157,9 @@ static void test_ctl_help_and_completion(void **state)
 	r = ctl("help");
 	assert_int_equal(r->status, 0);
 	assert_non_null(strstr(r->out, "\n  show rows <n>           Rows\n"));
+	r = ctl("--help");
+	assert_int_equal(r->status, 0);
+	assert_non_null(strstr(r->out, "\n  show rows <n>           Rows\n"));
 	assert_ctl("help show prose", 0,
 		   "usage: routerctl show prose\n\nLong\n\nwith -j:\n"
 		   "  word            the word\n  text            what it means\n",
