@@ -92,7 +92,7 @@ eventually()
 # json FILE|- EXPR: a Python expression over the document `d`; text comes out bare, the rest as JSON.
 json()
 {
-	python3 -c 'import json, sys
+	/usr/bin/python3 -S -c 'import json, sys
 d = json.load(sys.stdin if sys.argv[1] == "-" else open(sys.argv[1]))
 v = eval("(" + sys.argv[2] + ")")
 print(v if isinstance(v, str) else json.dumps(v))' "$@"

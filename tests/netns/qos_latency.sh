@@ -8,7 +8,7 @@
 command -v irtt > "$T/seen" || skip_all "no irtt here"
 command -v iperf3 > "$T/seen" || skip_all "no iperf3 here"
 
-seconds=6
+seconds=4
 
 # quiet MOST-P50 MOST-P99: microseconds added to those of an idle line
 quiet()
