@@ -1,4 +1,4 @@
-# make deps | all | man | check | check-quick | check-systemd | fuzz | bench | lint | install | clean
+# make deps | all | man | check | check-quick | check-systemd | fuzz | soak | bench | lint | install | clean
 # make deb (the package, into build/deb) | check-deb (it, twice, installed and upgraded)
 # V=1 shows the commands; SAN=address|thread|undefined (comma-separated) builds into build/san-*.
 
@@ -56,7 +56,7 @@ MANUAL  := $(patsubst man/%.scd,$(B)/man/%,$(wildcard man/*.scd))
 COMPLETION := $(patsubst %,$(B)/%,$(wildcard completion/*.bash))
 BENCH   := $(if $(BENCH_C),$(B)/tests/bench/bench-c)
 
-.PHONY: all man tools tests fuzzers deps check check-quick check-systemd check-deb fuzz bench lint deb install clean
+.PHONY: all man tools tests fuzzers deps check check-quick check-systemd check-deb soak fuzz bench lint deb install clean
 .SECONDARY:
 all: $(PROGS)
 man: $(MANUAL) $(COMPLETION)
@@ -120,6 +120,9 @@ check-systemd: all
 	$(Q)tests/run tests/systemd/*.sh
 check-deb:
 	$(Q)tests/run -t 1800 tests/deb/*.sh
+soak:
+	$(Q)$(MAKE) SAN=address,undefined tools
+	$(Q)B=build/san-address-undefined tests/soak $(or $(SOAK_SECONDS),3600) $(SOAK_SEED)
 fuzz:
 	$(Q)tests/fuzz/run $(SECONDS_EACH)
 bench: tests

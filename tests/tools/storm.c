@@ -4,7 +4,8 @@
  * families, the same mutated, and noise. The same seed makes the same frames in the same order.
  *
  * This file reads the command line and keeps to the rate; storm/packet.c makes packets and
- * storm/mutate.c breaks them. What a device took is in its own counters, so the report is brief.
+ * storm/mutate.c breaks them. Says "ready" first. What a device took is in its own counters, so the
+ * report is brief.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -210,6 +211,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "storm: %s: %s\n", o.dev, strerror(-fd));
 		return 1;
 	}
+	puts("ready");
+	fflush(stdout);
 	run(fd, &s, &o, &t);
 	close(fd);
 	printf("{\"sent\": %" PRIu64 ", \"refused\": %" PRIu64 ", \"mutated\": %" PRIu64 "}\n",
