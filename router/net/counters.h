@@ -67,7 +67,8 @@
 	X(TC_LOOP,         "tc-loop",          "shape",   "redirected too often")                         \
 	X(TX_RING_FULL,    "tx-ring-full",     "send",    "send ring is full")                         \
 	X(TX_NO_PORT,      "tx-no-port",       "send",    "egress port has gone")                      \
-	X(TX_DEVICE,       "tx-device",        "send",    "the device dropped it (EBUSY)")
+	X(TX_DEVICE,       "tx-device",        "send",    "the device dropped it (EBUSY)")            \
+	X(RESTART,         "restart",          "restart", "in the hands of a process that ended")
 /* clang-format on */
 
 enum drop_reason {
