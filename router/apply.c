@@ -346,6 +346,7 @@ int apply_reload(struct router *r, FILE *messages)
 	r->conf = c;
 	r->revision++;
 	state_rename(r->state);
+	stateful_apply(r);
 	stateful_publish(r, policy);
 	loop_timer_set(r->flows_timer, 1);
 	log_init(r->verbose ? LOG_DETAIL : (enum log_level)c->stats.log_level);

@@ -2,8 +2,10 @@
 /*
  * The daemon: arguments, start, the control loop, stop in reverse order.
  *
- * One control thread (this one) and N workers. Start order: configuration, Linux's state, packet
- * memory, workers, control socket, what the configuration wants of Linux, ports; READY only then.
+ * One control thread (this one) and N workers. Start order: configuration, Linux's state, control
+ * socket, packet memory, workers, rules, what the configuration wants of Linux, ports; READY only
+ * then. Where an earlier process left its memory and its sockets (restart.h), ports come before
+ * what is asked of Linux: packets wait in their rings.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +27,10 @@
 #include "router/lib/clock.h"
 #include "router/lib/log.h"
 #include "router/linux_ports.h"
+#include "router/handover.h"
+#include "router/kept.h"
 #include "router/once.h"
+#include "router/restart.h"
 #include "router/router.h"
 #include "router/rundir.h"
 #include "router/standin.h"
@@ -43,6 +48,7 @@ enum action { ACTION_RUN, ACTION_CHECK, ACTION_CLEANUP, ACTION_SCHEMA };
 
 static const char usage[] =
 	"usage: router [-c FILE] [-R DIR] [-v]      run in the foreground, log on stderr\n"
+	"       router --handover [-c FILE] ...     the same, taking over from the one that runs\n"
 	"       router --check [-c] [FILE]          check a configuration and say what is wrong\n"
 	"       router --cleanup [-R DIR]           remove what a router attached or pinned\n"
 	"       router --schema                     print the JSON Schema of the configuration\n"
@@ -148,6 +154,7 @@ static void on_second(void *arg, uint64_t now)
 	state_neighbours_upkeep(r->state);
 	state_publish(r->state);
 	linux_ports_follow(r);
+	restart_upkeep(r, now);
 	loop_timer_set(r->second, now + UPKEEP_NS);
 }
 
@@ -246,6 +253,7 @@ static int start_state(struct router *r)
 	r->state->link_changed = on_link_changed;
 	r->state->addr_changed = on_addr_changed;
 	r->state->name_id = stateful_name_id;
+	r->state->port_before = restart_port_before;
 	err = netlink_create(r->loop, &state_netlink_ops, r->state, &r->nl);
 	if (err)
 		log_err("rtnetlink: %s", strerror(-err));
@@ -283,12 +291,17 @@ static int start_memory(struct router *r)
 	frames = need > FRAMES_MIN ? need : FRAMES_MIN;
 	if (r->conf->memory.frames)
 		frames = r->conf->memory.frames;
+	err = restart_go(r);
+	if (err || restart_memory(r))
+		return err;
 	if (frames < need)
 		log_warn("router.memory.frames: %u are fewer than the %u these ports may use at "
 			 "once; under load queues will run dry",
 			 frames, need);
-	err = xsk_mem_create(frames, r->conf->memory.frame_size, huge[r->conf->memory.hugepages],
-			     NULL, &r->mem);
+	err = kept_create(frames, r->conf->memory.frame_size, &r->kept);
+	if (!err)
+		err = xsk_mem_create(frames, r->conf->memory.frame_size,
+				     huge[r->conf->memory.hugepages], &r->kept->xsk, &r->mem);
 	if (err)
 		log_err("packet memory: %u frames of %u bytes: %s%s", frames,
 			r->conf->memory.frame_size, strerror(-err),
@@ -298,6 +311,8 @@ static int start_memory(struct router *r)
 	else
 		log_info("packet memory: %u frames of %u bytes%s", frames,
 			 r->conf->memory.frame_size, r->mem->huge ? ", 2 MiB pages" : "");
+	if (!err)
+		restart_keep(r);
 	return err;
 }
 
@@ -321,6 +336,7 @@ static int start_workers(struct router *r)
 		r->worker[w]->peers = r->worker;
 		r->worker[w]->config = r->state->config;
 	}
+	restart_workers(r);
 	for (unsigned w = 0; w < n; w++) {
 		int err = worker_start(r->worker[w]);
 
@@ -333,18 +349,24 @@ static int start_workers(struct router *r)
 static int listen_on(struct router *r, const struct conf_socket *s, const char *name,
 		     bool read_only)
 {
-	char path[160];
-	int err;
+	char path[160], kept[FDSTORE_NAME];
+	int fd, err;
 
 	snprintf(path, sizeof(path), "%s/%s", r->run_dir, name);
+	snprintf(kept, sizeof(kept), "socket-%s", name);
 	if (s->path[0])
 		snprintf(path, sizeof(path), "%s", s->path);
-	err = server_listen(r->server, path, s->mode, s->group, read_only);
+	fd = fdstore_take(r->store, kept);
+	if (fd >= 0 && !server_adopt(r->server, fd, path, s->group, read_only))
+		return 0;
+	err = server_listen(r->server, path, s->mode, s->group, read_only, &fd);
 	if (err == -ENOENT && s->group[0]) { /* no such group: only root then */
 		log_warn("%s: no group \"%s\"; only root may use it", path, s->group);
-		err = server_listen(r->server, path, s->mode, "", read_only);
+		err = server_listen(r->server, path, s->mode, "", read_only, &fd);
 	}
-	if (err)
+	if (!err)
+		fdstore_put(r->store, kept, fd);
+	else
 		log_err("%s: %s", path,
 			err == -EADDRINUSE ? "a router runs already" : strerror(-err));
 	return err;
@@ -394,7 +416,26 @@ static int start_policy(struct router *r)
 	return 0;
 }
 
-static int start(struct router *r)
+/* What Linux is asked for takes long, and is there already after a restart: packets first. */
+static void start_ports(struct router *r)
+{
+	if (r->adopted) {
+		ports_assign(r);
+		qos_follow(r, NULL);
+		restart_ports(r);
+	}
+	stateful_apply(r);
+	apply_start(r);
+	locals_follow(r);
+	ports_assign(r);
+	qos_follow(r, NULL);
+	ports_start(r);
+	qos_ports_moved(r);
+	steer_prune(r->steer, NULL, NULL);
+	restart_end(r);
+}
+
+static int start(struct router *r, bool handover)
 {
 	int err;
 
@@ -411,26 +452,19 @@ static int start(struct router *r)
 	r->flows_timer = loop_timer_add(r->loop, on_flows_timer, r);
 	if (!r->ports_timer || !r->second || !r->watchdog || !r->flows_timer || qos_rate_start(r))
 		return -ENOMEM;
-	/* The socket comes early: whoever finds a router running must not disturb it. */
-	if ((err = start_signals(r)) || (err = start_server(r)) || (err = start_steer(r)) ||
-	    (err = standin_start(r)) || (err = start_state(r)))
-		return err;
-	err = start_memory(r);
-	if (!err)
-		err = start_workers(r);
-	if (err)
+	/* Up to the sockets nothing is changed: whoever finds a router running must not disturb it,
+	 * and who takes over keeps it waiting for as short as can be. */
+	if ((err = start_signals(r)) || (err = restart_begin(r, handover)) ||
+	    (err = start_state(r)) || (err = start_server(r)) || (err = start_steer(r)) ||
+	    (err = standin_start(r)) || (err = start_memory(r)) || (err = start_workers(r)))
 		return err;
 	warn_of_kernel_forwarding();
 	err = start_policy(r); /* before the first packet */
 	if (err)
 		return err;
-	apply_start(r);
-	locals_follow(r);
-	ports_assign(r);
-	qos_follow(r, NULL);
-	ports_start(r);
-	qos_ports_moved(r);
-	steer_prune(r->steer, NULL, NULL);
+	start_ports(r);
+	if (handover_listen(r, &r->handover))
+		log_warn("nobody can take over from this process: %s", strerror(errno));
 	r->running = true;
 	r->revision = 1;
 	return 0;
@@ -441,6 +475,7 @@ static int start(struct router *r)
 static void stop(struct router *r)
 {
 	r->running = false;
+	handover_destroy(r->handover);
 	server_destroy(r->server);
 	if (r->nworkers && r->state)
 		ports_close_all(r);
@@ -458,6 +493,9 @@ static void stop(struct router *r)
 	}
 	stateful_stop(r);
 	xsk_mem_destroy(r->mem);
+	kept_destroy(r->kept);
+	fdstore_clear(r->store);
+	fdstore_destroy(r->store);
 	steer_destroy(r->steer, true);
 	loop_fd_del(r->wake);
 	loop_fd_del(r->signals);
@@ -465,13 +503,14 @@ static void stop(struct router *r)
 	loop_timer_del(r->second);
 	loop_timer_del(r->watchdog);
 	loop_timer_del(r->flows_timer);
+	loop_timer_del(r->leave);
 	loop_destroy(r->loop);
 	if (r->wake_fd > 0)
 		close(r->wake_fd);
 	conf_destroy(r->conf);
 }
 
-static int run(const char *conf_path, const char *run_dir, bool verbose)
+static int run(const char *conf_path, const char *run_dir, bool verbose, bool handover)
 {
 	static struct router r; /* zeroed, and large */
 	int err;
@@ -489,10 +528,11 @@ static int run(const char *conf_path, const char *run_dir, bool verbose)
 	}
 	if (!verbose)
 		log_init((enum log_level)r.conf->stats.log_level);
-	err = start(&r);
+	err = start(&r, handover);
 	if (err) {
 		log_err("start failed: %s", strerror(-err));
-		stop(&r);
+		if (!r.left)
+			stop(&r);
 		return 1;
 	}
 	loop_timer_set(r.second, clock_now() + NSEC_PER_SEC);
@@ -500,6 +540,8 @@ static int run(const char *conf_path, const char *run_dir, bool verbose)
 		loop_timer_set(r.watchdog, 1);
 	apply_status(&r, true);
 	err = loop_run(r.loop);
+	if (r.left)
+		return r.exit_status; /* as it is: all of it is the next one's */
 	notify_stopping("stopping");
 	log_notice("stopping");
 	stop(&r);
@@ -509,17 +551,14 @@ static int run(const char *conf_path, const char *run_dir, bool verbose)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "check", no_argument, NULL, 'k' },
-		{ "schema", no_argument, NULL, 's' },
-		{ "cleanup", no_argument, NULL, 'x' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },
-		{ "config", required_argument, NULL, 'c' },
-		{ 0 },
+		{ "check", no_argument, NULL, 'k' },	    { "handover", no_argument, NULL, 'o' },
+		{ "schema", no_argument, NULL, 's' },	    { "cleanup", no_argument, NULL, 'x' },
+		{ "help", no_argument, NULL, 'h' },	    { "version", no_argument, NULL, 'V' },
+		{ "config", required_argument, NULL, 'c' }, { 0 },
 	};
 	const char *conf = CONF_DEFAULT, *run_dir = getenv("ROUTER_RUN_DIR");
 	enum action action = ACTION_RUN;
-	bool verbose = false;
+	bool verbose = false, handover = false;
 	int o;
 
 	while ((o = getopt_long(argc, argv, "c:R:vhV", options, NULL)) != -1) {
@@ -528,6 +567,7 @@ int main(int argc, char **argv)
 		case 'R': run_dir = optarg; break;
 		case 'v': verbose = true; break;
 		case 'k': action = ACTION_CHECK; break;
+		case 'o': handover = true; break;
 		case 's': action = ACTION_SCHEMA; break;
 		case 'x': action = ACTION_CLEANUP; break;
 		case 'h': fputs(usage, stdout); return 0;
@@ -549,5 +589,5 @@ int main(int argc, char **argv)
 	case ACTION_SCHEMA: return conf_schema_json(stdout) ? 1 : 0;
 	case ACTION_RUN: break;
 	}
-	return run(conf, run_dir, verbose);
+	return run(conf, run_dir, verbose, handover);
 }

@@ -21,9 +21,10 @@
 #include "router/ethtool.h"
 #include "router/lib/clock.h"
 #include "router/lib/log.h"
+#include "router/kept.h"
 #include "router/lib/rcu.h"
+#include "router/ports_internal.h"
 #include "router/redirect.h"
-#include "router/router.h"
 #include "router/standin.h"
 
 #define RETRY_NS      NSEC_PER_SEC
@@ -50,7 +51,7 @@ static unsigned rx_worker(const struct router *r, const struct port *p, unsigned
 	return (first + q) % r->nworkers;
 }
 
-static void epoll_follow(const struct router *r, const struct port *p, int op)
+void ports_epoll(const struct router *r, const struct port *p, int op)
 {
 	for (unsigned q = 0; q < p->xsk->nqueues; q++) {
 		int fd = p->xsk->queue[q]->fd;
@@ -88,7 +89,7 @@ static struct worker_ports *worker_ports_build(const struct router *r, unsigned 
 }
 
 /* Publish what is open now, and wait until no worker uses what was. */
-static void publish_ports(struct router *r)
+void ports_publish(struct router *r)
 {
 	const struct worker_ports *old[WORKERS_MAX];
 
@@ -109,7 +110,7 @@ static_assert(PORTS_MAX <= STEER_PLACES && XSK_QUEUES_MAX <= STEER_QUEUES_MAX, "
 
 /* ---- open */
 
-static const struct conf_iface *conf_of(const struct conf *c, const char *name)
+const struct conf_iface *ports_conf(const struct conf *c, const char *name)
 {
 	for (unsigned i = 0; i < c->nifaces; i++)
 		if (!strcmp(c->ifaces[i].name, name))
@@ -177,7 +178,7 @@ static bool is_vlan_of(const struct link *l, int ifindex)
 	return l->l.link == ifindex && !l->l.link_foreign && !strcmp(l->l.kind, "vlan");
 }
 
-static int port_attach(struct router *r, struct port *p, const struct link *l)
+int ports_steer(struct router *r, struct port *p, const struct link *l)
 {
 	struct steer_port_config sc = { .ifindex = p->ifindex,
 					.name = p->netdev,
@@ -203,7 +204,7 @@ static int port_attach(struct router *r, struct port *p, const struct link *l)
 	return err ? err : steer_port_attach(p->steer, p->why);
 }
 
-static void log_open(const struct port *p)
+void ports_log_open(const struct port *p)
 {
 	const struct xsk_queue *q = p->xsk->queue[0];
 
@@ -228,7 +229,7 @@ static int port_open_sockets(struct router *r, struct port *p)
 
 /* Said once, however often it is tried. What is busy may be so for a moment only: the socket or the
  * program of a process that just ended. */
-static void port_fail(struct port *p, int err, uint64_t now)
+void ports_fail(struct port *p, int err, uint64_t now)
 {
 	bool patient = err == -EBUSY && p->tries < 20;
 
@@ -250,8 +251,8 @@ static void account_kernel(struct router *r, const struct xsk_port *x)
 	struct xsk_port_stats st;
 
 	xsk_port_stats(x, &st);
-	r->kernel_rx_dropped += st.rx_dropped;
-	r->kernel_rx_ring_full += st.rx_ring_full;
+	r->kept->head->kernel_rx_dropped += st.rx_dropped;
+	r->kept->head->kernel_rx_ring_full += st.rx_ring_full;
 }
 
 /* Every descriptor of the port that the kernel had not taken was counted as sent: take that back.
@@ -259,8 +260,8 @@ static void account_kernel(struct router *r, const struct xsk_port *x)
 static void account_rings(struct router *r, const struct xsk_port *x)
 {
 	for (unsigned q = 0; q < x->nqueues; q++) {
-		r->unsent += x->queue[q]->unsent;
-		r->kernel_rx_unread += x->queue[q]->unread;
+		r->kept->head->unsent += x->queue[q]->unsent;
+		r->kept->head->kernel_rx_unread += x->queue[q]->unread;
 	}
 }
 
@@ -274,7 +275,7 @@ static bool is_zero_copy(const struct xsk_port *x)
 
 /* The frames the kernel had of a closed port are nobody's for this long; longer where it is the
  * device that may still write to them. */
-static void port_quarantine(struct router *r, struct port *p, uint64_t span, uint64_t now)
+void ports_quarantine(struct router *r, struct port *p, uint64_t span, uint64_t now)
 {
 	r->quarantined += xsk_port_outstanding(p->xsk);
 	p->at = now + (is_zero_copy(p->xsk) && span < QUARANTINE_ZC ? QUARANTINE_ZC : span);
@@ -303,7 +304,7 @@ static void port_open(struct router *r, struct port *p, struct link *l, uint64_t
 		return; /* gone already: the news is on its way */
 	err = check_mtu(r, p, l);
 	if (err) {
-		port_fail(p, err, now);
+		ports_fail(p, err, now);
 		return;
 	}
 	p->old_features = ethtool_offloads_off(p->netdev);
@@ -311,20 +312,21 @@ static void port_open(struct router *r, struct port *p, struct link *l, uint64_t
 	if (err)
 		goto fail;
 	p->state = PORT_OPEN;
-	epoll_follow(r, p, EPOLL_CTL_ADD);
-	publish_ports(r);
+	ports_epoll(r, p, EPOLL_CTL_ADD);
+	ports_publish(r);
 	state_port(r->state, l, (uint16_t)(p - r->ports));
 	state_publish(r->state);
-	err = port_attach(r, p, l);
+	err = ports_steer(r, p, l);
 	if (!err) {
 		p->tries = 0;
 		p->said[0] = '\0';
-		log_open(p);
+		ports_keep(r, p);
+		ports_log_open(p);
 		return;
 	}
 	state_port(r->state, l, IFACE_NONE);
 	p->state = PORT_ABSENT;
-	publish_ports(r);
+	ports_publish(r);
 	state_publish(r->state);
 	if (p->steer)
 		steer_port_destroy(p->steer, true);
@@ -334,22 +336,22 @@ static void port_open(struct router *r, struct port *p, struct link *l, uint64_t
 fail:
 	ethtool_offloads_restore(p->netdev, p->old_features);
 	p->old_features = 0;
-	port_fail(p, err, now);
+	ports_fail(p, err, now);
 	if (p->xsk)
-		port_quarantine(r, p, p->at > now + QUARANTINE_NS ? p->at - now : QUARANTINE_NS,
-				now);
+		ports_quarantine(r, p, p->at > now + QUARANTINE_NS ? p->at - now : QUARANTINE_NS,
+				 now);
 }
 
 /* ---- close */
 
-static void port_close(struct router *r, struct port *p, bool gone, uint64_t now)
+void ports_close(struct router *r, struct port *p, bool gone, uint64_t now)
 {
 	struct link *l = state_link(r->state, p->ifindex);
 
 	if (!p->wanted)
 		standin_leave(r, p);
 	p->state = PORT_CLOSING;
-	epoll_follow(r, p, EPOLL_CTL_DEL);
+	ports_epoll(r, p, EPOLL_CTL_DEL);
 	if (l && !gone) {
 		state_port(r->state, l, IFACE_NONE);
 		state_publish(r->state);
@@ -357,14 +359,15 @@ static void port_close(struct router *r, struct port *p, bool gone, uint64_t now
 	if (p->steer)
 		steer_port_destroy(p->steer, true);
 	p->steer = NULL;
-	publish_ports(r);
+	ports_publish(r);
 	account_kernel(r, p->xsk);
+	ports_forget(r, p);
 	xsk_port_close(p->xsk);
 	account_rings(r, p->xsk);
 	if (!gone)
 		ethtool_offloads_restore(p->netdev, p->old_features);
 	p->old_features = 0;
-	port_quarantine(r, p, QUARANTINE_NS, now);
+	ports_quarantine(r, p, QUARANTINE_NS, now);
 	log_notice("%s: port %s closed%s", p->conf.name, p->netdev,
 		   gone ? ": the device has gone" : "");
 }
@@ -413,7 +416,7 @@ static void port_follow_conf(struct router *r, struct port *p, const struct conf
 		return;
 	if (!c->fail_pass)
 		steer_port_fail_pass(p->steer, false);
-	publish_ports(r);
+	ports_publish(r);
 	if (c->fail_pass && steer_port_fail_pass(p->steer, true))
 		log_err("%s: on-failure: no heartbeat, it stays drop", c->name);
 }
@@ -427,10 +430,10 @@ void ports_assign(struct router *r)
 
 		if (p->state == PORT_FREE)
 			continue;
-		c = conf_of(r->conf, p->conf.name);
+		c = ports_conf(r->conf, p->conf.name);
 		p->wanted = c != NULL;
 		if (p->state == PORT_OPEN && (!c || needs_reopen(r, p, c)))
-			port_close(r, p, false, clock_now());
+			ports_close(r, p, false, clock_now());
 		if (c)
 			port_follow_conf(r, p, c);
 		else if (p->state == PORT_ABSENT || p->state == PORT_FAILED)
@@ -507,7 +510,7 @@ void ports_start(struct router *r)
 	const struct timespec wait = { .tv_nsec = RETRY_BUSY_NS };
 
 	ports_follow(r);
-	while (any_busy(r)) { /* a second at most: see port_fail() */
+	while (any_busy(r)) { /* a second at most: see ports_fail() */
 		nanosleep(&wait, NULL);
 		ports_follow(r);
 	}
@@ -538,7 +541,7 @@ void ports_link_changed(struct router *r, struct link *l, bool gone)
 	if (p) {
 		snprintf(p->netdev, sizeof(p->netdev), "%s", l->l.name);
 		if (gone) {
-			port_close(r, p, gone, clock_now());
+			ports_close(r, p, gone, clock_now());
 		} else {
 			mtu_follow(r, p, l);
 			memcpy(p->mac, l->l.mac, 6);
@@ -555,7 +558,7 @@ void ports_close_all(struct router *r)
 
 		p->wanted = false;
 		if (p->state == PORT_OPEN)
-			port_close(r, p, false, 0);
+			ports_close(r, p, false, 0);
 		if (p->xsk)
 			port_quarantine_end(r, p);
 		p->state = PORT_FREE;

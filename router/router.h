@@ -15,6 +15,7 @@
 #include "router/qos.h"
 #include "router/state.h"
 #include "router/worker.h"
+#include "systemd/fdstore.h"
 #include "xsk/steer.h"
 
 /* What stateful_follow() and stateful_upkeep() remember from one call to the next. */
@@ -42,6 +43,16 @@ struct router {
 	struct state *state;
 	struct steer *steer;
 	struct server *server;
+
+	/* what outlives this process: restart.h */
+	struct fdstore *store;
+	struct kept *kept;
+	bool adopted; /* from an earlier process */
+	struct handover *handover;
+	struct asking *asking; /* of a router that hands over to this one */
+	bool left;	       /* to the next process: nothing is taken down */
+	int exit_status;
+	struct loop_timer *leave;
 
 	struct xsk_mem *mem;
 	unsigned nworkers;
@@ -71,11 +82,7 @@ struct router {
 	struct standin *standin; /* standin.h */
 	struct port ports[PORTS_MAX];
 	struct loop_timer *ports_timer;
-	bool links_moved; /* links or addresses changed, and ports_timer has not run since */
-	/* packets that were handed over and then lost with their port */
-	uint64_t unsent;
-	/* of ports that have been closed */
-	uint64_t kernel_rx_dropped, kernel_rx_ring_full, kernel_rx_unread;
+	bool links_moved;     /* links or addresses changed, and ports_timer has not run since */
 	uint32_t quarantined; /* frames of closed ports */
 
 	struct loop_timer *second; /* upkeep once a second */

@@ -209,7 +209,8 @@ static void on_link(void *arg, const struct netlink_link *n)
 		l = calloc(1, sizeof(*l));
 		if (!l)
 			return;
-		l->iface = l->port = IFACE_NONE;
+		l->iface = IFACE_NONE;
+		l->port = s->port_before ? s->port_before(s->arg, n) : IFACE_NONE;
 		l->next = s->links;
 		s->links = l;
 	}

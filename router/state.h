@@ -147,10 +147,18 @@ struct state {
 	void (*publish)(void *arg, const struct dp_config *c); /* to the workers */
 	void (*neigh_changed)(void *arg);
 	uint16_t (*name_id)(void *arg, const struct link *l); /* dp_iface.name_id */
+	/* The port that an earlier process had on a link which appears, or IFACE_NONE: what is
+	 * known of it is known from the first dump on. */
+	uint16_t (*port_before)(void *arg, const struct netlink_link *l);
+	uint32_t *kept_generation; /* where nht.generation is also to be known, or NULL */
 };
 
 int state_create(struct state **out);
 void state_destroy(struct state *s); /* workers are gone */
+
+/* Flows that outlive processes remember next hops under the generation: it goes on from what *kept
+ * says, and is written there from now on. */
+void state_keep_generation(struct state *s, uint32_t *kept);
 
 /* For netlink_create(); arg is the struct state. */
 extern const struct netlink_ops state_netlink_ops;

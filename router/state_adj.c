@@ -75,8 +75,18 @@ void slot_store(struct state *s, uint32_t slot, struct nh *n)
 	state_retire(s, old);
 }
 
+void state_keep_generation(struct state *s, uint32_t *kept)
+{
+	__atomic_store_n(&s->nht.generation, s->nht.generation + *kept, __ATOMIC_RELEASE);
+	s->kept_generation = kept;
+	state_routes_moved(s);
+}
+
+/* Kept first: no flow may remember a number that the next process begins with. */
 void state_routes_moved(struct state *s)
 {
+	if (s->kept_generation)
+		__atomic_store_n(s->kept_generation, s->nht.generation + 1, __ATOMIC_RELEASE);
 	__atomic_store_n(&s->nht.generation, s->nht.generation + 1, __ATOMIC_RELEASE);
 }
 

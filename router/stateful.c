@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "router/ctl/nft.h"
+#include "router/kept.h"
 #include "router/lib/clock.h"
 #include "router/lib/log.h"
 #include "router/lib/rcu.h"
@@ -53,7 +54,7 @@ int stateful_start(struct router *r, const char *name)
 	return nft_create(name, netdev_of, r, &r->nft);
 }
 
-static void apply_nft(struct router *r)
+void stateful_apply(struct router *r)
 {
 	char why[512];
 
@@ -196,6 +197,7 @@ static uint16_t next_generation(struct router *r)
 	r->policy_generation++;
 	if (!r->policy_generation)
 		r->policy_generation = 1;
+	r->kept->head->policy_generation = r->policy_generation;
 	return r->policy_generation;
 }
 
@@ -211,7 +213,6 @@ void stateful_publish(struct router *r, struct policy *p)
 	static struct nat_local local[LOCALS_MAX];
 	struct policy *old = r->policy;
 
-	apply_nft(r);
 	if (!p && !old)
 		return;
 	if (p) {
@@ -248,8 +249,10 @@ static void rebuild(struct router *r)
 
 	if (build(r, r->conf, &p, why, sizeof(why)))
 		log_err("rules: %s; those of before stay", why);
-	else
+	else {
+		stateful_apply(r);
 		stateful_publish(r, p);
+	}
 }
 
 /* Are they those of the last call? Out of memory: no. */

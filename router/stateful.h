@@ -20,6 +20,8 @@ int stateful_start(struct router *r, const char *name);
 int stateful_build(struct router *r, const struct conf *c, struct policy **out, char *why,
 		   size_t size);
 void stateful_publish(struct router *r, struct policy *p);
+/* Chains of Linux's own traffic follow r->conf. */
+void stateful_apply(struct router *r);
 void stateful_forget(struct router *r, struct policy *p); /* c was refused for another reason:
 							     r->conf stays */
 

@@ -25,6 +25,7 @@ struct list {
 struct fdstore {
 	struct list kept, inherited;
 	bool has_keeper; /* systemd listens */
+	unsigned serial;
 };
 
 /* ---- lists */
@@ -134,6 +135,7 @@ bool fdstore_is_kept(const struct fdstore *s)
 void fdstore_put(struct fdstore *s, const char *name, int fd)
 {
 	fdstore_del(s, name);
+	s->serial++;
 	if (!add(&s->kept, name, fd))
 		tell_put(s, name, fd);
 }
@@ -147,6 +149,7 @@ void fdstore_del(struct fdstore *s, const char *name)
 		return;
 	memcpy(own, e->name, sizeof(own)); /* name may be the entry's */
 	cut(&s->kept, e);
+	s->serial++;
 	tell_del(s, own);
 }
 
@@ -154,6 +157,11 @@ void fdstore_clear(struct fdstore *s)
 {
 	while (s && s->kept.n)
 		fdstore_del(s, s->kept.entry[0].name);
+}
+
+unsigned fdstore_serial(const struct fdstore *s)
+{
+	return s->serial;
 }
 
 int fdstore_each(const struct fdstore *s, int (*fn)(void *arg, const char *name, int fd), void *arg)

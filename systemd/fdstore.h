@@ -39,6 +39,8 @@ int fdstore_take(struct fdstore *s, const char *name);
 bool fdstore_has_inherited(const struct fdstore *s);
 void fdstore_drop_rest(struct fdstore *s);
 
+/* Another number whenever what is kept has changed. */
+unsigned fdstore_serial(const struct fdstore *s);
 /* All that are kept, until fn says other than 0, which is returned. */
 int fdstore_each(const struct fdstore *s, int (*fn)(void *arg, const char *name, int fd),
 		 void *arg);

@@ -145,6 +145,8 @@ lib_log()
 	echo "$T/router${ROUTER_DIR//\//-}.log"
 }
 
+# KEEPER: a service manager that runs the router and starts it again, as tests/tools/keeper.py with its
+# options; router_kill then ends both.
 # router_spawn [YAML|-]: starts it in the background and does not wait. The configuration is a file,
 # or - for stdin, or by default lan0 and wan0 of topo_three with nothing asked for. What is written
 # to $T/CONF later is what `ctl reload` reads.
@@ -159,7 +161,8 @@ router_spawn()
 	*) [ "$1" -ef "$conf" ] || cp "$1" "$conf" || return ;;
 	esac
 	mkdir -p "$ROUTER_DIR"
-	ns_bg "$ROUTER_NS" "$B/router" -c "$conf" -R "$ROUTER_DIR" >> "$(lib_log)" 2>&1 < /dev/null
+	# shellcheck disable=SC2086 # KEEPER: nothing, or a service manager with its options
+	ns_bg "$ROUTER_NS" ${KEEPER:-} "$B/router" -c "$conf" -R "$ROUTER_DIR" >> "$(lib_log)" 2>&1 < /dev/null
 	lib_pid[$ROUTER_DIR]=$!
 }
 
@@ -222,6 +225,12 @@ router_kill()
 	kill "-${1:-KILL}" "$pid"
 	wait "$pid" 2> /dev/null
 	unset "lib_pid[$ROUTER_DIR]"
+}
+
+# router_pid: also of one that runs under a KEEPER.
+router_pid()
+{
+	ctl_json 'd["pid"]' show status
 }
 
 # ctl ARGS...: asks the router under test.

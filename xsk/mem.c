@@ -129,7 +129,7 @@ int xsk_mem_adopt(int fd, uint32_t frames, uint32_t frame_size, const struct xsk
 	err = -EUCLEAN;
 	if (!owners_valid(m))
 		goto fail;
-	m->base = mmap(NULL, m->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+	m->base = mmap(NULL, m->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (m->base == MAP_FAILED) {
 		err = -errno;
 		goto fail;
@@ -181,6 +181,11 @@ uint32_t xsk_mem_orphans(struct xsk_mem *m)
 		m->queue[slot].used = 0;
 	}
 	return n;
+}
+
+void xsk_mem_populate(const struct xsk_mem *m)
+{
+	madvise(m->base, m->size, MADV_POPULATE_WRITE); /* else by page faults */
 }
 
 void xsk_mem_destroy(struct xsk_mem *m)

@@ -97,6 +97,8 @@ int xsk_mem_create(uint32_t frames, uint32_t frame_size, enum xsk_hugepages huge
  * so many frames; -EUCLEAN: the owner table names queues that there are not. [control] */
 int xsk_mem_adopt(int fd, uint32_t frames, uint32_t frame_size, const struct xsk_kept *kept,
 		  struct xsk_mem **out);
+/* All of its pages are mapped, which takes milliseconds: when there is time for it. */
+void xsk_mem_populate(const struct xsk_mem *m);
 /* Is this frame still to be sent? False: a queue has it already, or it was none's. */
 bool xsk_mem_pending(struct xsk_mem *m, uint32_t frame);
 /* All free frames go to the depot, and so do those the dead process held, but for pending ones.

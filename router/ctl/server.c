@@ -307,8 +307,8 @@ static void listener_destroy(struct listener *l)
 	free(l);
 }
 
-int server_listen(struct server *s, const char *path, unsigned mode, const char *group,
-		  bool read_only)
+static int listener_create(struct server *s, const char *path, const char *group, bool read_only,
+			   struct listener **out)
 {
 	struct listener *l;
 	int err;
@@ -323,7 +323,27 @@ int server_listen(struct server *s, const char *path, unsigned mode, const char 
 	l->read_only = read_only;
 	err = find_group(group, &l->gid);
 	if (err)
-		goto fail_free;
+		free(l);
+	else
+		*out = l;
+	return err;
+}
+
+static int listener_watch(struct server *s, struct listener *l)
+{
+	LIST_INSERT_HEAD(&s->listeners, l, link);
+	l->watch = loop_fd_add(s->host.loop, l->fd, EPOLLIN, on_listener, l);
+	return l->watch ? 0 : -errno;
+}
+
+int server_listen(struct server *s, const char *path, unsigned mode, const char *group,
+		  bool read_only, int *out_fd)
+{
+	struct listener *l;
+	int err = listener_create(s, path, group, read_only, &l);
+
+	if (err)
+		return err;
 	l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (l->fd < 0) {
 		err = -errno;
@@ -332,17 +352,52 @@ int server_listen(struct server *s, const char *path, unsigned mode, const char 
 	err = bind_path(l, mode);
 	if (err)
 		goto fail_close;
-	LIST_INSERT_HEAD(&s->listeners, l, link);
-	l->watch = loop_fd_add(s->host.loop, l->fd, EPOLLIN, on_listener, l);
-	if (l->watch)
-		return 0;
-	err = -errno;
-	listener_destroy(l);
+	err = listener_watch(s, l);
+	if (err)
+		listener_destroy(l);
+	else if (out_fd)
+		*out_fd = l->fd;
 	return err;
 fail_close:
 	close(l->fd);
 fail_free:
 	free(l);
+	return err;
+}
+
+/* Does this socket listen at that path? */
+static bool listens_at(int fd, struct listener *l)
+{
+	struct sockaddr_un sun = { 0 };
+	socklen_t len = sizeof(sun), one = sizeof(int);
+	struct stat st;
+	int listens = 0;
+
+	if (getsockname(fd, (struct sockaddr *)&sun, &len) || sun.sun_family != AF_UNIX ||
+	    strncmp(sun.sun_path, l->path, sizeof(sun.sun_path)) != 0 || lstat(l->path, &st) ||
+	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &one) || !listens)
+		return false;
+	l->dev = st.st_dev;
+	l->ino = st.st_ino;
+	return true;
+}
+
+int server_adopt(struct server *s, int fd, const char *path, const char *group, bool read_only)
+{
+	struct listener *l = NULL;
+	int err = listener_create(s, path, group, read_only, &l);
+
+	if (!err && !listens_at(fd, l))
+		err = -EINVAL;
+	if (err) {
+		close(fd);
+		free(l);
+		return err;
+	}
+	l->fd = fd;
+	err = listener_watch(s, l);
+	if (err)
+		listener_destroy(l);
 	return err;
 }
 

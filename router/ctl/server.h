@@ -33,10 +33,13 @@ struct router;
 struct server;
 
 /* Listens on path, mode as chmod(2), group by name or "". A stale socket file is replaced; one that
- * answers is -EADDRINUSE. 0 or -errno. */
+ * answers is -EADDRINUSE. 0 with *out_fd, still the server's (out_fd may be NULL), or -errno. */
 int server_create(struct loop *loop, struct router *r, struct server **out);
 int server_listen(struct server *s, const char *path, unsigned mode, const char *group,
-		  bool read_only);
+		  bool read_only, int *out_fd);
+/* The same with a socket that an earlier process listened on, whose clients wait. -EINVAL: it is
+ * another one. fd is the server's if this succeeds, else it is closed. */
+int server_adopt(struct server *s, int fd, const char *path, const char *group, bool read_only);
 void server_destroy(struct server *s); /* removes the socket files it made */
 
 /* Something happened that endless commands may tell of: call them soon. */

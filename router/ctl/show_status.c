@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* show status, drops, workers, memory, config; reload. [control] */
+/* show status, drops, workers, memory, config; reload, restart. [control] */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -7,13 +7,15 @@
 #include <unistd.h>
 
 #include "router/ctl/rows.h"
+#include "router/kept.h"
 #include "router/lib/clock.h"
 #include "router/net/frag.h"
+#include "router/restart.h"
 #include "router/router.h"
 
 static uint64_t sum_drop(const struct router *r, enum drop_reason why)
 {
-	uint64_t n = why == DROP_TX_NO_PORT ? r->unsent : 0;
+	uint64_t n = why == DROP_TX_NO_PORT ? r->kept->head->unsent : 0;
 
 	for (unsigned w = 0; w < r->nworkers; w++)
 		n += counter_read(&r->worker[w]->count->drop[why]);
@@ -23,7 +25,8 @@ static uint64_t sum_drop(const struct router *r, enum drop_reason why)
 void totals_get(const struct router *r, struct totals *t)
 {
 	memset(t, 0, sizeof(*t));
-	t->tx = -r->unsent; /* counted as sent when handed over, and lost with their port */
+	t->tx = -r->kept->head
+			 ->unsent; /* counted as sent when handed over, and lost with their port */
 	for (unsigned w = 0; w < r->nworkers; w++) {
 		const struct worker *x = r->worker[w];
 
@@ -130,8 +133,9 @@ static void drop_row(struct command_ctx *c, const char *reason, const char *stag
  * same. */
 static void kernel_drops(const struct router *r, bool all, struct command_ctx *c)
 {
-	struct xsk_port_stats sum = { .rx_dropped = r->kernel_rx_dropped,
-				      .rx_ring_full = r->kernel_rx_ring_full };
+	const struct kept_header *k = r->kept->head;
+	struct xsk_port_stats sum = { .rx_dropped = k->kernel_rx_dropped,
+				      .rx_ring_full = k->kernel_rx_ring_full };
 
 	for (unsigned i = 0; i < PORTS_MAX; i++) {
 		struct xsk_port_stats one;
@@ -148,8 +152,8 @@ static void kernel_drops(const struct router *r, bool all, struct command_ctx *c
 	if (all || sum.rx_ring_full)
 		drop_row(c, "kernel-rx-ring-full", "kernel", sum.rx_ring_full,
 			 "the worker was too slow: receive ring full");
-	if (all || r->kernel_rx_unread)
-		drop_row(c, "kernel-rx-unread", "kernel", r->kernel_rx_unread,
+	if (all || k->kernel_rx_unread)
+		drop_row(c, "kernel-rx-unread", "kernel", k->kernel_rx_unread,
 			 "in the receive ring when the port was closed");
 }
 
@@ -348,5 +352,46 @@ int cmd_reload(struct router *r, const struct request *q, struct cursor *cur, st
 	if (text[0])
 		command_message(c, "%s", text);
 	command_message(c, "configuration applied (revision %" PRIu64 ")", r->revision);
+	return COMMAND_DONE;
+}
+
+/* Does the next process find a file that it would take? Its own version will judge, but most of
+ * what is wrong with a file is wrong in any. */
+static int config_check(const struct router *r, struct command_ctx *c)
+{
+	char *text = NULL;
+	struct conf *conf;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+	int err = f ? conf_load(r->conf_path, NULL, f, &conf) : -ENOMEM;
+
+	if (f)
+		fclose(f);
+	if (!err)
+		conf_destroy(conf);
+	else
+		command_fail(c, err, "%snot restarted: %s is refused", text ? text : "",
+			     r->conf_path);
+	free(text);
+	return err;
+}
+
+int cmd_restart(struct router *r, const struct request *q, struct cursor *cur,
+		struct command_ctx *c)
+{
+	const char *why;
+	int err;
+
+	(void)q;
+	(void)cur;
+	if (!restart_is_possible(r, &why))
+		return command_fail(c, -EPERM, "%s", why);
+	err = config_check(r, c);
+	if (err)
+		return err;
+	err = restart_soon(r);
+	if (err)
+		return command_fail(c, err, "out of memory");
+	command_message(c, "the next process takes over");
 	return COMMAND_DONE;
 }

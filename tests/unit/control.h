@@ -258,9 +258,10 @@ static void serve(int ready)
 	if (server_create(loop, NULL, &s))
 		_exit(1);
 	server_set_table(s, table);
-	if (server_listen(s, path, 0660, "", false) || server_listen(s, public, 0666, "", true))
+	if (server_listen(s, path, 0660, "", false, NULL) ||
+	    server_listen(s, public, 0666, "", true, NULL))
 		_exit(1);
-	if (geteuid() == 0 && getgrnam(GROUP) && server_listen(s, group, 0666, GROUP, false))
+	if (geteuid() == 0 && getgrnam(GROUP) && server_listen(s, group, 0666, GROUP, false, NULL))
 		_exit(1);
 	if (write(ready, "x", 1) != 1)
 		_exit(1);

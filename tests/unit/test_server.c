@@ -437,14 +437,14 @@ static void test_listening(void **state)
 	loop = loop_create();
 	assert_int_equal(server_create(loop, NULL, &s), 0);
 	snprintf(path, sizeof(path), "%s/router.sock", env.dir);
-	assert_int_equal(server_listen(s, path, 0600, "", false), -EADDRINUSE);
+	assert_int_equal(server_listen(s, path, 0600, "", false, NULL), -EADDRINUSE);
 	memset(longer, 'x', sizeof(longer));
 	longer[199] = '\0';
-	assert_int_equal(server_listen(s, longer, 0600, "", false), -ENAMETOOLONG);
+	assert_int_equal(server_listen(s, longer, 0600, "", false, NULL), -ENAMETOOLONG);
 	snprintf(path, sizeof(path), "%s/file", env.dir);
-	assert_int_equal(server_listen(s, path, 0600, "no-such-group", false), -ENOENT);
+	assert_int_equal(server_listen(s, path, 0600, "no-such-group", false, NULL), -ENOENT);
 	close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-	assert_int_equal(server_listen(s, path, 0600, "", false), -EEXIST);
+	assert_int_equal(server_listen(s, path, 0600, "", false, NULL), -EEXIST);
 	unlink(path);
 	/* a socket nobody listens on is left from an earlier run */
 	fd = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -455,7 +455,7 @@ static void test_listening(void **state)
 		assert_int_equal(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
 	}
 	close(fd);
-	assert_int_equal(server_listen(s, path, 0640, "", false), 0);
+	assert_int_equal(server_listen(s, path, 0640, "", false, NULL), 0);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0640);
 	server_destroy(s);

@@ -1,0 +1,76 @@
+#!/bin/bash
+# tests/netns/restart.sh: one process after the other, and no packet is lost between them: killed, asked
+# to leave, taken over from. A service manager as small as can be keeps the descriptors (tools/keeper.py).
+. "$(dirname "$0")/../lib.sh"
+topo_three 2
+
+# pings: how many of ping's packets were answered.
+pings()
+{
+	sed -n 's/.* \([0-9]*\) received.*/\1/p' "$T/ping.txt"
+}
+
+# running_other PID: a router answers that is another process.
+running_other()
+{
+	[ "$(ctl_json 'd["state"]' show status 2> /dev/null)" = running ] && [ "$(router_pid)" != "$1" ]
+}
+
+# through WHAT COMMAND...: nothing is lost while COMMAND makes another process of the router.
+through()
+{
+	local what=$1 pid
+	shift
+	pid=$(router_pid)
+	ns_bg a ping -q -i 0.002 -c 500 -W 3 10.0.2.2 > "$T/ping.txt" 2>&1
+	local ping=$!
+	sleep 0.2
+	"$@"
+	check "$what: another process answers" eventually 10 running_other "$pid"
+	wait $ping
+	is "$what: every ping is answered" "$(pings)" 500
+}
+
+kill_router()
+{
+	kill -KILL "$(router_pid)"
+}
+
+KEEPER="$lib_top/tests/tools/keeper.py -d 5 -l $T/starts"
+router_start
+check "packets pass" ns a ping -q -c 2 -i 0.2 10.0.2.2
+sent=$(ctl_json 'd["tx_packets"]' show status)
+through "kill -9" kill_router
+through "kill -9 again" kill_router
+through "routerctl restart" ctl restart
+check "counters go on" test "$(ctl_json 'd["tx_packets"]' show status)" -ge $((sent + 3000))
+is "nothing was dropped" "$(ctl_json "[(r[\"reason\"], r[\"packets\"]) for r in d if r[\"stage\"] != \"kernel\"]" show drops)" "[]"
+check "each process found what the one before left" test "$(grep -c 'descriptors' "$T/starts")" = 4
+note "$(cat "$T/starts")"
+
+# ---- what cannot be used
+printf 'interfacs: {}\n' >> "$CONF"
+check_not "it does not leave for a file that the next one would refuse" ctl restart
+sed -i '$d' "$CONF"
+check_conservation
+check "it stops" router_stop
+check_not "and nothing is left on its ports" sh -c 'ip -n r -d link show lan0 | grep -q xdp'
+
+# ---- without a service manager
+KEEPER=
+router_start
+check_not "without one, nobody would start the next process" ctl restart
+take_over()
+{
+	local old=${lib_pid[$ROUTER_DIR]}
+	ns_bg r "$B/router" --handover -c "$CONF" -R "$ROUTER_DIR" >> "$(lib_log)" 2>&1 < /dev/null
+	lib_pid[$ROUTER_DIR]=$!
+	wait "$old"
+	is "the old process ends with status 0" $? 0
+}
+through "router --handover" take_over
+through "router --handover again" take_over
+is "nothing was dropped" "$(ctl_json "[(r[\"reason\"], r[\"packets\"]) for r in d if r[\"stage\"] != \"kernel\"]" show drops)" "[]"
+check_conservation
+check_not "there is nothing to take over elsewhere" ns r "$B/router" --handover -c "$CONF" -R /run/other
+finish
