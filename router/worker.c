@@ -60,12 +60,15 @@ static void dp_flush(struct dp *dp, unsigned port)
 	struct dp_out *o = &dp->out[port];
 	struct xsk_queue *q = w->serving->tx[port];
 	const struct xdp_desc *d = (const struct xdp_desc *)o->frame;
-	uint32_t n = o->n;
-	unsigned sent = q ? xsk_queue_tx(q, d, &o->n, &w->cache) : 0;
+	uint32_t n = o->n, sent;
 	uint64_t bytes = 0;
 
-	for (unsigned i = 0; i < sent; i++)
+	for (unsigned i = 0; i < n; i++)
 		bytes += o->frame[i].len;
+	sent = q ? xsk_queue_tx(q, d, &o->n, &w->cache) : 0;
+	for (unsigned i = sent; i < n; i++)
+		bytes -= o->frame[i].len;
+	/* At once: a kill between the two leaves packets that were sent and are not counted. */
 	counter_add(&dp->count->port[port].tx_packets, sent);
 	counter_add(&dp->count->port[port].tx_bytes, bytes);
 	if (sent < n) {

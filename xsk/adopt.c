@@ -184,7 +184,7 @@ static void finish_completions(struct inquiry *i, struct window w)
 		if (owner && *owner == sent)
 			*owner = FRAME_FREE;
 	}
-	q->comp.cached_cons = w.to;
+	q->comp.cached_prod = q->comp.cached_cons = w.to;
 	__atomic_store_n(q->comp.consumer, w.to, __ATOMIC_RELEASE);
 }
 

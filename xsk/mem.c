@@ -134,6 +134,9 @@ int xsk_mem_adopt(int fd, uint32_t frames, uint32_t frame_size, const struct xsk
 		err = -errno;
 		goto fail;
 	}
+	for (uint32_t f = 0; f < frames; f++) /* said by one that was killed while it adopted */
+		if (m->owner[f] == FRAME_PENDING)
+			m->owner[f] = FRAME_HELD;
 	m->fd = fd;
 	m->huge = st.st_blksize == HUGE_SIZE;
 	*out = m;
@@ -145,7 +148,8 @@ fail:
 
 bool xsk_mem_pending(struct xsk_mem *m, uint32_t frame)
 {
-	if (frame >= m->frames || !frame_is_held(m->owner[frame]))
+	if (frame >= m->frames || !frame_is_held(m->owner[frame]) ||
+	    m->owner[frame] == FRAME_PENDING)
 		return false;
 	m->owner[frame] = FRAME_PENDING;
 	return true;
@@ -169,6 +173,11 @@ uint32_t xsk_mem_settle(struct xsk_mem *m)
 	return held;
 }
 
+void xsk_mem_populate(const struct xsk_mem *m)
+{
+	madvise(m->base, m->size, MADV_POPULATE_WRITE); /* since Linux 5.14; it only helps */
+}
+
 uint32_t xsk_mem_orphans(struct xsk_mem *m)
 {
 	uint32_t n = 0;
@@ -181,11 +190,6 @@ uint32_t xsk_mem_orphans(struct xsk_mem *m)
 		m->queue[slot].used = 0;
 	}
 	return n;
-}
-
-void xsk_mem_populate(const struct xsk_mem *m)
-{
-	madvise(m->base, m->size, MADV_POPULATE_WRITE); /* else by page faults */
 }
 
 void xsk_mem_destroy(struct xsk_mem *m)

@@ -19,6 +19,7 @@
  *	xsk_port_resume()	each port: what it had received and not dealt with is received again
  *	xsk_mem_settle()	the rest is free; from here on as after xsk_mem_create()
  *	xsk_queue_tx()		what was pending goes out
+ *	xsk_mem_populate()	while workers run already
  *	xsk_mem_orphans()	later: frames of queues that nobody adopted
  *
  * Killed in the middle of this, the next process does it again, and it comes to the same.
@@ -93,17 +94,19 @@ struct xsk_mem {
 int xsk_mem_create(uint32_t frames, uint32_t frame_size, enum xsk_hugepages huge,
 		   const struct xsk_kept *kept, struct xsk_mem **out);
 
-/* The memory of an earlier process; fd is ours if this succeeds. -EINVAL: this memfd does not hold
+/* The memory of an earlier process, mapped and not populated: that takes long; fd is ours if this
+ * succeeds. -EINVAL: this memfd does not hold
  * so many frames; -EUCLEAN: the owner table names queues that there are not. [control] */
 int xsk_mem_adopt(int fd, uint32_t frames, uint32_t frame_size, const struct xsk_kept *kept,
 		  struct xsk_mem **out);
-/* All of its pages are mapped, which takes milliseconds: when there is time for it. */
-void xsk_mem_populate(const struct xsk_mem *m);
-/* Is this frame still to be sent? False: a queue has it already, or it was none's. */
+/* Is this frame still to be sent? False: a queue has it already, or it was named before. */
 bool xsk_mem_pending(struct xsk_mem *m, uint32_t frame);
 /* All free frames go to the depot, and so do those the dead process held, but for pending ones.
  * How many of these there were: packets that are lost. */
 uint32_t xsk_mem_settle(struct xsk_mem *m);
+/* Maps all pages at once, some 200 ns each where they are small: else workers pay for each when
+ * they come to it. */
+void xsk_mem_populate(const struct xsk_mem *m);
 /* Frames of queues that nobody adopted, when their sockets are surely gone, and their devices write
  * no more: a second after xsk_mem_settle(). Number of frames. */
 uint32_t xsk_mem_orphans(struct xsk_mem *m);
