@@ -24,6 +24,10 @@ void flows_restore(struct dp *dp, struct pkt *p);
  * out of date. */
 void flows_resume(struct stateful *st, uint32_t tick);
 
+/* [control] NAT's ports of a process that was killed become what its flows hold: natports_repair().
+ * No worker runs. */
+void flows_repair_ports(struct stateful *st);
+
 /* Each loop: what has expired. */
 void flows_upkeep(struct dp *dp);
 /* How long an idle worker may sleep before it looks again; -1: there is nothing to expire. */

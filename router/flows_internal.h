@@ -6,6 +6,8 @@
 #ifndef ROUTER_FLOWS_INTERNAL_H
 #define ROUTER_FLOWS_INTERNAL_H
 
+#include <arpa/inet.h>
+
 #include "router/net/frag.h"
 #include "router/net/hooks.h"
 #include "router/net/policy.h"
@@ -43,6 +45,13 @@ bool flows_would_leave(const struct pkt *p, const struct nh *n);
 void flows_new(struct dp *dp, struct pkt *p, const struct flow_key *key,
 	       const struct frag_ports *ports, uint32_t generation);
 void flows_fragment(struct dp *dp, struct pkt *p, uint16_t zone, uint32_t generation);
+
+/* The port that is claimed for a flow, in host order; of a query its id. */
+static inline uint16_t flows_outside_port(uint8_t proto, const struct flow_key *reply)
+{
+	return ntohs(proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6 ? reply->sport
+								      : reply->dport);
+}
 
 /* ---- flows_stateless.c */
 /* What belongs to no connection and begins none. translated: the flow it claims is. */

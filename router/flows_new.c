@@ -404,13 +404,6 @@ void flows_fragment(struct dp *dp, struct pkt *p, uint16_t zone, uint32_t genera
 
 /* ---- the end */
 
-/* Host order; of a query its id. */
-static uint16_t outside_port(uint8_t proto, const struct flow_key *reply)
-{
-	return ntohs(proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6 ? reply->sport
-								      : reply->dport);
-}
-
 static void gone(void *arg, struct flow_table *t, uint32_t index)
 {
 	struct dp *dp = arg;
@@ -434,7 +427,8 @@ static void gone(void *arg, struct flow_table *t, uint32_t index)
 
 		flow_key(t, index, FLOW_REPLY, &reply);
 		remote = addr_of(&reply, reply.src);
-		nat_give_back(dp->st->ports, &c, f->proto, outside_port(f->proto, &reply), &remote);
+		nat_give_back(dp->st->ports, &c, f->proto, flows_outside_port(f->proto, &reply),
+			      &remote);
 	}
 }
 
@@ -460,7 +454,7 @@ static void expect_ends(struct dp *dp)
 			continue;
 		outside[ports].slot = f->nat_slot - 1;
 		outside[ports].plane = (uint8_t)natport_plane_of(f->proto);
-		outside[ports].port = outside_port(f->proto, &reply[i]);
+		outside[ports].port = flows_outside_port(f->proto, &reply[i]);
 		inside[ports++] = (struct natport_inside){ .addr = addr_of(&orig[i], orig[i].src),
 							   .port = ntohs(orig[i].sport),
 							   .proto = f->proto,

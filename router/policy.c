@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
+#include "router/flows.h"
 #include "router/net/frag.h"
 #include "router/net/limit.h"
 #include "router/net/set.h"
@@ -57,6 +59,21 @@ static int make_ports(const struct conf_conntrack *c, uint64_t *bitmap, struct s
 	return err ? err : natports_create(bitmap, c->max, key, &st->ports);
 }
 
+/* What ends with a process. */
+static int make_rest(const struct stateful_config *sc, struct names *names, struct stateful *st)
+{
+	int err = secret(st->secret, sizeof(st->secret));
+
+	if (!err)
+		err = make_frags(sc->conntrack, sc->frames, st);
+	if (!err)
+		err = sets_create(names, &st->sets);
+	if (!err)
+		err = limits_create(&st->limits);
+	st->quiet = flow_grace_ended(st->flows);
+	return err;
+}
+
 int stateful_create(const struct stateful_config *sc, struct names *names, struct stateful **out)
 {
 	struct stateful *st = calloc(1, sizeof(*st));
@@ -64,24 +81,62 @@ int stateful_create(const struct stateful_config *sc, struct names *names, struc
 
 	if (!st)
 		return -ENOMEM;
-	err = secret(st->secret, sizeof(st->secret));
-	if (!err)
-		err = make_flows(sc->conntrack, sc->workers, sc->now, st);
-	if (!err)
-		err = make_frags(sc->conntrack, sc->frames, st);
+	err = make_flows(sc->conntrack, sc->workers, sc->now, st);
 	if (!err)
 		err = make_ports(sc->conntrack, sc->nat_bitmap, st);
 	if (!err)
-		err = sets_create(names, &st->sets);
-	if (!err)
-		err = limits_create(&st->limits);
-	if (err) {
+		err = make_rest(sc, names, st);
+	if (err)
 		stateful_destroy(st, NULL, NULL);
-		return err;
+	else
+		*out = st;
+	return err;
+}
+
+/* The ports first: from then on they say themselves that they are in doubt, should we be killed
+ * while flows, which then are not, are repaired. */
+static int adopt_pair(const struct stateful_config *sc, int flows_fd, int ports_fd,
+		      struct stateful *st, char *why, size_t size)
+{
+	bool dirty = false;
+	int err = natports_adopt(ports_fd, sc->nat_bitmap, &st->ports, &dirty, why, size);
+
+	if (err)
+		close(ports_fd);
+	else
+		err = flow_table_adopt(flows_fd, sc->workers, &st->flows, &dirty, why, size);
+	if (err)
+		close(flows_fd);
+	else if (dirty)
+		flows_repair_ports(st);
+	else
+		natports_accept(st->ports);
+	return err;
+}
+
+int stateful_adopt(const struct stateful_config *sc, int flows_fd, int ports_fd,
+		   struct names *names, struct stateful **out, char *why, size_t size)
+{
+	struct stateful *st = calloc(1, sizeof(*st));
+	int err;
+
+	if (!st) {
+		snprintf(why, size, "out of memory");
+		close(ports_fd);
+		close(flows_fd);
+		return -ENOMEM;
 	}
-	st->quiet = flow_grace_ended(st->flows);
-	*out = st;
-	return 0;
+	err = adopt_pair(sc, flows_fd, ports_fd, st, why, size);
+	if (!err) {
+		err = make_rest(sc, names, st);
+		if (err)
+			snprintf(why, size, "%s", strerror(-err));
+	}
+	if (err)
+		stateful_destroy(st, NULL, NULL);
+	else
+		*out = st;
+	return err;
 }
 
 void stateful_destroy(struct stateful *st, void (*drop)(void *arg, struct pkt *p), void *arg)

@@ -21,6 +21,13 @@ struct stateful_config {
 
 /* 0 or -errno. */
 int stateful_create(const struct stateful_config *c, struct names *names, struct stateful **out);
+/* The same with the flows and the ports (flow_table_fd(), natports_fd()) of a process that is no
+ * more, killed at whatever instruction: flows, mappings and claims go on, with the sizes they had;
+ * fragments, sets and limits begin anew. 0; or -errno with why, and stateful_create() is next. The
+ * descriptors are taken in any case. The ports of the former rules stay taken until those of ours
+ * are in force: natports_adopted(). No worker runs. */
+int stateful_adopt(const struct stateful_config *c, int flows_fd, int ports_fd, struct names *names,
+		   struct stateful **out, char *why, size_t size);
 /* No worker runs. Fragments that wait go to drop(), which may be NULL. */
 void stateful_destroy(struct stateful *st, void (*drop)(void *arg, struct pkt *p), void *arg);
 

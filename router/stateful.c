@@ -208,13 +208,22 @@ void stateful_judge_again(struct router *r)
 	__atomic_store_n(&r->policy->generation, next_generation(r), __ATOMIC_RELAXED);
 }
 
+/* The first rules of this process have asked for what they need of the former one's. */
+static void end_adoption(struct router *r)
+{
+	if (r->st)
+		natports_adopted(r->st->ports);
+}
+
 void stateful_publish(struct router *r, struct policy *p)
 {
 	static struct nat_local local[LOCALS_MAX];
 	struct policy *old = r->policy;
 
-	if (!p && !old)
+	if (!p && !old) {
+		end_adoption(r);
 		return;
+	}
 	if (p) {
 		p->generation = r->policy_since = next_generation(r);
 		if (old && old->filter && p->filter)
@@ -232,6 +241,7 @@ void stateful_publish(struct router *r, struct policy *p)
 	steer_follow(r, r->conf, local, locals_read(r, local, LOCALS_MAX));
 	policy_destroy(old);
 	limits_sweep(r->st->limits);
+	end_adoption(r);
 }
 
 void stateful_sweep(struct router *r)

@@ -198,8 +198,9 @@ int flow_table_fd(const struct flow_table *t);
  * workers that are no more become others'. 0, and the fd is the table's; or -errno with why, and
  * the fd is the caller's still: not a table, another version's, truncated.
  *
- * *dirty: it had to be built anew from its records. Then what was dying, or not committed yet, is
- * gone without flow_gone_fn, and what others keep of flows must be counted anew (flow_walk()). */
+ * *dirty: it had to be built anew from its records, or it was true before, since what others keep
+ * of flows is in doubt. Then what was dying, or not committed yet, is gone without flow_gone_fn,
+ * and what others keep of flows must be counted anew (flow_walk()). */
 int flow_table_adopt(int fd, unsigned workers, struct flow_table **out, bool *dirty, char *why,
 		     size_t size);
 /* [control] What the table was created with; `workers` are those of now. */

@@ -264,7 +264,7 @@ int flow_table_adopt(int fd, unsigned workers, struct flow_table **out, bool *di
 	}
 	point(t);
 	t->since = flow_tick(t, clock_now());
-	rebuild = workers < t->workers || !is_whole(t);
+	rebuild = *dirty || workers < t->workers || !is_whole(t);
 	if (rebuild)
 		err = flow_repair(t, workers);
 	else if (workers > t->workers)

@@ -566,28 +566,32 @@ void nat_give_back(struct natports *ports, const struct nat_claim *claim, uint8_
 
 /* ---- flows that a mapping let in */
 
-static uint16_t mapping_of(const struct natports *ports, const struct flow_key *orig,
-			   enum natport_plane *plane, uint16_t *port)
+struct natport_outside nat_mapping_of(const struct natports *ports, const struct flow_key *orig)
 {
 	struct addr to = addr_of(orig->family, orig->dst);
+	int plane = natport_plane_of(orig->proto);
 
-	*plane = (enum natport_plane)natport_plane_of(orig->proto);
-	*port = ntohs(*plane == NATPORT_ICMP ? orig->sport : orig->dport);
-	return natports_find(ports, &to);
+	if (plane < 0)
+		return (struct natport_outside){ .slot = NATPORT_NO_SLOT };
+	return (struct natport_outside){
+		.slot = natports_find(ports, &to),
+		.port = ntohs(plane == NATPORT_ICMP ? orig->sport : orig->dport),
+		.plane = (uint8_t)plane,
+	};
 }
 
 bool nat_mapping_hold(struct natports *ports, const struct flow_key *orig)
 {
-	enum natport_plane plane;
-	uint16_t port, slot = mapping_of(ports, orig, &plane, &port);
+	struct natport_outside o = nat_mapping_of(ports, orig);
 
-	return slot != NATPORT_NO_SLOT && natmap_hold(ports, slot, plane, port);
+	return o.slot != NATPORT_NO_SLOT &&
+	       natmap_hold(ports, o.slot, (enum natport_plane)o.plane, o.port);
 }
 
 void nat_mapping_done(struct natports *ports, const struct flow_key *orig)
 {
-	enum natport_plane plane;
-	uint16_t port, slot = mapping_of(ports, orig, &plane, &port);
+	struct natport_outside o =
+		nat_mapping_of(ports, orig); /* its port is taken: it has a slot */
 
-	natport_done(ports, slot, plane, port); /* its port is taken: it has a slot */
+	natport_done(ports, o.slot, (enum natport_plane)o.plane, o.port);
 }

@@ -89,6 +89,8 @@ void nat_give_back(struct natports *ports, const struct nat_claim *claim, uint8_
  * has gone since nat_destination() saw it. */
 bool nat_mapping_hold(struct natports *ports, const struct flow_key *orig);
 void nat_mapping_done(struct natports *ports, const struct flow_key *orig);
+/* [any] Where it began: an outside port of ours; of slot NATPORT_NO_SLOT: it did not. */
+struct natport_outside nat_mapping_of(const struct natports *ports, const struct flow_key *orig);
 
 /* [worker] Does a flow with a port of this slot leave by another interface than the one whose
  * address that is? Then it was masqueraded there, and answers to it would not come back by `out`.

@@ -26,6 +26,7 @@ static struct flow_table *adopt(int fd, unsigned workers, bool *dirty)
 	struct flow_table *t = NULL;
 	char why[256] = "";
 
+	*dirty = false;
 	if (flow_table_adopt(fd, workers, &t, dirty, why, sizeof(why)))
 		fail_msg("not adopted: %s", why);
 	return t;
@@ -111,6 +112,31 @@ static void test_ours(void **state)
 	must_add(t, &k, tick + 5, FOREVER);
 	assert_true(flow_is_ours(t, flow_at(t, lookup(t, &k, tick + 5))));
 	table_close(t);
+}
+
+/* Who keeps something of flows elsewhere is not sure of it: then those that are dying are gone. */
+static void test_doubt(void **state)
+{
+	struct flow_table *t = table_of(1000, 1);
+	char why[256] = "";
+	bool dirty = true;
+	int fd;
+
+	(void)state;
+	for (uint32_t i = 0; i < 10; i++) {
+		struct flow_key k = key_of(i, AF_INET, UDP);
+
+		must_add(t, &k, 0, 500);
+		if (i < 3)
+			flow_kill(t, lookup(t, &k, 1));
+	}
+	fd = dup(flow_table_fd(t));
+	flow_table_destroy(t);
+	assert_int_equal(flow_table_adopt(fd, 1, &t, &dirty, why, sizeof(why)), 0);
+	assert_true(dirty);
+	assert_int_equal(flow_owned(t, 0), 7);
+	check_whole(t, false);
+	flow_table_destroy(t);
 }
 
 /* ---- other numbers of workers */
@@ -353,9 +379,8 @@ static void test_kills(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_peace),
-		cmocka_unit_test(test_ours),
-		cmocka_unit_test(test_workers),
+		cmocka_unit_test(test_peace), cmocka_unit_test(test_ours),
+		cmocka_unit_test(test_doubt), cmocka_unit_test(test_workers),
 		cmocka_unit_test(test_kills),
 	};
 
