@@ -16,20 +16,66 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 
 #include "router/net/flow_internal.h"
 
 #define AHEAD 2048u /* bytes of records that are fetched before their turn */
 
-/* Zones and everything hashed: as if never touched. */
+/* ---- memory */
+
+static int punch(const struct flow_table *t, const void *at, size_t bytes)
+{
+	off_t offset = (const uint8_t *)at - (const uint8_t *)t->head;
+
+	return fallocate(t->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, (off_t)bytes)
+		       ? -errno
+		       : 0;
+}
+
+/* Pages that hold memory come into this process's view by one call, not by a fault each, which
+ * would be half of the time that all this takes. */
+static void expect(const void *at, size_t bytes)
+{
+	madvise((void *)(uintptr_t)at, bytes, MADV_POPULATE_READ);
+}
+
+/* Empties all buckets. The pages that some have touched are kept: they are needed again. */
+static int groups_clear(struct flow_table *t, struct flow_group *group, struct flow_bucket *bucket,
+			uint64_t groups)
+{
+	for (uint64_t g = 0, end; g < groups; g = end) {
+		struct flow_bucket *first = &bucket[g * FLOW_GROUP];
+		bool touched = group[g].touched;
+		size_t bytes;
+		int err = 0;
+
+		for (end = g; end < groups && !!group[end].touched == touched; end++)
+			group[end] = (struct flow_group){ .touched = touched };
+		bytes = (end - g) * REGION_PAGE;
+		if (touched) {
+			expect(first, bytes);
+			memset(first, 0, bytes);
+		} else {
+			err = punch(t, first, bytes);
+		}
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* Zones and everything hashed: as if there had been no flow. */
 static int forget(struct flow_table *t)
 {
 	const struct flow_layout *l = &t->head->layout;
+	int err = punch(t, t->zone, FLOW_ZONES * sizeof(*t->zone));
 
-	if (fallocate(t->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)l->zone_at,
-		      (off_t)(l->record_at - l->zone_at)))
-		return -errno;
-	return 0;
+	if (!err)
+		err = groups_clear(t, t->group, t->bucket, l->buckets / FLOW_GROUP);
+	if (!err && t->source)
+		err = groups_clear(t, t->source_group, t->source, l->sources / FLOW_GROUP);
+	return err;
 }
 
 /* ---- workers */
@@ -132,6 +178,8 @@ static unsigned chunk_restore(struct flow_table *t, uint32_t no, struct burst *b
 	unsigned used = flow_slab_used(t, no), live = 0, owner = 0;
 	bool six = t->chunk[no].six, owned = false;
 
+	if (used)
+		expect(flow_at(t, no * FLOW_CHUNK_UNITS), FLOW_CHUNK_BYTES);
 	for (unsigned i = 0; i < used; i += FLOW_BURST) {
 		uint32_t index = no * FLOW_CHUNK_UNITS + i * flow_slab_units(six);
 

@@ -115,7 +115,7 @@ static struct flow_chunk *chunk_get(struct flow_table *t, uint32_t *list, bool s
 	c->used = 0;
 	__atomic_store_n(&c->fresh, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&c->six, six, __ATOMIC_RELAXED);
-	__atomic_store_n(&c->serial, c->serial + 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&c->serial, (c->serial + 1) | 1, __ATOMIC_RELEASE);
 	room_add(t, list, c);
 	return c;
 }
@@ -191,6 +191,7 @@ void flow_slab_reset(struct flow_table *t)
 {
 	struct flow_pool *p = &t->head->pool;
 
+	t->chunk[0] = (struct flow_chunk){ 0 }; /* nobody's */
 	p->lock = 0;
 	p->dirty = p->clean = FLOW_NONE;
 	if (!p->fresh)

@@ -2,7 +2,7 @@
 /*
  * flowbench: what the flow table costs. For 1 k, 64 k and 1 M flows in a table for a million:
  * cycles a lookup (bursts of 64, flows and directions in random order), memory, and how fast flows
- * are made and expire.
+ * are made, adopted and expire.
  */
 #include <arpa/inet.h>
 #include <inttypes.h>
@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "router/net/flow.h"
 
@@ -125,6 +126,30 @@ static double resident(const struct flow_table *t)
 	return fstat(t->fd, &st) ? 0 : (double)st.st_blocks / 2048;
 }
 
+/* What a next process takes to go on with the table: as it was left, and when it was left in the
+ * middle of a change. */
+static struct flow_table *adopt(struct flow_table *t, uint32_t flows, bool change)
+{
+	int fd = dup(flow_table_fd(t));
+	uint64_t start;
+	char why[256];
+	bool dirty;
+
+	if (change)
+		flow_change_begin(t, 0);
+	flow_table_destroy(t);
+	start = cpu_time();
+	if (flow_table_adopt(fd, 1, &t, &dirty, why, sizeof(why)) || dirty != change) {
+		fprintf(stderr, "flowbench: not adopted: %s\n", why);
+		exit(1);
+	}
+	start = cpu_time() - start;
+	printf("  adopt   %.2f ms%s\n", (double)start / 1e6, change ? ", built anew" : "");
+	if (change)
+		printf("          %.0f ns a flow\n", (double)start / flows);
+	return t;
+}
+
 static void expire(struct flow_table *t, uint32_t flows)
 {
 	uint64_t start = cpu_time(), worst = 0, all, quiet = 0;
@@ -166,6 +191,8 @@ static void bench(uint32_t flows, int family)
 	rate = make(t, flows, family);
 	printf("  make    %.2f M/s; %.2f MiB\n", rate, resident(t));
 	printf("  look up %.1f TSC cycles\n", look_up(t, flows, family));
+	t = adopt(t, flows, false);
+	t = adopt(t, flows, true);
 	expire(t, flows);
 	printf("  again   %.2f M/s\n", make(t, flows, family));
 	flow_table_destroy(t);
