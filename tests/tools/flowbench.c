@@ -133,7 +133,7 @@ static struct flow_table *adopt(struct flow_table *t, uint32_t flows, bool chang
 	int fd = dup(flow_table_fd(t));
 	uint64_t start;
 	char why[256];
-	bool dirty;
+	bool dirty = false;
 
 	if (change)
 		flow_change_begin(t, 0);

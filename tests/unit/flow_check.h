@@ -53,7 +53,8 @@ static inline const char *chunk_problem(const struct flow_table *t, uint32_t no,
 			continue;
 		all->alive++;
 		all->zone[f->zone % 4]++;
-		if (flow_latest(f)->timeout && !flow_is_found(t, no * FLOW_CHUNK_UNITS + i * size))
+		if ((int32_t)flow_latest(f)->timeout > 0 &&
+		    !flow_is_found(t, no * FLOW_CHUNK_UNITS + i * size))
 			return "a flow that is not found";
 	}
 	for (uint32_t i = c->free; i != FLOW_NONE; i = flow_at(t, i)->next)
@@ -157,13 +158,14 @@ static inline const char *groups_problem(const struct flow_group *g, const struc
 static inline const char *flow_problem(const struct flow_table *t, bool zones)
 {
 	const struct flow_layout *l = &t->head->layout;
-	uint64_t slots = 0, sources = 0, counted = 0, sum = 0, used = 0;
+	uint64_t slots = 0, sources = 0, counted = 0, sum = 0, used = 0, made = 0;
 	struct flow_census all = { 0 };
 	const char *problem = chunks_problem(t, &all);
 
 	for (unsigned w = 0; w < t->workers && !problem; w++) {
 		problem = worker_problem(t, w, &all);
 		used += flow_owned(t, w);
+		made += t->worker[w].count.made - t->worker[w].count.gone;
 	}
 	if (!problem)
 		problem = groups_problem(t->group, t->bucket, l->buckets, 0, &slots, &sum);
@@ -176,7 +178,7 @@ static inline const char *flow_problem(const struct flow_table *t, bool zones)
 		return "a record in no list, or in two";
 	if (slots != 2ull * all.in_wheel || counted != all.counted)
 		return "an entry of the hash, or of the sources, that is nobody's";
-	if (t->head->live != all.alive || used != all.all)
+	if (t->head->live != all.alive || used != all.all || made != all.in_wheel)
 		return "counts of the living that are wrong";
 	for (unsigned z = 0; z < 4 && zones; z++)
 		if (t->zone[z] != all.zone[z] && !all.dead)

@@ -4,9 +4,11 @@
  * fewer; killed with SIGKILL at random while threads make, end and trim flows; and what is not
  * adopted, with the reason.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -96,7 +98,7 @@ static void test_ours(void **state)
 	struct flow_key k = key_of(1, AF_INET, UDP);
 	struct flow_table *t;
 	uint32_t tick;
-	bool dirty;
+	bool dirty = false;
 
 	(void)state;
 	assert_int_equal(flow_table_create(&c, &t), 0);
@@ -146,7 +148,7 @@ static void test_workers(void **state)
 	static const unsigned workers[] = { 8, FLOW_WORKERS_MAX, 3, 1, 2 };
 	struct flow_table *t = table_of(4000, 4);
 	uint32_t n = 0, keys = 0;
-	bool dirty;
+	bool dirty = false;
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(workers) / sizeof(workers[0]); i++) {
@@ -172,6 +174,178 @@ static void test_workers(void **state)
 		}
 	}
 	table_close(t);
+}
+
+/* ---- built anew */
+
+/* Left in the middle of a change. */
+static struct flow_table *succeed_dead(struct flow_table *t)
+{
+	bool dirty = false;
+
+	flow_change_begin(t, 0);
+	t = succeed(t, t->workers, &dirty);
+	assert_true(dirty);
+	check_whole(t, false);
+	return t;
+}
+
+/* Limits hold as before: of sources (requirement C14), and of a zone. */
+static void test_limits(void **state)
+{
+	struct flow_table_config c = {
+		.max = 100, .workers = 1, .key = "0123456789abcde", .per_source_max = 2
+	};
+	struct flow_key k = key_of(0, AF_INET, UDP);
+	enum flow_refusal why;
+	struct flow_table *t;
+
+	(void)state;
+	assert_int_equal(flow_table_create(&c, &t), 0);
+	for (unsigned i = 0; i < 2; i++, k.sport++) {
+		must_add(t, &k, 0, i ? FOREVER : 5);
+		assert_true(flow_zone_take(t, 0, 2));
+	}
+	assert_false(flow_zone_take(t, 0, 2));
+	t = succeed_dead(t);
+	assert_int_equal(flow_zone_live(t, 0), 2);
+	assert_false(flow_zone_take(t, 0, 2));
+	assert_int_equal(flow_add(t, 0, &k, 0, 5, &why), FLOW_NONE);
+	assert_int_equal(why, FLOW_SOURCE_LIMIT);
+	flow_expire(t, 0, 10, 0, 100, NULL, NULL);
+	assert_int_not_equal(flow_add(t, 0, &k, 10, 5, &why), FLOW_NONE);
+	t = succeed_dead(t);
+	k.sport++;
+	assert_int_equal(flow_add(t, 0, &k, 10, 5, &why), FLOW_NONE);
+	table_close(t);
+}
+
+/* Who was dying goes, and who was not committed; of two with one tuple the second goes. */
+static void test_who_stays(void **state)
+{
+	struct flow_table *t = table_of(100, 1);
+	struct flow_key k[8], r;
+	enum flow_refusal why;
+	uint32_t index[8];
+
+	(void)state;
+	for (unsigned i = 0; i < 8; i++) {
+		k[i] = key_of(16 * i, AF_INET, UDP);
+		index[i] = must_add(t, &k[i], 0, FOREVER);
+	}
+	flow_kill(t, index[1]);
+	flow_key_pack(flow_at(t, index[3]), FLOW_REPLY, &k[2]); /* two of one tuple */
+	flow_at(t, index[4])->family = AF_INET6;
+	flow_at(t, index[5])->family = 0;
+	flow_at(t, index[6])->owner = 77;
+	r = reverse_of(&k[0]);
+	r.sport++;
+	assert_int_not_equal(flow_new(t, 0, &r, &k[0], 0, &why), FLOW_NONE);
+	t = succeed_dead(t);
+	for (unsigned i = 0; i < 8; i++)
+		assert_true((lookup(t, &k[i], 0) != FLOW_NONE) ==
+			    (i == 0 || i == 2 || i == 6 || i == 7));
+	assert_int_equal(stats_of(t).live, 4);
+	assert_int_equal(stats_of(t).ipv4, 4);
+	table_close(t);
+}
+
+/* Whatever the records say. */
+static void test_garbage(void **state)
+{
+	(void)state;
+	for (unsigned round = 0; round < 60; round++) {
+		struct flow_table *t = table_of(1000, 2);
+		uint64_t *word = (void *)flow_at(t, FLOW_CHUNK_UNITS);
+
+		for (uint32_t i = 0; i < 600; i++) {
+			struct flow_key k = key_of(i, i % 2 ? AF_INET : AF_INET6, UDP);
+
+			must_add(t, &k, 0, FOREVER);
+		}
+		for (unsigned i = 0; i < 1000; i++)
+			word[random64() % (4 * FLOW_CHUNK_BYTES / 8)] =
+				random64() >> random64() % 64;
+		table_close(succeed_dead(t));
+	}
+}
+
+/* ---- what is not adopted */
+
+#define AT(member) offsetof(struct flow_header, member)
+
+static void test_refused(void **state)
+{
+	static const struct {
+		size_t at, size;
+		uint64_t value;
+		const char *why;
+	} rows[] = {
+		{ AT(magic), 4, 0, "not a flow table" },
+		{ AT(version), 4, 1, "flow table of version 1, not 2" },
+		{ AT(version), 4, 3, "flow table of version 3, not 2" },
+		{ AT(config.max), 4, 0, "impossible configuration" },
+		{ AT(config.max), 4, FLOW_MAX + 1, "impossible configuration" },
+		{ AT(config.workers), 4, 0, "impossible configuration" },
+		{ AT(config.workers), 4, FLOW_WORKERS_MAX + 1, "impossible configuration" },
+		{ AT(config.per_source_max), 4, 1u << 24, "impossible configuration" },
+		{ AT(config.drop_new), 1, 2, "impossible configuration" },
+		{ AT(config.now), 8, UINT64_MAX, "begun in the future" },
+		{ AT(config.max), 4, 999999, "its layout is not that of its configuration" },
+		{ AT(config.per_source_max), 4, 1, "its layout is not that" },
+		{ AT(layout.bytes), 8, 1ull << 40, "its layout is not that" },
+		{ AT(layout.record_at), 8, 0, "its layout is not that" },
+		{ AT(layout.buckets), 8, 1ull << 32, "its layout is not that" },
+		{ AT(pool.chunks), 4, UINT32_MAX, "its layout is not that" },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct flow_table *t = table_of(1000, 2), *none = NULL;
+		int fd = dup(flow_table_fd(t));
+		char why[256] = "";
+		bool dirty;
+
+		flow_table_destroy(t);
+		assert_int_equal(pwrite(fd, &rows[i].value, rows[i].size, (off_t)rows[i].at),
+				 rows[i].size);
+		assert_int_equal(flow_table_adopt(fd, 2, &none, &dirty, why, sizeof(why)), -EINVAL);
+		if (!strstr(why, rows[i].why))
+			fail_msg("row %u: %s", i, why);
+		assert_null(none);
+		assert_int_equal(close(fd), 0); /* it is ours still */
+	}
+}
+
+static void test_truncated(void **state)
+{
+	struct flow_table *t = table_of(1000, 2), *none;
+	uint64_t bytes = t->head->layout.bytes;
+	off_t sizes[] = { 0, 100, 4096, (off_t)bytes - 1, (off_t)bytes + 1 };
+	int fd = dup(flow_table_fd(t)), ends[2];
+	char why[256], want[64];
+	bool dirty = false;
+
+	(void)state;
+	flow_table_destroy(t);
+	assert_int_equal(flow_table_adopt(fd, 0, &none, &dirty, why, sizeof(why)), -EINVAL);
+	assert_int_equal(
+		flow_table_adopt(fd, FLOW_WORKERS_MAX + 1, &none, &dirty, why, sizeof(why)),
+		-EINVAL);
+	for (unsigned i = 5; i-- > 0;) {
+		assert_int_equal(ftruncate(fd, sizes[i]), 0);
+		assert_int_equal(flow_table_adopt(fd, 2, &none, &dirty, why, sizeof(why)), -EINVAL);
+		snprintf(want, sizeof(want), "%lld bytes, not %llu", (long long)sizes[i],
+			 (unsigned long long)bytes);
+		assert_non_null(strstr(why, sizes[i] < 4096 ? "too short" : want));
+	}
+	close(fd);
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(flow_table_adopt(ends[0], 2, &none, &dirty, why, sizeof(why)), -EINVAL);
+	assert_non_null(strstr(why, "not a flow table"));
+	close(ends[0]);
+	close(ends[1]);
+	assert_int_equal(flow_table_adopt(ends[0], 2, &none, &dirty, why, sizeof(why)), -EINVAL);
 }
 
 /* ---- killed at random */
@@ -379,9 +553,11 @@ static void test_kills(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_peace), cmocka_unit_test(test_ours),
-		cmocka_unit_test(test_doubt), cmocka_unit_test(test_workers),
-		cmocka_unit_test(test_kills),
+		cmocka_unit_test(test_peace),	  cmocka_unit_test(test_ours),
+		cmocka_unit_test(test_doubt),	  cmocka_unit_test(test_workers),
+		cmocka_unit_test(test_limits),	  cmocka_unit_test(test_who_stays),
+		cmocka_unit_test(test_garbage),	  cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_truncated), cmocka_unit_test(test_kills),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
