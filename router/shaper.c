@@ -126,10 +126,8 @@ static void carry_out(struct shaper *s)
 {
 	struct tree_change *c = __atomic_load_n(&s->change, __ATOMIC_ACQUIRE);
 
-	if (c) {
-		tree_apply(s->tree, c);
+	if (c && tree_apply(s->tree, c))
 		__atomic_store_n(&s->change, NULL, __ATOMIC_RELEASE);
-	}
 	if (__atomic_load_n(&s->life, __ATOMIC_ACQUIRE) == SHAPER_LEAVES) {
 		tree_reset(s->tree);
 		__atomic_store_n(&s->life, SHAPER_LEFT, __ATOMIC_RELEASE);

@@ -96,7 +96,8 @@ static inline void lab_change(struct lab *l, const struct conf_tree *conf)
 	assert(!err);
 	(void)err;
 	if (change) {
-		tree_apply(l->t, change);
+		while (!tree_apply(l->t, change))
+			;
 		tree_change_destroy(change);
 	}
 	l->conf = *conf;

@@ -222,13 +222,69 @@ static void test_random_changes(void **state)
 	lab_close(&l);
 }
 
+/* A thousand classes: their options come in pieces, between which packets go on. */
+static void test_pieces(void **state)
+{
+	enum { MANY = 1000 };
+	static struct conf_class was[MANY], is[MANY];
+	struct conf_qdisc root = { .handle = ROOT,
+				   .parent = CONF_ROOT,
+				   .kind = CONF_QDISC_HTB,
+				   .htb = { .r2q = 10, .direct_limit = 1000 } };
+	struct conf_tree conf = { .qdiscs = &root, .nqdiscs = 1, .classes = was, .nclasses = MANY };
+	struct tree_config to = { .mtu = LAB_MTU, .budget = LAB_FRAMES };
+	struct tree_change *change;
+	unsigned calls = 1;
+	uint64_t at;
+	struct lab l;
+
+	(void)state;
+	for (unsigned i = 0; i < MANY; i++) {
+		was[i] = (struct conf_class){ .handle = CLS(i + 1),
+					      .parent = ROOT,
+					      .rate = MBIT,
+					      .ceil = MBIT,
+					      .burst = 1600,
+					      .cburst = 1600 };
+		is[i] = was[i];
+		is[i].rate = is[i].ceil = 2 * MBIT;
+	}
+	lab_open(&l, &conf, 0);
+	conf.classes = is;
+	to.conf = &conf;
+	assert_int_equal(tree_plan(l.t, &l.conf, &to, &change), 0);
+	while (!tree_apply(l.t, change)) {
+		lab_send(&l, 1000, 0, CLS(1));
+		lab_send(&l, 1000, 0, CLS(MANY));
+		lab_take(&l);
+		assert_true(books_balance(&l));
+		calls++;
+	}
+	assert_in_range(calls, 3, 10);
+	tree_change_destroy(change);
+	l.conf.classes = is;
+	while (lab_wait(&l)) {
+	}
+	assert_int_equal(l.t->root->qlen, 0);
+	at = l.now;
+	for (unsigned i = 0; i < 20; i++) {
+		lab_send(&l, 1000, 0, CLS(1));
+		lab_send(&l, 1000, 0, CLS(MANY));
+	}
+	while (lab_wait(&l)) {
+	}
+	assert_in_range(l.now - at, 70 * NSEC_PER_MSEC, 80 * NSEC_PER_MSEC); /* at 2 Mbit/s */
+	assert_int_equal(l.t->root->qlen, 0);
+	assert_int_equal(l.count->drop[DROP_QDISC_GONE], 0);
+	lab_close(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rates),
-		cmocka_unit_test(test_leaf_and_inner),
-		cmocka_unit_test(test_options),
-		cmocka_unit_test(test_random_changes),
+		cmocka_unit_test(test_rates),	cmocka_unit_test(test_leaf_and_inner),
+		cmocka_unit_test(test_options), cmocka_unit_test(test_random_changes),
+		cmocka_unit_test(test_pieces),
 	};
 
 	return cmocka_run_group_tests_name("qdisc_htb_change", tests, NULL, NULL);

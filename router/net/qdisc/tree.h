@@ -30,8 +30,8 @@ struct tree_change;
  * nothing changes; else -ENOMEM. */
 int tree_plan(const struct qdisc_tree *t, const struct conf_tree *was, const struct tree_config *c,
 	      struct tree_change **out);
-/* [owner] Carry it out. Once. */
-void tree_apply(struct qdisc_tree *t, struct tree_change *change);
+/* [owner] Carry it out, a piece a call, a call a turn, until it says that this was the last one. */
+bool tree_apply(struct qdisc_tree *t, struct tree_change *change);
 /* [control] After that, or if it never came to that. */
 void tree_change_destroy(struct tree_change *change);
 

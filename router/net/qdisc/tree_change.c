@@ -3,7 +3,9 @@
  * How a tree is made, changed and ended; see tree.h.
  *
  * The owner carries a plan out in this order: what goes is emptied, bottom up, and cut off; what is
- * new is linked, top down; what stays takes its new options.
+ * new is linked, top down; what stays takes its new options. Packets never see a tree that is half
+ * cut, so that much is one piece; options come so many a turn, because a thousand classes are a
+ * thousand cache misses, and packets wait meanwhile.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -12,7 +14,8 @@
 #include "router/net/qdisc/qflow.h"
 #include "router/net/qdisc/tree_internal.h"
 
-#define LINE 64
+#define LINE	       64
+#define OPTIONS_A_TURN 256 /* some 30 us */
 
 /* ---- parts */
 
@@ -165,26 +168,40 @@ static void link_new(struct qdisc_tree *t, const struct tree_change *c)
 	}
 }
 
-static void take_options(const struct tree_change *c)
+/* Option i of all. */
+static void take_option(const struct tree_change *c, unsigned i)
 {
-	for (unsigned i = 0; i < c->changed_qdiscs.first.n; i++) {
-		struct qdisc *q = c->changed_qdiscs.first.at[i];
+	const struct tree_pairs *q = &c->changed_qdiscs, *cl = &c->changed_classes;
 
-		q->ops->change(q, c->changed_qdiscs.second.at[i]);
-	}
-	for (unsigned i = 0; i < c->changed_classes.first.n; i++) {
-		struct qclass *cl = c->changed_classes.first.at[i];
+	if (i < q->first.n) {
+		struct qdisc *of = q->first.at[i];
 
-		cl->qdisc->ops->class_change(cl, c->changed_classes.second.at[i]);
+		of->ops->change(of, q->second.at[i]);
+		return;
 	}
-	for (unsigned i = 0; i < c->renamed.first.n; i++) {
-		struct qdisc *q = c->renamed.first.at[i];
+	i -= q->first.n;
+	if (i < cl->first.n) {
+		struct qclass *of = cl->first.at[i];
 
-		q->handle = (uint32_t)(uintptr_t)c->renamed.second.at[i];
+		of->qdisc->ops->class_change(of, cl->second.at[i]);
+		return;
 	}
+	i -= cl->first.n;
+	((struct qdisc *)c->renamed.first.at[i])->handle =
+		(uint32_t)(uintptr_t)c->renamed.second.at[i];
 }
 
-void tree_apply(struct qdisc_tree *t, struct tree_change *c)
+static bool take_options(struct tree_change *c)
+{
+	unsigned all = c->changed_qdiscs.first.n + c->changed_classes.first.n + c->renamed.first.n;
+	unsigned end = all - c->taken < OPTIONS_A_TURN ? all : c->taken + OPTIONS_A_TURN;
+
+	while (c->taken < end)
+		take_option(c, c->taken++);
+	return end == all;
+}
+
+static void rebuild(struct qdisc_tree *t, struct tree_change *c)
 {
 	struct qclass **old = t->cls;
 
@@ -198,8 +215,14 @@ void tree_apply(struct qdisc_tree *t, struct tree_change *c)
 	t->budget = c->budget;
 	t->root = c->root;
 	link_new(t, c);
-	take_options(c);
 	c->applied = true;
+}
+
+bool tree_apply(struct qdisc_tree *t, struct tree_change *c)
+{
+	if (!c->applied)
+		rebuild(t, c);
+	return take_options(c);
 }
 
 /* ---- the beginning and the end */
@@ -223,7 +246,8 @@ int tree_create(const struct tree_config *c, struct qdisc_tree **out)
 		tree_destroy(t, NULL);
 		return err;
 	}
-	tree_apply(t, change);
+	while (!tree_apply(t, change))
+		;
 	tree_change_destroy(change);
 	*out = t;
 	return 0;

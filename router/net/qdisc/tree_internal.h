@@ -16,7 +16,8 @@ struct tree_pairs {
 };
 
 struct tree_change {
-	bool applied;
+	bool applied; /* what goes and comes; then so many options were taken */
+	unsigned taken;
 	uint32_t budget, mtu;
 	struct qdisc *root;  /* from now on */
 	struct qclass **cls; /* larger array of classes, or NULL; afterwards the old one */
