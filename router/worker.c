@@ -392,7 +392,7 @@ static void *worker_main(void *arg)
 		if (n) {
 			last = now;
 			counter_add(&w->busy_loops, 1);
-			if (now - then > w->worst_loop_ns)
+			if (now - then > counter_read(&w->worst_loop_ns))
 				__atomic_store_n(&w->worst_loop_ns, now - then, __ATOMIC_RELAXED);
 		}
 		rcu_quiet();

@@ -68,7 +68,7 @@ struct worker {
 
 	/* ours alone; anybody may read a slightly old value */
 	uint64_t loops, sleeps, busy_loops; /* loops that moved a packet */
-	uint64_t worst_loop_ns;
+	uint64_t worst_loop_ns;		    /* control may set it to 0 */
 	uint32_t asleep;
 	uint32_t nheld, nfree;	  /* packets held, frames cached, after the last turn */
 	struct worker_kept *kept; /* own_kept: memory of our own */

@@ -17,7 +17,7 @@ command_fn show_status, show_interfaces, show_routes, show_neighbours, show_drop
 	show_memory, show_xdp, show_config, show_conntrack, show_conntrack_lines,
 	show_conntrack_stats, flush_conntrack, monitor_conntrack, show_nat_mappings, show_nat_ports,
 	show_filter, show_sets, show_set, cmd_set_add, cmd_set_del, show_nat, explain, cmd_reload,
-	cmd_restart, show_qos, show_qos_lines, monitor_qos;
+	cmd_restart, show_qos, show_qos_lines, monitor_qos, reset_workers;
 
 /* Sums over all workers, as `show status` and `show drops` have them. */
 struct totals {

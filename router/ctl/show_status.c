@@ -197,7 +197,7 @@ const struct column show_workers_columns[] = {
 	{ "busy_loops", "busy", COL_NUMBER, true, "turns that moved a packet" },
 	{ "sleeps", "sleeps", COL_NUMBER, true, "times it slept" },
 	{ "worst_loop_us", "worst us", COL_NUMBER, true,
-	  "longest turn that moved a packet, in microseconds" },
+	  "longest turn that moved a packet, in microseconds, since `reset workers`" },
 	{ 0 },
 };
 
@@ -233,6 +233,17 @@ int show_workers(struct router *r, const struct request *q, struct cursor *cur,
 		row_unsigned(row, "sleeps", counter_read(&w->sleeps));
 		row_unsigned(row, "worst_loop_us", counter_read(&w->worst_loop_ns) / NSEC_PER_USEC);
 	}
+	return COMMAND_DONE;
+}
+
+int reset_workers(struct router *r, const struct request *q, struct cursor *cur,
+		  struct command_ctx *c)
+{
+	(void)q;
+	(void)cur;
+	(void)c;
+	for (unsigned i = 0; i < r->nworkers; i++) /* a turn under way may still be told of */
+		__atomic_store_n(&r->worker[i]->worst_loop_ns, 0, __ATOMIC_RELAXED);
 	return COMMAND_DONE;
 }
 
