@@ -30,6 +30,8 @@ double bench_rate_htb(void);
 double bench_rate_tbf(void);
 double bench_rate_5g(void);
 double bench_htb_tree(void);
+/* See reload.c: microseconds of CPU time. */
+double bench_reload_loop(void);
 /* See two.c: times one worker. */
 double bench_nat_2w(void);
 

@@ -109,22 +109,28 @@ static void make_policy(struct lab *l, const char *yaml, unsigned classes, unsig
 	}
 }
 
+void lab_qos_env(struct lab *l, const struct conf *conf, struct qos_env *e)
+{
+	*e = (struct qos_env){ .conf = conf,
+			       .names = &l->names,
+			       .sets = l->st->sets,
+			       .flows = l->st->flows,
+			       .frames = FRAMES,
+			       .spare = FRAMES / 2,
+			       .nworkers = 1,
+			       .worker = &l->w };
+	for (unsigned i = 0; i < 2; i++) {
+		e->port[i].iface = i ? "wan" : "lan";
+		e->port[i].mtu = 1500;
+	}
+}
+
 static void make_qos(struct lab *l)
 {
 	char why[512] = "";
-	struct qos_env e = { .conf = l->conf,
-			     .names = &l->names,
-			     .sets = l->st->sets,
-			     .flows = l->st->flows,
-			     .frames = FRAMES,
-			     .spare = FRAMES / 2,
-			     .nworkers = 1,
-			     .worker = &l->w };
+	struct qos_env e;
 
-	for (unsigned i = 0; i < 2; i++) {
-		e.port[i].iface = i ? "wan" : "lan";
-		e.port[i].mtu = 1500;
-	}
+	lab_qos_env(l, l->conf, &e);
 	if (qos_update(&l->qos, &e, why, sizeof(why)))
 		lab_die(why);
 }

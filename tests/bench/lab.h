@@ -52,6 +52,8 @@ void lab_setup(struct lab *l, const char *yaml);
 /* Two workers, which share the ports' send queues; one receives from each port. */
 void lab_setup_two(struct lab *l, const char *yaml);
 void lab_teardown(struct lab *l);
+/* What the lab's shaping is built for, with the trees of another configuration. */
+void lab_qos_env(struct lab *l, const struct conf *conf, struct qos_env *e);
 
 /* Flow i of 60 million, from inside. */
 struct tuple lab_tuple(unsigned i);

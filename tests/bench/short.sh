@@ -28,6 +28,11 @@ export BENCH_TIME=1 BENCH_SECONDS=1 # rates in CPU time, so that others may have
 within rate-htb 3 "$("$B/tests/bench/bench-c" rate-htb)" "% off, and no promise broken"
 within rate-5g 3 "$("$B/tests/bench/bench-c" rate-5g)" "% off, and no promise broken"
 within htb-tree 6 "$("$B/tests/bench/bench-c" htb-tree)" "% off the ideal shares"
-[ "$(id -u)" = 0 ] && unshare --mount --net true 2> /dev/null || { skip rss "may not unshare namespaces here"; exit; }
+{ read -r cpu _; read -r turn; } < <("$B/tests/bench/bench-c" reload-loop 2>&1)
+within reload 600 "$cpu" "ms of CPU time, 10,000 rules and 1,000 classes"
+within reload-loop 1000 "$turn" "us, the longest turn meanwhile" # a busy machine adds to it
+[ "$(id -u)" = 0 ] && unshare --mount --net true 2> /dev/null || { skip "rss, dump" "may not unshare namespaces here"; exit; }
 within rss 32768 "$(tests/bench/rss.sh)" "KiB without packet memory"
+read -r mib _ < <(LOAD_FLOWS=30000 tests/bench/load.sh dump 20000)
+within dump 1 "$mib" "MiB, 30,000 flows dumped"
 exit "$tap_failed"
