@@ -12,6 +12,8 @@
  * callback may delete or set any timer: it just leaves the heap or the list. The heap has room for
  * every timer that exists, hence loop_timer_set() cannot fail.
  *
+ * A nested loop is an epoll set in the outer one's: ready while one of its descriptors is.
+ *
  * Everything is used from the loop's own thread. [control]
  */
 #include "router/lib/loop.h"
@@ -52,6 +54,8 @@ struct loop_timer {
 
 struct loop {
 	int epoll_fd, timer_fd;
+	unsigned most;		/* descriptors a batch */
+	struct loop_fd *within; /* the outer loop's, if this is a nested one */
 	bool stop;
 	uint64_t armed; /* what the timerfd is set to, 0: disarmed */
 	LIST_HEAD(, loop_fd) fds, dead;
@@ -277,6 +281,7 @@ struct loop *loop_create(void)
 	if (!l)
 		return NULL;
 	TAILQ_INIT(&l->due);
+	l->most = LOOP_BATCH;
 	l->timer_fd = -1;
 	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (l->epoll_fd < 0)
@@ -298,6 +303,7 @@ void loop_destroy(struct loop *l)
 
 	if (!l)
 		return;
+	loop_fd_del(l->within);
 	while (!LIST_EMPTY(&l->fds))
 		loop_fd_del(LIST_FIRST(&l->fds));
 	dead_free(l);
@@ -330,6 +336,32 @@ static void batch_run(struct loop *l, const struct epoll_event *events, int n)
 	dead_free(l);
 }
 
+/* The kernel hands out the ready ones in turn, so none waits for ever. */
+static void on_nested(void *arg, int fd, uint32_t ready)
+{
+	struct epoll_event events[LOOP_BATCH];
+	struct loop *l = arg;
+
+	(void)ready;
+	batch_run(l, events, epoll_wait(fd, events, (int)l->most, 0));
+}
+
+int loop_nest(struct loop *outer, unsigned most, struct loop **out)
+{
+	struct loop *l = loop_create();
+
+	if (!l)
+		return -errno;
+	l->most = most < LOOP_BATCH ? most : LOOP_BATCH;
+	l->within = loop_fd_add(outer, l->epoll_fd, EPOLLIN, on_nested, l);
+	if (!l->within) {
+		loop_destroy(l);
+		return -ENOMEM;
+	}
+	*out = l;
+	return 0;
+}
+
 int loop_run(struct loop *l)
 {
 	struct epoll_event events[LOOP_BATCH];
@@ -341,7 +373,7 @@ int loop_run(struct loop *l)
 		err = timers_arm(l);
 		if (err)
 			break;
-		n = epoll_wait(l->epoll_fd, events, LOOP_BATCH, -1);
+		n = epoll_wait(l->epoll_fd, events, (int)l->most, -1);
 		if (n < 0 && errno != EINTR) {
 			err = -errno;
 			break;

@@ -19,6 +19,10 @@ typedef void loop_timer_fn(void *arg, uint64_t now_ns);
 struct loop *loop_create(void); /* NULL: errno */
 void loop_destroy(struct loop *l);
 int loop_run(struct loop *l); /* until loop_stop(); 0 or -errno */
+/* A loop for descriptors only that outer runs, `most` callbacks of it a turn, however many of its
+ * descriptors are ready: each gets its turn, and the outer loop's others wait no longer than that.
+ * To be destroyed before outer. 0 or -errno. */
+int loop_nest(struct loop *outer, unsigned most, struct loop **out);
 void loop_stop(struct loop *l);
 
 struct loop_fd *loop_fd_add(struct loop *l, int fd, uint32_t events, loop_fd_fn *fn, void *arg);

@@ -244,6 +244,57 @@ static void events_can_be_changed(void **state)
 	close(pair[0]), close(pair[1]);
 }
 
+/* ---- a loop within */
+
+#define CROWD 50
+
+static void crowd_cb(void *arg, int fd, uint32_t events)
+{
+	struct probe *p = arg;
+
+	(void)fd;
+	(void)events;
+	p->calls++; /* and it stays ready */
+}
+
+static void meanwhile_cb(void *arg, int fd, uint32_t events)
+{
+	struct probe *p = arg;
+
+	(void)fd;
+	(void)events;
+	if (++p->calls == 100)
+		loop_stop(p->loop);
+}
+
+/* However many are ready in it: three get their turn for each one of the outer loop's. */
+static void nested_loop_takes_turns(void **state)
+{
+	struct loop *inner = NULL;
+	struct probe outer = { .loop = *state }, crowd[CROWD] = { 0 };
+	unsigned sum = 0;
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	assert_int_equal(loop_nest(*state, 3, &inner), 0);
+	for (unsigned i = 0; i < CROWD; i++) {
+		int fd = dup(pair[0]);
+
+		crowd[i].fd = loop_fd_add(inner, fd, EPOLLOUT, crowd_cb, &crowd[i]);
+		assert_non_null(crowd[i].fd);
+	}
+	outer.fd = loop_fd_add(*state, pair[1], EPOLLOUT, meanwhile_cb, &outer);
+	assert_int_equal(loop_run(*state), 0);
+	for (unsigned i = 0; i < CROWD; i++) {
+		assert_in_range(crowd[i].calls, 5, 7);
+		sum += crowd[i].calls;
+	}
+	assert_in_range(sum, 3 * 99, 3 * 101);
+	loop_destroy(inner); /* before the outer one */
+	close(pair[0]);
+	close(pair[1]);
+}
+
 static void misuse_is_an_error_or_nothing(void **state)
 {
 	assert_null(loop_fd_add(*state, -1, EPOLLIN, echo_cb, NULL));
@@ -263,6 +314,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(expired_timer_does_not_spin, setup, teardown),
 		cmocka_unit_test_setup_teardown(fd_deletes_itself_and_another, setup, teardown),
 		cmocka_unit_test_setup_teardown(events_can_be_changed, setup, teardown),
+		cmocka_unit_test_setup_teardown(nested_loop_takes_turns, setup, teardown),
 		cmocka_unit_test_setup_teardown(misuse_is_an_error_or_nothing, setup, teardown),
 	};
 
