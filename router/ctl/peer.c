@@ -288,6 +288,15 @@ static uint32_t wanted_events(const struct peer *p)
 	return events;
 }
 
+static void watch(struct peer *p)
+{
+	uint32_t events = wanted_events(p);
+
+	if (events != p->events)
+		loop_fd_events(p->watch, events);
+	p->events = events;
+}
+
 /* Nothing is left to answer, and nothing more will be asked. */
 static bool is_over(const struct peer *p)
 {
@@ -299,7 +308,6 @@ static bool is_over(const struct peer *p)
 /* One step: a generator call or a request at most, so that all peers get their turn. */
 static void move(struct peer *p)
 {
-	uint32_t events;
 	int err = transmit(p);
 
 	if (!err && p->out.len < PEER_OUTPUT_MAX && !p->closing) {
@@ -309,14 +317,10 @@ static void move(struct peer *p)
 			take_line(p);
 		err = transmit(p);
 	}
-	if (err || is_over(p)) {
+	if (err || is_over(p))
 		peer_destroy(p);
-		return;
-	}
-	events = wanted_events(p);
-	if (events != p->events)
-		loop_fd_events(p->watch, events);
-	p->events = events;
+	else
+		watch(p);
 }
 
 /* An endless command whose client has enough, and waits for the last word. */
@@ -351,17 +355,29 @@ void peer_resume(struct peer *p)
 	if (p->state != PEER_IDLE)
 		return;
 	p->state = PEER_RUNNING;
-	move(p);
+	watch(p);
 }
 
-bool peer_is_stuck(const struct peer *p, uint64_t now)
+uint64_t peer_owes_ns(const struct peer *p, uint64_t now)
 {
-	bool owes = p->out.len || (p->state == PEER_READING && p->in_len);
+	/* RUNNING: its generator is called when the kernel has room, though we may have nothing */
+	bool owes =
+		p->out.len || p->state == PEER_RUNNING || (p->state == PEER_READING && p->in_len);
 
-	return owes && now > p->since + PEER_PATIENCE_S * NSEC_PER_SEC;
+	return owes && now > p->since ? now - p->since : 0;
 }
 
-struct peer *peer_create(struct peer_host *h, int fd, bool admin)
+/* What the kernel keeps of an answer for who does not read counts as our memory, too. */
+static void bound_kernel(int fd)
+{
+	const int size = PEER_OUTPUT_MAX;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size))) {
+		/* then it is what it is by default */
+	}
+}
+
+struct peer *peer_create(struct peer_host *h, struct loop *l, int fd, bool admin)
 {
 	struct peer *p = calloc(1, sizeof(*p));
 
@@ -369,12 +385,13 @@ struct peer *peer_create(struct peer_host *h, int fd, bool admin)
 		close(fd);
 		return NULL;
 	}
+	bound_kernel(fd);
 	p->host = h;
 	p->fd = fd;
 	p->admin = admin;
 	p->since = clock_now();
 	p->events = EPOLLIN;
-	p->watch = loop_fd_add(h->loop, fd, p->events, on_events, p);
+	p->watch = loop_fd_add(l, fd, p->events, on_events, p);
 	if (p->watch)
 		return p;
 	close(fd);

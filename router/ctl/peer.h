@@ -18,6 +18,7 @@
 #include <sys/queue.h>
 
 #include "router/ctl/answer.h"
+#include "router/lib/clock.h"
 #include "router/lib/loop.h"
 
 #define PEER_REQUEST_MAX (64 * 1024) /* a request line, with its newline */
@@ -30,7 +31,6 @@ enum peer_state { PEER_READING, PEER_RUNNING, PEER_IDLE, PEER_DEFERRED };
 /* What a peer needs of its server. `active` is told of progress, `idle` that peer_resume() is
  * wanted in a while, `gone` comes before the peer is freed. */
 struct peer_host {
-	struct loop *loop;
 	struct router *router;
 	const struct command *table;
 	void (*active)(struct peer_host *h, struct peer *p);
@@ -65,15 +65,25 @@ struct peer {
 	int result;
 };
 
-/* Takes fd over, also on failure: NULL. */
-struct peer *peer_create(struct peer_host *h, int fd, bool admin);
+/* Takes fd over, also on failure: NULL. Its turns are of loop l. */
+struct peer *peer_create(struct peer_host *h, struct loop *l, int fd, bool admin);
 void peer_destroy(struct peer *p);
 
-/* Call an idle command again. May destroy the peer. */
+/* Call an idle command again, when it is this peer's turn. */
 void peer_resume(struct peer *p);
 
-/* It owes us the rest of a request, or does not take its answer, for too long. */
-bool peer_is_stuck(const struct peer *p, uint64_t now);
+/* For so long it has owed us the rest of a request, or not taken its answer; 0: it does not. */
+uint64_t peer_owes_ns(const struct peer *p, uint64_t now);
+static inline bool peer_is_stuck(const struct peer *p, uint64_t now)
+{
+	return peer_owes_ns(p, now) > PEER_PATIENCE_S * NSEC_PER_SEC;
+}
+
+/* Of what waits to be read by us, and by it. */
+static inline size_t peer_bytes(const struct peer *p)
+{
+	return p->in_cap + p->out.cap;
+}
 
 /* It can be closed without cutting an answer off. */
 static inline bool peer_is_evictable(const struct peer *p)

@@ -3,7 +3,10 @@
  * The control socket's listeners, and the list of those connected; what happens on a connection is
  * in peer.c. One timer does the housekeeping, and only while somebody is connected: it calls idle
  * commands again, closes the stuck, and opens listeners again that ran out of descriptors.
- * [control]
+ *
+ * Anybody may connect, and nobody shall delay the rest of control, or lock out who may change
+ * things. So peers have loops of their own, of which a turn of control's runs a few steps, one for
+ * readers and one for admins; and who asks or reads nothing makes room for who comes. [control]
  */
 #include "router/ctl/server.h"
 
@@ -14,6 +17,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/queue.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -26,10 +30,14 @@
 #define SERVER_PEERS_MAX 1024
 #define SERVER_READERS_MAX                                                                         \
 	(SERVER_PEERS_MAX / 4 * 3) /* the rest is for those who may change things */
-#define SERVER_ACCEPTS_A_TURN 64
+#define SERVER_ACCEPTS_A_TURN 16
+#define SERVER_FILES	      (2 * SERVER_PEERS_MAX)
 #define SERVER_GROUPS_MAX     65536 /* as the kernel's NGROUPS_MAX */
 #define SERVER_TICK_NS	      NSEC_PER_SEC
 #define SERVER_IDLE_TICK_NS   (100 * NSEC_PER_MSEC)
+#define SERVER_STEPS_A_TURN   4 /* of readers, and of admins; a step may take a millisecond */
+#define SERVER_GRACE_NS	      NSEC_PER_SEC /* who owes for as long makes room if it must be */
+#define SERVER_BYTES_MAX      (16u << 20)  /* that peers may have waiting */
 
 struct listener {
 	LIST_ENTRY(listener) link;
@@ -45,6 +53,7 @@ struct listener {
 
 struct server {
 	struct peer_host host; /* first: peers point here */
+	struct loop *loop, *readers, *admins;
 	struct loop_timer *timer;
 	uint64_t tick; /* when it comes; 0: not set */
 	LIST_HEAD(, listener) listeners;
@@ -104,21 +113,40 @@ static void peer_idle(struct peer_host *h, struct peer *p)
 	tick_within(server_of(h), SERVER_IDLE_TICK_NS);
 }
 
-/* Going round once leaves the order as it was; a peer that goes meanwhile does no harm. */
+/* The ones that have not moved for longest go until what the others have waiting is little. */
+static void bound_memory(struct server *s, uint64_t now)
+{
+	struct peer *p, *next;
+	size_t bytes = 0;
+
+	TAILQ_FOREACH(p, &s->peers, link)
+	{
+		bytes += peer_bytes(p);
+	}
+	for (p = TAILQ_FIRST(&s->peers); p && bytes > SERVER_BYTES_MAX; p = next) {
+		next = TAILQ_NEXT(p, link);
+		if (peer_owes_ns(p, now) < SERVER_GRACE_NS)
+			continue;
+		bytes -= peer_bytes(p);
+		peer_destroy(p);
+	}
+}
+
 static void on_timer(void *arg, uint64_t now)
 {
 	struct server *s = arg;
-	struct peer *p;
+	struct peer *p, *next;
 
 	s->tick = 0;
 	resume_listeners(s);
-	for (unsigned n = s->npeers; n && (p = TAILQ_FIRST(&s->peers)); n--) {
-		peer_active(&s->host, p);
+	for (p = TAILQ_FIRST(&s->peers); p; p = next) {
+		next = TAILQ_NEXT(p, link);
 		if (peer_is_stuck(p, now))
 			peer_destroy(p);
 		else
 			peer_resume(p);
 	}
+	bound_memory(s, now);
 	if (s->npeers)
 		tick_within(s, SERVER_TICK_NS);
 }
@@ -164,19 +192,46 @@ static bool is_admin(const struct listener *l, int fd)
 
 /* ---- letting them in */
 
-/* Close the peer that has been idle longest; of readers only, if a reader asks. */
-static bool evict(struct server *s, bool admin)
+/* For whom is there room if not for all? Who has nothing under way goes first, then who does not
+ * take what he asked for; for an admin any reader goes. Of each kind the one that has not moved for
+ * longest. A reader makes no admin go. */
+enum room { ROOM_IDLE, ROOM_OWED, ROOM_READER, ROOM_KINDS };
+
+static bool may_go(const struct peer *p, enum room kind, bool admin, uint64_t now)
 {
+	if (p->admin && !admin)
+		return false;
+	switch (kind) {
+	case ROOM_IDLE: return peer_is_evictable(p);
+	case ROOM_OWED: return peer_owes_ns(p, now) > SERVER_GRACE_NS;
+	case ROOM_READER: return admin && !p->admin;
+	case ROOM_KINDS: break;
+	}
+	return false;
+}
+
+static struct peer *first_to_go(const struct server *s, enum room kind, bool admin)
+{
+	uint64_t now = clock_now();
 	struct peer *p;
 
 	TAILQ_FOREACH(p, &s->peers, link)
 	{
-		if (!peer_is_evictable(p) || (p->admin && !admin))
-			continue;
-		peer_destroy(p);
-		return true;
+		if (may_go(p, kind, admin, now))
+			return p;
 	}
-	return false;
+	return NULL;
+}
+
+static bool evict(struct server *s, bool admin)
+{
+	struct peer *p = NULL;
+
+	for (enum room kind = ROOM_IDLE; kind < ROOM_KINDS && !p; kind++)
+		p = first_to_go(s, kind, admin);
+	if (p)
+		peer_destroy(p);
+	return p != NULL;
 }
 
 static bool has_room(struct server *s, bool admin)
@@ -203,7 +258,7 @@ static void admit(struct server *s, int fd, bool admin)
 		turn_away(fd);
 		return;
 	}
-	p = peer_create(&s->host, fd, admin);
+	p = peer_create(&s->host, admin ? s->admins : s->readers, fd, admin);
 	if (!p)
 		return;
 	TAILQ_INSERT_TAIL(&s->peers, p, link);
@@ -226,6 +281,8 @@ static void on_listener(void *arg, int fd, uint32_t events)
 		}
 		if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
 			return;
+		if ((errno == EMFILE || errno == ENFILE) && evict(l->server, !l->read_only))
+			continue;
 		/* no descriptors or no memory: those who wait keep waiting in the backlog */
 		log_warn("control socket %s: %s", l->path, strerror(errno));
 		l->paused = true;
@@ -332,7 +389,7 @@ static int listener_create(struct server *s, const char *path, const char *group
 static int listener_watch(struct server *s, struct listener *l)
 {
 	LIST_INSERT_HEAD(&s->listeners, l, link);
-	l->watch = loop_fd_add(s->host.loop, l->fd, EPOLLIN, on_listener, l);
+	l->watch = loop_fd_add(s->loop, l->fd, EPOLLIN, on_listener, l);
 	return l->watch ? 0 : -errno;
 }
 
@@ -406,14 +463,28 @@ void server_set_table(struct server *s, const struct command *table)
 	s->host.table = table;
 }
 
+/* As many as peers need; by default a process may have fewer than that. */
+static void want_descriptors(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur >= SERVER_FILES)
+		return;
+	files.rlim_cur = files.rlim_max < SERVER_FILES ? files.rlim_max : SERVER_FILES;
+	if (setrlimit(RLIMIT_NOFILE, &files))
+		log_debug("descriptors: %s", strerror(errno));
+}
+
 int server_create(struct loop *loop, struct router *r, struct server **out)
 {
 	struct server *s = calloc(1, sizeof(*s));
+	int err;
 
 	if (!s)
 		return -ENOMEM;
+	want_descriptors();
+	s->loop = loop;
 	s->host = (struct peer_host){
-		.loop = loop,
 		.router = r,
 		.table = command_table,
 		.active = peer_active,
@@ -423,12 +494,14 @@ int server_create(struct loop *loop, struct router *r, struct server **out)
 	LIST_INIT(&s->listeners);
 	TAILQ_INIT(&s->peers);
 	s->timer = loop_timer_add(loop, on_timer, s);
-	if (!s->timer) {
-		free(s);
-		return -ENOMEM;
-	}
-	*out = s;
-	return 0;
+	err = s->timer ? loop_nest(loop, SERVER_STEPS_A_TURN, &s->admins) : -ENOMEM;
+	if (!err)
+		err = loop_nest(loop, SERVER_STEPS_A_TURN, &s->readers);
+	if (err)
+		server_destroy(s);
+	else
+		*out = s;
+	return err;
 }
 
 void server_destroy(struct server *s)
@@ -443,5 +516,7 @@ void server_destroy(struct server *s)
 	while ((l = LIST_FIRST(&s->listeners)))
 		listener_destroy(l);
 	loop_timer_del(s->timer);
+	loop_destroy(s->readers);
+	loop_destroy(s->admins);
 	free(s);
 }

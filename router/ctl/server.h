@@ -16,9 +16,13 @@
  * command ends when the client shuts its sending side down.
  *
  * Rows are generated only while the client reads, so a dump of a million rows needs the memory of a
- * few. A request line has at most 64 KiB. Connections are bounded; when all are taken, the one that
- * has been idle longest makes room, and those that may only read never take the last quarter. Who
- * leaves half a request or an unread answer standing for a minute is closed. Peers are admin when
+ * few. A request line has at most 64 KiB. Connections are bounded, and so is what waits in all of
+ * them: when it is too much, who has not moved for longest goes. When all connections are taken,
+ * the one that has been idle longest makes room, then one whose client takes nothing for a second,
+ * then, for those who may change things, any that may only read; and readers never take the last
+ * quarter. Who leaves half a request or an unread answer standing for a minute is closed. A turn of
+ * control's loop does a few steps for readers and a few for admins: packets that wait for a
+ * neighbour do not wait for a thousand dumps. Peers are admin when
  * SO_PEERCRED says root, the daemon's own uid, or a member of the socket's group (on the admin
  * socket); else read-only. [control]
  */

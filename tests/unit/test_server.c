@@ -271,6 +271,7 @@ static void test_who_is_stuck(void **state)
 	const uint64_t s = NSEC_PER_SEC;
 	struct peer half = { .state = PEER_READING, .in_len = 3, .since = s };
 	struct peer unread = { .state = PEER_RUNNING, .out = { .len = 1 }, .since = s };
+	struct peer full = { .state = PEER_RUNNING, .since = s }; /* the kernel has it all */
 	struct peer quiet = { .state = PEER_READING, .since = s };
 	struct peer waiting = { .state = PEER_DEFERRED, .in_len = 3, .since = s };
 
@@ -278,6 +279,7 @@ static void test_who_is_stuck(void **state)
 	assert_false(peer_is_stuck(&half, 61 * s));
 	assert_true(peer_is_stuck(&half, 62 * s));
 	assert_true(peer_is_stuck(&unread, 62 * s));
+	assert_true(peer_is_stuck(&full, 62 * s));
 	assert_false(peer_is_stuck(&quiet, 1000 * s));
 	assert_false(peer_is_stuck(&waiting, 1000 * s));
 }
@@ -407,6 +409,15 @@ static void test_two_thousand_connections(void **state)
 	assert_true(child_fds() <= before);
 }
 
+/* Takes what came: so far, it owes nothing. */
+static void read_all(int fd)
+{
+	char buf[4096];
+
+	while (recv(fd, buf, sizeof(buf), MSG_DONTWAIT) > 0) {
+	}
+}
+
 /* Readers that keep a command running cannot lock out who may change things. */
 static void test_readers_leave_room(void **state)
 {
@@ -418,10 +429,101 @@ static void test_readers_leave_room(void **state)
 		fd[i] = dial("stats.sock");
 		send(fd[i], "{\"words\":[\"watch\"]}\n", 20, MSG_NOSIGNAL);
 		assert_int_equal(recv(fd[i], &x, 1, MSG_PEEK), 1);
+		for (int k = 0; i == 1098 && k < i; k++)
+			read_all(fd[k]);
 	}
 	assert_non_null(strstr(answer(fd[1099]), "too many connections"));
 	assert_alive();
 	for (int i = 0; i < 1100; i++)
+		close(fd[i]);
+	assert_alive();
+}
+
+static bool is_closed(int fd)
+{
+	char buf[4096];
+	ssize_t n;
+
+	while ((n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT)) > 0) {
+	}
+	return n == 0 || errno == ECONNRESET;
+}
+
+/* All places taken by admins whose command goes on: those who do not read make room. */
+static void test_who_reads_nothing_makes_room(void **state)
+{
+	static int fd[1024];
+	bool answered = false;
+
+	(void)state;
+	for (int i = 0; i < 1024; i++) {
+		char x;
+
+		fd[i] = dial("router.sock");
+		ask(fd[i], "{\"words\":[\"show\",\"rows\",\"1000000\"]}\n");
+		assert_int_equal(recv(fd[i], &x, 1, MSG_PEEK), 1);
+	}
+	for (int tries = 0; tries < 100 && !answered; tries++) {
+		int late = dial("router.sock");
+
+		send(late, "{\"words\":[\"say\"]}\n", 18, MSG_NOSIGNAL);
+		answered = strstr(answer(late), "{\"end\":0}");
+		close(late);
+		usleep(100000);
+	}
+	assert_true(answered);
+	for (int i = 0; i < 1024; i++)
+		close(fd[i]);
+	assert_alive();
+}
+
+/* Requests that never end hold 64 KiB each, and all together no more than so much. */
+static void test_memory_of_half_requests(void **state)
+{
+	static char blanks[PEER_REQUEST_MAX - 1];
+	static int fd[700];
+	unsigned closed = 0;
+
+	(void)state;
+	memset(blanks, ' ', sizeof(blanks));
+	for (int i = 0; i < 700; i++) {
+		fd[i] = dial("stats.sock");
+		send(fd[i], blanks, sizeof(blanks), MSG_NOSIGNAL);
+	}
+	for (int tries = 0; tries < 100 && closed < 700 - (16 << 20) / PEER_REQUEST_MAX; tries++) {
+		usleep(50000);
+		closed = 0;
+		for (int i = 0; i < 700; i++)
+			closed += is_closed(fd[i]);
+	}
+	assert_in_range(closed, 700 - (16 << 20) / PEER_REQUEST_MAX, 699);
+	assert_alive();
+	for (int i = 0; i < 700; i++)
+		close(fd[i]);
+	assert_alive();
+}
+
+/* A thousand dumps under way, and an admin is answered as soon as anybody. */
+static void test_admins_do_not_queue_behind_readers(void **state)
+{
+	static int fd[700];
+	uint64_t worst = 0;
+
+	(void)state;
+	for (int i = 0; i < 700; i++) {
+		fd[i] = dial("stats.sock");
+		ask(fd[i], "{\"words\":[\"show\",\"rows\",\"1000000\"]}\n");
+	}
+	for (int k = 0; k < 10; k++) {
+		uint64_t start = clock_now();
+
+		assert_alive();
+		worst = clock_now() - start > worst ? clock_now() - start : worst;
+		for (int i = 0; i < 700; i++)
+			read_all(fd[i]);
+	}
+	assert_in_range(worst, 0, NSEC_PER_SEC);
+	for (int i = 0; i < 700; i++)
 		close(fd[i]);
 	assert_alive();
 }
@@ -480,6 +582,9 @@ int main(void)
 		cmocka_unit_test(test_million_rows),
 		cmocka_unit_test(test_two_thousand_connections),
 		cmocka_unit_test(test_readers_leave_room),
+		cmocka_unit_test(test_who_reads_nothing_makes_room),
+		cmocka_unit_test(test_memory_of_half_requests),
+		cmocka_unit_test(test_admins_do_not_queue_behind_readers),
 		cmocka_unit_test(test_listening),
 	};
 
