@@ -313,5 +313,7 @@ void restart_ports(struct router *r)
 	count_lost(r, held);
 	r->kept->head->clean = 0;
 	forward_again(r);
+	log_notice("forwarding again, %.1f ms after the last process",
+		   (double)(clock_now() - r->last_alive) / 1e6);
 	steer_again(r);
 }

@@ -17,8 +17,8 @@
 #include "router/router.h"
 #include "xsk/mem.h"
 
-#define ANSWER_NS (20 * NSEC_PER_MSEC) /* for who asked to hear the answer */
-#define LIFE_NS	  (10 * NSEC_PER_SEC)  /* who lives for so long did not die of what it adopted */
+#define ANSWER_NS (20 * NSEC_PER_MSEC)	/* for who asked to hear the answer */
+#define LIFE_NS	  (900 * NSEC_PER_MSEC) /* who lives for so long did not die of what it adopted */
 
 /* ---- begin and end */
 
@@ -188,12 +188,24 @@ bool restart_memory(struct router *r)
 	return true;
 }
 
+/* When a worker last turned: packets have waited since then. One that sleeps missed none. */
+static uint64_t last_alive(const struct router *r)
+{
+	uint64_t at = 0;
+
+	for (unsigned w = 0; w < r->kept->head->workers; w++)
+		if (r->kept->worker[w].alive > at)
+			at = r->kept->worker[w].alive;
+	return at;
+}
+
 /* The counters and lists of the workers, before they start. */
 void restart_workers(struct router *r)
 {
 	struct kept_header *h = r->kept->head;
 
 	if (r->adopted) {
+		r->last_alive = last_alive(r);
 		merge_counters(r, r->nworkers);
 		forget_vlans(r);
 	}

@@ -40,7 +40,7 @@ void restart_keep(struct router *r);
 void restart_workers(struct router *r);
 /* Opens the ports that were open, with their sockets; packets flow from here on. */
 void restart_ports(struct router *r);
-/* What nobody wanted is closed; the adopted flows are all there will be. */
+/* What nobody wanted is closed: before any port is opened, for its queues may be bound by that. */
 void restart_end(struct router *r);
 /* Every few seconds: who has lived for long is trusted again, and frames of queues that nobody
  * adopted come back. */

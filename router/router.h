@@ -47,7 +47,8 @@ struct router {
 	/* what outlives this process: restart.h */
 	struct fdstore *store;
 	struct kept *kept;
-	bool adopted; /* from an earlier process */
+	bool adopted; /* from an earlier process, */
+	uint64_t last_alive; /* whose workers last turned then (ns) */
 	struct handover *handover;
 	struct asking *asking; /* of a router that hands over to this one */
 	bool left;	       /* to the next process: nothing is taken down */

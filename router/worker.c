@@ -217,6 +217,7 @@ unsigned worker_turn(struct worker *w, uint64_t now)
 
 	dp->cfg = __atomic_load_n(&w->config, __ATOMIC_ACQUIRE);
 	dp->now = now;
+	__atomic_store_n(&w->kept->alive, now, __ATOMIC_RELAXED);
 	worker_shape_see(w);
 	see_policy(w); /* its flows end also when it has no port left */
 	if (!dp->cfg)

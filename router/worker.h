@@ -39,6 +39,7 @@ struct worker_ports {
  * counters, and frames that were about to be handed to a send ring. */
 struct worker_kept {
 	struct dp_counters count;
+	uint64_t alive; /* CLOCK_MONOTONIC, ns: when it last turned */
 	struct dp_out out[PORTS_MAX];
 };
 
