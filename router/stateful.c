@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "router/ctl/nft.h"
 #include "router/kept.h"
@@ -66,6 +67,44 @@ void stateful_apply(struct router *r)
 
 /* ---- what stays */
 
+/* The tables of an earlier process: both, or none of them. */
+static bool adopt(struct router *r, const struct stateful_config *sc)
+{
+	int flows = fdstore_take(r->store, "flows"), ports = fdstore_take(r->store, "natports");
+	char why[160] = "one of two tables was not kept";
+	int err = -ENOENT;
+
+	if (flows < 0 && ports < 0)
+		return false;
+	if (r->adopted && flows >= 0 && ports >= 0) {
+		err = stateful_adopt(sc, flows, ports, &r->names, &r->st, why, sizeof(why));
+	} else {
+		close(flows);
+		close(ports);
+	}
+	if (!err)
+		return true;
+	fdstore_del(r->store, "flows");
+	fdstore_del(r->store, "natports");
+	log_warn("flows of an earlier process are not used: %s", why);
+	return false;
+}
+
+/* As they are, whatever the file says now: sizes change at a cold start only. */
+static void describe_tables(struct router *r, const struct conf_conntrack *c)
+{
+	const struct flow_table_config *f = flow_table_config(r->st->flows);
+	struct flow_stats s;
+
+	r->tables = *c;
+	r->tables.max = f->max;
+	r->tables.per_source_max = f->per_source_max;
+	r->tables.drop_new = f->drop_new;
+	flow_table_stats(r->st->flows, &s);
+	if (s.live)
+		log_notice("%u flows go on", s.live);
+}
+
 static int create(struct router *r, const struct conf *c, char *why, size_t size)
 {
 	struct stateful_config sc = { .conntrack = &c->conntrack,
@@ -73,13 +112,15 @@ static int create(struct router *r, const struct conf *c, char *why, size_t size
 				      .frames = r->mem->frames,
 				      .nat_bitmap = steer_natports(r->steer),
 				      .now = clock_now() };
-	int err = stateful_create(&sc, &r->names, &r->st);
+	int err = adopt(r, &sc) ? 0 : stateful_create(&sc, &r->names, &r->st);
 
 	if (err) {
 		snprintf(why, size, "tables of connection tracking: %s", strerror(-err));
 		return err;
 	}
-	r->tables = c->conntrack;
+	fdstore_put(r->store, "flows", flow_table_fd(r->st->flows));
+	fdstore_put(r->store, "natports", natports_fd(r->st->ports));
+	describe_tables(r, &c->conntrack);
 	if (steer_natports_note(r->steer))
 		log_warn("NAT: %s; the router's own addresses cannot be outside addresses",
 			 steer_natports_note(r->steer));
