@@ -134,7 +134,11 @@ static void finish_fill(struct inquiry *i)
 			*owner = posted;
 	}
 	for (uint32_t at = w.from; at != w.to; at++) {
-		owner = owner_of(i, *xsk_ring_prod__fill_addr(&q->fill, at));
+		uint64_t addr = *xsk_ring_prod__fill_addr(&q->fill, at);
+
+		owner = owner_of(i, addr);
+		if (addr & ((1ull << q->mem->shift) - 1))
+			contradict(i, "what is posted is no whole frame");
 		if (owner && *owner != posted)
 			contradict(i, "a posted frame is somebody else's");
 		if (owner && !is_first(i, owner) && !is_taken_soon(q, at))
@@ -173,6 +177,21 @@ static void finish_send(struct inquiry *i)
 	q->kept->sent = w.to;
 }
 
+static struct window look_at_completed(struct inquiry *i)
+{
+	const struct xsk_queue *q = i->q;
+	struct window w = window(q->comp.consumer, q->comp.producer);
+
+	for (uint32_t at = w.from; fits(i, w) && at != w.to; at++) {
+		const uint16_t *owner = owner_of(i, *xsk_ring_cons__comp_addr(&q->comp, at));
+
+		if (owner && !is_first(i, owner))
+			contradict(i, "a frame was sent twice");
+	}
+	return w;
+}
+
+/* Not before finish_send(): what is completed may not have been marked as sent. */
 static void finish_completions(struct inquiry *i, struct window w)
 {
 	struct xsk_queue *q = i->q;
@@ -206,11 +225,12 @@ int xsk_queue_settle(struct xsk_queue *q, struct xsk_port *p, char *why)
 
 	i.seen = calloc((q->mem->frames + 63) / 64, sizeof(*i.seen));
 	if (i.seen) {
-		struct window completed = window(q->comp.consumer, q->comp.producer);
+		struct window completed;
 
 		look_at_received(&i);
 		finish_fill(&i);
 		forget_seen(&i);
+		completed = look_at_completed(&i);
 		finish_send(&i);
 		finish_completions(&i, completed);
 	} else {

@@ -170,6 +170,11 @@ uint32_t xsk_mem_settle(struct xsk_mem *m)
 			m->depot[m->ndepot++] = f;
 	}
 	pthread_mutex_unlock(&m->lock);
+	/* Nobody goes on with a queue that we do not go on with: another may be bound there soon.
+	 */
+	for (unsigned slot = 0; slot < XSK_SLOTS; slot++)
+		if (!(m->served[slot / 64] >> (slot % 64) & 1))
+			m->queue[slot].cookie = 0;
 	return held;
 }
 

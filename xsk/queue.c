@@ -83,7 +83,8 @@ void xsk_queue_fill(struct xsk_queue *q, struct frame_cache *c)
 	uint32_t have = (uint32_t)(q->posted - q->received), want, idx;
 	const uint32_t *frame;
 
-	if (have >= q->depth)
+	/* A frame of an entry that is passed over must not look like one that is to be received. */
+	if (have >= q->depth || q->stale)
 		return;
 	want = q->depth - have;
 	if (c->n < want)

@@ -199,7 +199,8 @@ static inline void dp_send(struct dp *dp, unsigned port, const uint8_t *frame, u
 
 	if (__builtin_expect(o->n == DP_OUT_MAX, 0))
 		dp->flush(dp, port);
-	o->frame[o->n++] = (struct dp_frame){ .addr = (uint64_t)(frame - dp->base), .len = len };
+	o->frame[o->n] = (struct dp_frame){ .addr = (uint64_t)(frame - dp->base), .len = len };
+	__atomic_store_n(&o->n, o->n + 1, __ATOMIC_RELEASE); /* the next process reads the list */
 	dp->dirty |= 1ull << port;
 }
 
