@@ -120,6 +120,18 @@ static bool may_take(int fd)
 	       (who.uid == 0 || who.uid == geteuid());
 }
 
+/* Why this peer gets nothing; NULL: it does. */
+static const char *refusal(const struct handover *h, int peer)
+{
+	if (!may_take(peer))
+		return REFUSED "not allowed";
+	if (h->to >= 0)
+		return REFUSED "somebody else is taking over";
+	if (fdstore_is_kept(h->r->store)) /* it would take this one's end for the end of all */
+		return REFUSED "a service manager keeps this router; use: routerctl restart";
+	return NULL;
+}
+
 static int give(void *arg, const char *name, int fd)
 {
 	return send_one(*(const int *)arg, name, fd);
@@ -187,12 +199,14 @@ static void on_handover(void *arg, int fd, uint32_t events)
 {
 	struct handover *h = arg;
 	int to = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+	const char *no;
 
 	(void)events;
 	if (to < 0)
 		return;
-	if (h->to >= 0 || !may_take(to)) {
-		send_one(to, REFUSED "not allowed, or somebody else is at it", -1);
+	no = refusal(h, to);
+	if (no) {
+		send_one(to, no, -1);
 		close(to);
 		return;
 	}
@@ -288,6 +302,8 @@ int handover_ask(const char *run_dir, struct fdstore *s, struct asking **out, ch
 		err = be_patient(a->fd);
 	if (!err)
 		err = send_one(a->fd, HELLO, -1);
+	if (err == -EPIPE) /* it has said why */
+		err = 0;
 	if (err)
 		snprintf(why, size, "%s: %s", run_dir,
 			 err == -ENOENT ? "no router runs there" : strerror(-err));

@@ -429,10 +429,10 @@ static void start_ports(struct router *r)
 	locals_follow(r);
 	ports_assign(r);
 	qos_follow(r, NULL);
-	restart_end(r);
 	ports_start(r);
 	qos_ports_moved(r);
 	steer_prune(r->steer, NULL, NULL);
+	restart_end(r);
 }
 
 static int start(struct router *r, bool handover)

@@ -301,6 +301,7 @@ void restart_ports(struct router *r)
 	for (unsigned i = 0; i < PORTS_MAX; i++)
 		if (r->kept->head->port[i].name[0])
 			port_adopt(r, &r->ports[i], &r->kept->head->port[i]);
+	fdstore_drop_rest(r->store); /* sockets that stay open keep new ones from their queues */
 	lists_check(r);
 	for (unsigned i = 0; i < PORTS_MAX; i++) {
 		if (r->ports[i].state == PORT_OPEN)

@@ -73,7 +73,6 @@ uint16_t restart_port_before(void *router, const struct netlink_link *l)
 
 void restart_end(struct router *r)
 {
-	fdstore_drop_rest(r->store);
 	if (r->adopted)
 		xsk_mem_populate(r->mem);
 }
@@ -90,11 +89,13 @@ void restart_upkeep(struct router *r, uint64_t now)
 
 /* ---- memory */
 
-/* What was expected of links is not so: they have no ports yet. */
-static void forget_state(struct router *r)
+/* Cold: what is left goes first, for sockets that stay open keep new ones from their queues. What
+ * was expected of links is not so: they have no ports yet. */
+static void forget_all(struct router *r)
 {
 	fdstore_del(r->store, "state");
 	fdstore_del(r->store, "umem");
+	fdstore_drop_rest(r->store);
 	kept_destroy(r->kept);
 	r->kept = NULL;
 	for (struct link *l = r->state->links; l; l = l->next)
@@ -173,14 +174,12 @@ bool restart_memory(struct router *r)
 {
 	struct kept_header *h;
 
-	if (!r->kept)
-		return false;
-	if (!is_usable(r)) {
-		forget_state(r);
+	if (!r->kept || !is_usable(r)) {
+		forget_all(r);
 		return false;
 	}
 	h = r->kept->head;
-	h->tries++;
+	h->tries = h->clean ? 1 : h->tries + 1; /* who stopped in order did not die of it */
 	h->adopted++;
 	log_notice("going on where the last process %s", h->clean ? "stopped" : "was killed");
 	r->policy_generation = (uint16_t)h->policy_generation;
@@ -255,6 +254,13 @@ int restart_soon(struct router *r)
 		return -ENOMEM;
 	loop_timer_set(r->leave, clock_now() + ANSWER_NS);
 	return 0;
+}
+
+bool restart_now(struct router *r)
+{
+	if (r->leave && !r->left)
+		on_leave(r, 0);
+	return r->leave;
 }
 
 void restart_leave(struct router *r, int status)

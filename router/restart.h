@@ -31,16 +31,17 @@ uint16_t restart_port_before(void *router, const struct netlink_link *l);
 /* A router that hands over stops here: from now on all is ours. 0; or -errno after saying why, and
  * the other one goes on. */
 int restart_go(struct router *r);
-/* An inherited packet memory and its state become r->mem and r->kept. False: start with new ones.
- */
+/* An inherited packet memory and its state become r->mem and r->kept. False: start with new ones;
+ * nothing inherited is left. */
 bool restart_memory(struct router *r);
 /* New ones will be kept. */
 void restart_keep(struct router *r);
 /* What workers leave to the next process lies in r->kept from here on; before they start. */
 void restart_workers(struct router *r);
-/* Opens the ports that were open, with their sockets; packets flow from here on. */
+/* Opens the ports that were open, with their sockets; packets flow from here on. What nobody took
+ * until here is closed: rules and tables have been built. */
 void restart_ports(struct router *r);
-/* What nobody wanted is closed: before any port is opened, for its queues may be bound by that. */
+/* When there is time again: what could wait. */
 void restart_end(struct router *r);
 /* Every few seconds: who has lived for long is trusted again, and frames of queues that nobody
  * adopted come back. */
@@ -50,6 +51,8 @@ void restart_upkeep(struct router *r, uint64_t now);
 void restart_quiesce(struct router *r);
 /* Both, for a service manager that starts the next one, when the command has been answered. */
 int restart_soon(struct router *r);
+/* Is that about to happen? Then at once, and it is done. */
+bool restart_now(struct router *r);
 /* After it: ends this process, leaving everything to the next. */
 void restart_leave(struct router *r, int status);
 /* Would there be a next one, if this ended? False with why. */

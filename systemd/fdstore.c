@@ -132,8 +132,20 @@ bool fdstore_is_kept(const struct fdstore *s)
 
 /* ---- ours */
 
+/* The store has it by its name still: what is put by that name later must not go with it. */
+static void drop(struct fdstore *s, struct entry *e)
+{
+	tell_del(s, e->name);
+	close(e->fd);
+	cut(&s->inherited, e);
+}
+
 void fdstore_put(struct fdstore *s, const char *name, int fd)
 {
+	struct entry *old = find(&s->inherited, name);
+
+	if (old)
+		drop(s, old);
 	fdstore_del(s, name);
 	s->serial++;
 	if (!add(&s->kept, name, fd))
@@ -211,9 +223,6 @@ bool fdstore_has_inherited(const struct fdstore *s)
 
 void fdstore_drop_rest(struct fdstore *s)
 {
-	for (unsigned i = 0; i < s->inherited.n; i++) {
-		tell_del(s, s->inherited.entry[i].name);
-		close(s->inherited.entry[i].fd);
-	}
-	s->inherited.n = 0;
+	while (s->inherited.n)
+		drop(s, &s->inherited.entry[s->inherited.n - 1]);
 }
