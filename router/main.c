@@ -190,7 +190,7 @@ static void on_signal(void *arg, int fd, uint32_t events)
 		return;
 	if (si.ssi_signo == SIGHUP)
 		router_reload(r, text, sizeof(text));
-	else
+	else if (!restart_now(r)) /* a service manager does not wait for who is about to leave */
 		loop_stop(r->loop);
 }
 

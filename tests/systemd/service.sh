@@ -5,58 +5,7 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../tap.sh"
-if [ -z "${BOOTED:-}" ]; then
-	root=$(mktemp -d)
-	trap 'rm -rf "$root"' EXIT
-	make -s -C "$here/../.." install DESTDIR="$root" > "$root/make.log" 2>&1 || {
-		not_ok "make install" "$(tail -n 20 "$root/make.log")"
-		finish
-	}
-	"$here/boot" -t 200 -i "$root" "$0"
-	exit
-fi
-
-T=/run/test
-mkdir -p $T /run/netns
-trap '[ "$tap_failed" = 0 ] || journalctl -u "router*" -o short-monotonic --no-pager -n 60 | sed "s/^/# /"' EXIT
-
-# ---- the world: host a -- lan0 [here] wan0 -- host b, and the same around the namespace blue
-# hosts PREFIX LAN WAN CMD...: CMD... is what runs `ip` on the router's side.
-hosts()
-{
-	local p=$1 lan=$2 wan=$3
-	shift 3
-	ip netns add "${p}a" && ip netns add "${p}b"
-	"$@" link add "$lan" type veth peer name a0 netns "${p}a"
-	"$@" link add "$wan" type veth peer name b0 netns "${p}b"
-	"$@" addr add 10.0.1.1/24 dev "$lan" && "$@" addr add 10.0.2.1/24 dev "$wan"
-	"$@" link set "$lan" up && "$@" link set "$wan" up
-	ip -n "${p}a" addr add 10.0.1.2/24 dev a0 && ip -n "${p}a" link set a0 up
-	ip -n "${p}b" addr add 10.0.2.2/24 dev b0 && ip -n "${p}b" link set b0 up
-	ip -n "${p}a" route add default via 10.0.1.1 && ip -n "${p}b" route add default via 10.0.2.1
-}
-
-# configure FILE LAN WAN: as small as it can be.
-configure()
-{
-	printf 'version: 1\ninterfaces:\n  %s: {}\n  %s: {}\n' "$2" "$3" > "$1"
-}
-
-property()
-{
-	systemctl show "$1" -p "$2" --value
-}
-
-# pings PREFIX: from its host a to its host b, the first packet included.
-pings()
-{
-	ip netns exec "${1}a" ping -q -c 3 -i 0.2 -W 2 10.0.2.2
-}
-
-has_xdp()
-{
-	ip -d link show "$1" | grep -q xdp
-}
+. "$here/world"
 
 # restarted SINCE: the service has been started again after SINCE restarts, and is ready.
 restarted()
