@@ -127,7 +127,7 @@ static bool has_ports(const struct natports *n, uint16_t slot)
 }
 
 /* Nothing is taken on it: with its blocked ports it gives back the memory of its bitmaps. */
-void natport_slot_forget(struct natports *n, uint16_t slot)
+static void slot_forget(struct natports *n, uint16_t slot)
 {
 	const size_t words = (size_t)NATPORT_PLANES * NATPORT_WORDS;
 	uint64_t *bitmap[] = { n->blocked, n->reserved, n->held, n->taken };
@@ -145,7 +145,7 @@ static void slot_free_if_idle(struct natports *n, uint16_t slot)
 
 	if (!slot_is_used(&n->slot[slot]) || n->slot[slot].holds || has_ports(n, slot))
 		return;
-	natport_slot_forget(n, slot); /* whoever gets it after a kill finds it empty */
+	slot_forget(n, slot); /* whoever gets it after a kill finds it empty */
 	slot_set(n, slot, none);
 }
 
@@ -190,9 +190,21 @@ static bool is_sound(const struct natport_slot *s)
 	return !memcmp(&a, &plain, sizeof(a));
 }
 
-void natport_slots_adopt(struct natports *n)
+/* It is nobody's, whatever it said. */
+static void slot_wipe(struct natports *n, uint16_t slot)
 {
 	static const uint32_t none[5];
+	size_t first = port_word(natport_id(slot, NATPORT_TCP, 0));
+
+	for (size_t i = first; i < first + NATPORT_PLANES * NATPORT_WORDS; i++)
+		if (n->taken[i])
+			__atomic_store_n(&n->taken[i], 0, __ATOMIC_RELAXED);
+	slot_forget(n, slot);
+	slot_set(n, slot, none);
+}
+
+void natport_slots_adopt(struct natports *n)
+{
 
 	n->head->serial = (n->head->serial | 1) + 1;
 	slots_index(n);
@@ -202,7 +214,7 @@ void natport_slots_adopt(struct natports *n)
 		if (!slot_is_used(s))
 			continue;
 		if (!is_sound(s))
-			slot_set(n, slot, none);
+			slot_wipe(n, slot);
 		else if (s->holds)
 			natport_slots_add(&n->orphans, slot);
 		s->holds = natport_slots_have(&n->orphans, slot);
@@ -214,12 +226,10 @@ void natports_adopted(struct natports *n)
 {
 	if (!n->adopting)
 		return;
-	natport_change_begin(n);
 	for (uint16_t slot = 0; slot < NATPORT_SLOTS; slot++)
 		for (unsigned plane = 0; slot_is_used(&n->slot[slot]) && plane < NATPORT_PLANES;
 		     plane++)
 			natport_reserved_sweep(n, slot, (enum natport_plane)plane);
-	natport_change_end(n);
 	n->adopting = false;
 	for (uint16_t slot = 0; slot < NATPORT_SLOTS; slot++)
 		if (natport_slots_have(&n->orphans, slot))

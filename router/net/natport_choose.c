@@ -333,7 +333,7 @@ int natports_reserve(struct natports *n, uint16_t slot, enum natport_plane plane
 		return on ? -ENOMEM : -ENOENT;
 	if (!on && n->adopting) /* it may have been one of before, which somebody will repeat */
 		return 0;
-	natport_change_begin(n);
+	/* a kill here is harmless: in the middle of a port it leaves the stripe's lock held */
 	for (uint32_t port = first; port <= last; port++) {
 		uint32_t id = natport_id(slot, plane, 0) | port;
 
@@ -342,7 +342,6 @@ int natports_reserve(struct natports *n, uint16_t slot, enum natport_plane plane
 		else if (!is_reserved(n, &r, port))
 			unreserve_port(n, id);
 	}
-	natport_change_end(n);
 	return 0;
 }
 

@@ -310,8 +310,6 @@ void natmap_trim(struct natports *n); /* [control] no lock held */
 bool natport_give_back(const struct natports *n, const void *at, size_t bytes);
 
 /* ---- natport.c: [control] */
-/* A slot without holds and ports is as one that was never used. */
-void natport_slot_forget(struct natports *n, uint16_t slot);
 /* After a kill: each slot has an address or none, and is found by it. Those that were held stay so
  * until natports_adopted(). */
 void natport_slots_adopt(struct natports *n);

@@ -27,21 +27,6 @@ static void clear(const struct natports *n, void *at, size_t bytes)
 		memset(at, 0, bytes);
 }
 
-static void slot_clear(struct natports *n, uint16_t slot)
-{
-	const size_t words = (size_t)NATPORT_PLANES * NATPORT_WORDS;
-	uint64_t *taken = n->taken + slot * words;
-
-	if (slot_is_used(&n->slot[slot])) {
-		clear(n, n->held + slot * words, words * sizeof(uint64_t));
-		return;
-	}
-	natport_slot_forget(n, slot);
-	for (size_t i = 0; !n->head->layout.taken_at && i < words; i++)
-		if (taken[i])
-			__atomic_store_n(&taken[i], 0, __ATOMIC_RELAXED);
-}
-
 /* Nobody holds a lock, nothing is in a chain, no port is any flow's. */
 static void begin(struct natports *n)
 {
@@ -50,8 +35,7 @@ static void begin(struct natports *n)
 	memset(n->stripe, 0, NATPORT_SHARDS * sizeof(*n->stripe));
 	clear(n, n->in, n->head->layout.in_heads * sizeof(*n->in));
 	clear(n, n->out, n->head->layout.out_heads * sizeof(*n->out));
-	for (uint16_t slot = 0; slot < NATPORT_SLOTS; slot++)
-		slot_clear(n, slot);
+	clear(n, n->held, NATPORT_ALL_WORDS * sizeof(*n->held));
 }
 
 /* ---- what flows hold */

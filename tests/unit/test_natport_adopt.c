@@ -291,6 +291,30 @@ static void one_port_for_two(void **state)
 	ports_close(n);
 }
 
+/* A slot whose address is none is nobody's, with all that was taken of it. */
+static void slot_without_address(void **state)
+{
+	static uint64_t lent[NATPORT_ALL_WORDS];
+	struct natports *n;
+	bool dirty;
+
+	(void)state;
+	assert_int_equal(natports_create(lent, 1000, natport_key, &n), 0);
+	assert_int_equal(hold(n, "203.0.113.1"), 0);
+	assert_int_equal(hold(n, "203.0.113.2"), 1);
+	assert_true(natport_claim_one(n, 0, NATPORT_TCP, 5000));
+	assert_true(natport_claim_one(n, 1, NATPORT_TCP, 5000));
+	n->slot[0].word[0] = 77;
+	n = adopt(orphaned(n), lent, &dirty);
+	natports_accept(n);
+	natports_adopted(n);
+	assert_false(slot_is_used(&n->slot[0]));
+	assert_false(natport_is_taken(n, 0, NATPORT_TCP, 5000));
+	assert_true(natport_is_taken(n, 1, NATPORT_TCP, 5000));
+	natport_done(n, 1, NATPORT_TCP, 5000);
+	ports_close(n);
+}
+
 static bool nonsense(void *arg, struct natport_use *use)
 {
 	static const struct natport_use uses[] = {
@@ -344,6 +368,7 @@ int main(void)
 		cmocka_unit_test(reservations_of_before),
 		cmocka_unit_test(slots_of_before),
 		cmocka_unit_test(one_port_for_two),
+		cmocka_unit_test(slot_without_address),
 		cmocka_unit_test(flows_that_lie),
 	};
 
