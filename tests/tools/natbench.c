@@ -2,11 +2,13 @@
 /*
  * natbench: what outside ports cost. Cycles of a new mapping with its port, of one more flow of it,
  * and of its end: with 16 addresses that are half full, with one that is 99 % full, and with one
- * that has no port left.
+ * that has no port left. And how long it takes to repair what a killed process left.
  */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "router/lib/clock.h"
 #include "router/net/natport.h"
@@ -131,11 +133,102 @@ static void bench(const char *what, unsigned slots, unsigned percent)
 	natports_destroy(n);
 }
 
+/* ---- repair */
+
+struct flows {
+	struct natport_use *use;
+	unsigned n, next;
+};
+
+static bool next(void *arg, struct natport_use *use)
+{
+	struct flows *f = arg;
+
+	if (f->next == f->n)
+		return false;
+	*use = f->use[f->next++];
+	return true;
+}
+
+static void lost(void *arg, const struct natport_use *use)
+{
+	(void)arg;
+	fprintf(stderr, "flow %u has lost its port\n", use->id);
+	exit(1);
+}
+
+/* Every second flow is another one of the mapping before. */
+static void make_flows(struct natports *n, struct flows *f)
+{
+	uint16_t slot[ADDRESSES];
+
+	for (unsigned s = 0; s < ADDRESSES; s++) {
+		struct addr a = addr_v4(htonl(0xcb007100 + s));
+
+		slot[s] = natports_hold(n, &a);
+	}
+	for (unsigned i = 0; i < f->n; i++) {
+		struct natport_inside in = endpoint(i / 2);
+		struct natport_want w = want(in.port);
+		struct natport_slots only = { 0 };
+		struct natport_use *u = &f->use[i];
+
+		u->id = i;
+		u->claim.slot = slot[i / 2 % ADDRESSES];
+		u->claim.plane = NATPORT_UDP;
+		natport_slots_add(&only, u->claim.slot);
+		if (natmap_make(n, &in, &only, &u->claim.slot, &w, random64(), &u->claim.port))
+			exit(1);
+		u->outside = natports_addr(n, u->claim.slot);
+		u->inside = in.addr;
+		u->mapping.slot = NATPORT_NO_SLOT;
+	}
+}
+
+/* Of this thread: the machine may be busy. */
+static uint64_t cpu_time(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
+}
+
+static void bench_repair(unsigned flows)
+{
+	struct flows f = { .use = calloc(flows, sizeof(*f.use)), .n = flows };
+	struct natports *n;
+	uint64_t start, adopted, repaired;
+	char why[128];
+	bool dirty;
+	int fd;
+
+	if (!f.use || natports_create(NULL, flows, key, &n))
+		exit(1);
+	make_flows(n, &f);
+	fd = dup(natports_fd(n));
+	natports_destroy(n);
+	start = cpu_time();
+	if (natports_adopt(fd, NULL, &n, &dirty, why, sizeof(why)))
+		exit(1);
+	adopted = cpu_time();
+	natports_repair(n, &(struct natport_flows){ next, lost, &f });
+	repaired = cpu_time();
+	printf("%7u flows: adopted in %.2f ms, repaired in %.2f ms, %.0f ns a flow, of CPU time\n",
+	       flows, (double)(adopted - start) / 1e6, (double)(repaired - adopted) / 1e6,
+	       (double)(repaired - adopted) / flows);
+	natports_destroy(n);
+	free(f.use);
+}
+
 int main(void)
 {
 	bench("1 address, empty", 1, 0);
 	bench("16 addresses, half full", ADDRESSES, 50);
 	bench("1 address, 99 % full", 1, 99);
 	bench("1 address, full", 1, 100);
+	bench_repair(1000);
+	bench_repair(100000);
+	bench_repair(1000000);
 	return 0;
 }

@@ -30,8 +30,9 @@ struct books {
 	struct booked row[BOOKS_ROWS];
 	uint16_t slot[BOOKS_SLOTS];
 	uint32_t changing[BOOKS_WORKERS];
-	uint32_t cursor; /* of books_next() */
-	uint32_t lost;	 /* flows that books_lost() was told of */
+	uint32_t rows;	/* that a worker uses; 0: all that are its */
+	uint32_t slots; /* that are used; 0: all */
+	uint32_t lost;	/* flows that books_lost() was told of */
 };
 
 static const char *const books_addr[BOOKS_SLOTS] = { "203.0.113.1", "203.0.113.2",
@@ -88,7 +89,8 @@ static inline void books_permit(struct natports *n, struct booked *b)
 /* A port for its endpoint: by its mapping, of whatever kind, or for itself. */
 static inline bool books_claim(struct natports *n, const struct books *l, struct booked *b)
 {
-	unsigned which = (unsigned)(random64() % BOOKS_SLOTS), kind = (unsigned)(random64() % 4);
+	unsigned which = (unsigned)(random64() % (l->slots ? l->slots : BOOKS_SLOTS));
+	unsigned kind = (unsigned)(random64() % 4);
 	struct natport_want w = want(0);
 	struct natport_slots slots = only(l->slot[which]);
 	uint16_t slot = l->slot[which], port = 0;
@@ -162,7 +164,7 @@ static inline void books_end(struct natports *n, struct books *l, uint32_t row)
 static inline void books_step(struct natports *n, struct books *l, unsigned worker)
 {
 	const uint32_t rows = BOOKS_ROWS / BOOKS_WORKERS;
-	uint32_t row = worker * rows + (uint32_t)(random64() % rows);
+	uint32_t row = worker * rows + (uint32_t)(random64() % (l->rows ? l->rows : rows));
 
 	__atomic_store_n(&l->changing[worker], 1, __ATOMIC_RELAXED);
 	natport_step();
@@ -176,31 +178,36 @@ static inline void books_step(struct natports *n, struct books *l, unsigned work
 
 /* ---- as natports_repair() asks for them */
 
+struct books_walk {
+	struct books *l;
+	uint32_t cursor;
+};
+
 static inline bool books_next(void *arg, struct natport_use *use)
 {
-	struct books *l = arg;
+	struct books_walk *w = arg;
 
-	while (l->cursor < BOOKS_ROWS && !l->row[l->cursor].lives)
-		l->cursor++;
-	if (l->cursor == BOOKS_ROWS)
+	while (w->cursor < BOOKS_ROWS && !w->l->row[w->cursor].lives)
+		w->cursor++;
+	if (w->cursor == BOOKS_ROWS)
 		return false;
-	*use = l->row[l->cursor++].use;
+	*use = w->l->row[w->cursor++].use;
 	return true;
 }
 
 static inline void books_lost(void *arg, const struct natport_use *use)
 {
-	struct books *l = arg;
+	struct books_walk *w = arg;
 
-	l->row[use->id].use = *use;
-	l->lost++;
+	w->l->row[use->id].use = *use;
+	w->l->lost++;
 }
 
 static inline void books_repair(struct natports *n, struct books *l)
 {
-	const struct natport_flows flows = { books_next, books_lost, l };
+	struct books_walk w = { l, 0 };
+	const struct natport_flows flows = { books_next, books_lost, &w };
 
-	l->cursor = 0;
 	natports_repair(n, &flows);
 }
 
