@@ -29,8 +29,6 @@
 
 #define RETRY_NS      NSEC_PER_SEC
 #define RETRY_BUSY_NS (50 * NSEC_PER_MSEC)
-#define QUARANTINE_NS                                                                              \
-	(100 * NSEC_PER_MSEC)		 /* copy mode: close() has waited for the kernel already */
 #define QUARANTINE_ZC (2 * NSEC_PER_SEC) /* zero-copy: the device may still write */
 #define SPARE_QUEUES  2			 /* in the default memory size: for ports that come later */
 

@@ -137,7 +137,7 @@ static void port_adopt(struct router *r, struct port *p, const struct kept_port 
 		}
 		ports_fail(p, -EBUSY, clock_now());
 		if (p->xsk)
-			ports_quarantine(r, p, 0, clock_now());
+			ports_quarantine(r, p, QUARANTINE_NS, clock_now());
 		return;
 	}
 	p->state = PORT_OPEN;

@@ -6,6 +6,9 @@
 
 #include "router/router.h"
 
+/* Of frames in copy mode: close() has waited for the kernel already. */
+#define QUARANTINE_NS (100 * NSEC_PER_MSEC)
+
 /* ---- ports.c */
 const struct conf_iface *ports_conf(const struct conf *c, const char *name); /* or NULL */
 /* Workers see what is open now, and none uses what was any more. */
