@@ -82,7 +82,7 @@ flow_count()
 	ctl -j show conntrack stats | number live
 }
 
-# load_start: generator and sink, and all flows are there
+# load_start: generator and sink
 load_start()
 {
 	local tries=0
@@ -91,14 +91,10 @@ load_start()
 	until grep -qs ready "$T/sink.out"; do
 		[ $((++tries)) -lt 100 ] && sleep 0.05 || return
 	done
-	tries=0
 	ip netns exec gen "$B/tests/tools/pktgen" gen g0 --dst-mac $bench_in_mac --cpu "$BENCH_GEN_CPU" \
-		--src 198.18.0.1-198.18.3.232 --dst 198.19.0.1-198.19.0.100 --flows $flows --rate "$rate" --batch 16 \
-		--time 120 -j > "$T/gen" &
+		--src 198.18.0.1-198.18.3.232 --dst 198.19.0.1-198.19.0.100 --flows "$flows" --rate "$rate" --batch 16 \
+		--time 300 -j > "$T/gen" &
 	gen=$!
-	until [ "$(flow_count)" -ge $flows ]; do
-		[ $((++tries)) -lt 300 ] && sleep 0.1 || { echo "only $(flow_count) flows" >&2; return 1; }
-	done
 }
 
 # load_stop: into $lost
@@ -108,6 +104,17 @@ load_stop()
 	sleep 0.5
 	kill -INT $sink && wait $sink && tail -n 1 "$T/sink.out" > "$T/sink"
 	lost=$(($(bench_value packets "$T/gen") - $(bench_value dropped "$T/gen") - $(bench_value packets "$T/sink")))
+}
+
+# flows_make: what is lost until there are all is not counted
+flows_make()
+{
+	local tries=0
+	load_start || return
+	until [ "$(flow_count)" -ge "$flows" ]; do
+		[ $((++tries)) -lt 1000 ] && sleep 0.1 || { echo "only $(flow_count) flows" >&2; return 1; }
+	done
+	load_stop
 }
 
 median()
@@ -131,14 +138,14 @@ once()
 
 measure_reload()
 {
-	once 1 && once 0 && once 1 && load_stop || return
+	load_start && sleep 1 && once 1 && once 0 && once 1 && load_stop || return
 	echo "$(median < "$T/ms") $lost $(median < "$T/worst") $(bench_value pps "$T/gen")"
 }
 
 measure_dump()
 {
 	local rss rows high
-	sleep 1
+	load_start && sleep 1 || return
 	rss=$(status VmRSS)
 	echo 5 > "/proc/$pid/clear_refs" # the maximum begins anew
 	ctl -j show conntrack > "$T/flows.json" || return
@@ -150,7 +157,7 @@ measure_dump()
 
 bench_topology_up && ip -n sink link set s0 address 02:00:00:00:02:03 &&
 	bench_ns sink sh -c "printf %x $((1 << BENCH_GEN_CPU)) > /sys/class/net/s0/queues/rx-0/rps_cpus" || exit
-start && load_start && measure_"$what"
+start && flows_make && measure_"$what"
 rc=$?
 [ -z "${BENCH_VERBOSE:-}" ] || { cat "$T/gen" "$T/sink"; ctl show drops -s; ctl show workers -s; cat "$T/router.log"; } >&2
 kill $pid && wait $pid
