@@ -27,9 +27,7 @@
 #include "router/lib/clock.h"
 #include "router/lib/log.h"
 
-#define SERVER_PEERS_MAX 1024
-#define SERVER_READERS_MAX                                                                         \
-	(SERVER_PEERS_MAX / 4 * 3) /* the rest is for those who may change things */
+#define SERVER_PEERS_MAX      1024
 #define SERVER_ACCEPTS_A_TURN 16
 #define SERVER_FILES	      (2 * SERVER_PEERS_MAX)
 #define SERVER_GROUPS_MAX     65536 /* as the kernel's NGROUPS_MAX */
@@ -59,6 +57,7 @@ struct server {
 	LIST_HEAD(, listener) listeners;
 	TAILQ_HEAD(, peer) peers; /* least recently active first */
 	unsigned npeers, nreaders;
+	unsigned peers_max, readers_max; /* the rest is for those who may change things */
 };
 
 static struct server *server_of(struct peer_host *h)
@@ -236,7 +235,7 @@ static bool evict(struct server *s, bool admin)
 
 static bool has_room(struct server *s, bool admin)
 {
-	if (s->npeers < SERVER_PEERS_MAX && (admin || s->nreaders < SERVER_READERS_MAX))
+	if (s->npeers < s->peers_max && (admin || s->nreaders < s->readers_max))
 		return true;
 	return evict(s, admin);
 }
@@ -463,16 +462,23 @@ void server_set_table(struct server *s, const struct command *table)
 	s->host.table = table;
 }
 
-/* As many as peers need; by default a process may have fewer than that. */
-static void want_descriptors(void)
+/* Peers may have half of the descriptors, so that a reload or a port still finds some; and there
+ * shall be more than a process has by default. */
+static unsigned peers_for_descriptors(void)
 {
 	struct rlimit files;
+	rlim_t wanted;
 
-	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur >= SERVER_FILES)
-		return;
-	files.rlim_cur = files.rlim_max < SERVER_FILES ? files.rlim_max : SERVER_FILES;
-	if (setrlimit(RLIMIT_NOFILE, &files))
-		log_debug("descriptors: %s", strerror(errno));
+	if (getrlimit(RLIMIT_NOFILE, &files))
+		return SERVER_PEERS_MAX;
+	wanted = files.rlim_max < SERVER_FILES ? files.rlim_max : SERVER_FILES;
+	if (files.rlim_cur < wanted) {
+		files.rlim_cur = wanted;
+		if (setrlimit(RLIMIT_NOFILE, &files) || getrlimit(RLIMIT_NOFILE, &files))
+			log_debug("descriptors: %s", strerror(errno));
+	}
+	return files.rlim_cur / 2 < SERVER_PEERS_MAX ? (unsigned)files.rlim_cur / 2
+						     : SERVER_PEERS_MAX;
 }
 
 int server_create(struct loop *loop, struct router *r, struct server **out)
@@ -482,7 +488,8 @@ int server_create(struct loop *loop, struct router *r, struct server **out)
 
 	if (!s)
 		return -ENOMEM;
-	want_descriptors();
+	s->peers_max = peers_for_descriptors();
+	s->readers_max = s->peers_max / 4 * 3;
 	s->loop = loop;
 	s->host = (struct peer_host){
 		.router = r,

@@ -83,8 +83,10 @@ static char *yaml_of(unsigned which)
 	size_t len;
 	FILE *f = open_memstream(&text, &len);
 
-	if (!f)
+	if (!f) {
 		lab_die("no memory");
+		return NULL;
+	}
 	fprintf(f, LAB_INTERFACES "conntrack: {max: 200000}\n");
 	rules_yaml(f, which);
 	shaping_yaml(f, which);
