@@ -139,6 +139,18 @@ static void slot_forget(struct natports *n, uint16_t slot)
 		n->state[(size_t)slot * NATPORT_PLANES + plane] = (struct natport_state){ 0 };
 }
 
+/* For another address. It is empty already, but for one that has lost its address (adoption). */
+static void slot_empty(struct natports *n, uint16_t slot)
+{
+	size_t first = port_word(natport_id(slot, NATPORT_TCP, 0));
+
+	for (size_t i = first; i < first + NATPORT_PLANES * NATPORT_WORDS; i++)
+		if (n->taken[i])
+			__atomic_store_n(&n->taken[i], 0, __ATOMIC_RELAXED);
+	slot_forget(n, slot);
+	n->slot[slot].holds = 0;
+}
+
 static void slot_free_if_idle(struct natports *n, uint16_t slot)
 {
 	static const uint32_t none[5];
@@ -163,6 +175,7 @@ uint16_t natports_hold(struct natports *n, const struct addr *a)
 		if (slot == NATPORT_SLOTS)
 			return NATPORT_NO_SLOT;
 		memcpy(word, a, sizeof(word));
+		slot_empty(n, slot);
 		slot_set(n, slot, word);
 	}
 	n->slot[slot].holds++;
@@ -190,21 +203,9 @@ static bool is_sound(const struct natport_slot *s)
 	return !memcmp(&a, &plain, sizeof(a));
 }
 
-/* It is nobody's, whatever it said. */
-static void slot_wipe(struct natports *n, uint16_t slot)
-{
-	static const uint32_t none[5];
-	size_t first = port_word(natport_id(slot, NATPORT_TCP, 0));
-
-	for (size_t i = first; i < first + NATPORT_PLANES * NATPORT_WORDS; i++)
-		if (n->taken[i])
-			__atomic_store_n(&n->taken[i], 0, __ATOMIC_RELAXED);
-	slot_forget(n, slot);
-	slot_set(n, slot, none);
-}
-
 void natport_slots_adopt(struct natports *n)
 {
+	static const uint32_t none[5];
 
 	n->head->serial = (n->head->serial | 1) + 1;
 	slots_index(n);
@@ -214,7 +215,7 @@ void natport_slots_adopt(struct natports *n)
 		if (!slot_is_used(s))
 			continue;
 		if (!is_sound(s))
-			slot_wipe(n, slot);
+			slot_set(n, slot, none);
 		else if (s->holds)
 			natport_slots_add(&n->orphans, slot);
 		s->holds = natport_slots_have(&n->orphans, slot);

@@ -291,7 +291,7 @@ static void one_port_for_two(void **state)
 	ports_close(n);
 }
 
-/* A slot whose address is none is nobody's, with all that was taken of it. */
+/* A slot whose address is none is nobody's, and the next one finds nothing taken of it. */
 static void slot_without_address(void **state)
 {
 	static uint64_t lent[NATPORT_ALL_WORDS];
@@ -309,7 +309,9 @@ static void slot_without_address(void **state)
 	natports_accept(n);
 	natports_adopted(n);
 	assert_false(slot_is_used(&n->slot[0]));
+	assert_int_equal(hold(n, "203.0.113.3"), 0);
 	assert_false(natport_is_taken(n, 0, NATPORT_TCP, 5000));
+	natports_let_go(n, 0);
 	assert_true(natport_is_taken(n, 1, NATPORT_TCP, 5000));
 	natport_done(n, 1, NATPORT_TCP, 5000);
 	ports_close(n);
