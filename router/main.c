@@ -420,6 +420,7 @@ static int start_policy(struct router *r)
 static void start_ports(struct router *r)
 {
 	if (r->adopted) {
+		restart_places(r);
 		ports_assign(r);
 		qos_follow(r, NULL);
 		restart_ports(r);

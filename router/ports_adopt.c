@@ -294,6 +294,18 @@ static void port_forget(struct router *r, unsigned i)
 			state_port(r->state, l, IFACE_NONE);
 }
 
+void restart_places(struct router *r)
+{
+	for (unsigned i = 0; i < PORTS_MAX; i++) {
+		const struct conf_iface *conf = ports_conf(r->conf, r->kept->head->port[i].name);
+
+		if (conf)
+			r->ports[i] = (struct port){ .state = PORT_ABSENT,
+						     .conf = *conf,
+						     .wanted = true };
+	}
+}
+
 void restart_ports(struct router *r)
 {
 	uint32_t held;

@@ -38,6 +38,9 @@ bool restart_memory(struct router *r);
 void restart_keep(struct router *r);
 /* What workers leave to the next process lies in r->kept from here on; before they start. */
 void restart_workers(struct router *r);
+/* Ports that were open and are still wanted get the places they had, by which counters, queues and
+ * packets under way know them; before any other port is given one. */
+void restart_places(struct router *r);
 /* Opens the ports that were open, with their sockets; packets flow from here on. What nobody took
  * until here is closed: rules and tables have been built. */
 void restart_ports(struct router *r);

@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""keeper.py [-d MS] [-l FILE] COMMAND...: a service manager as small as can be.
+"""keeper.py [-d MS] [-l FILE] [-x DIR] COMMAND...: a service manager as small as can be.
 
 Runs COMMAND, keeps the descriptors that it puts into the store (sd_pid_notify_with_fds(3): FDSTORE=1,
 FDSTOREREMOVE=1, FDNAME=), and starts it again with them (sd_listen_fds(3)) whenever a signal kills it,
 or it exits with status 75; after MS milliseconds. Ends with COMMAND otherwise, and with SIGTERM, which it
 passes on. FILE gets a line for each start: the number of descriptors, and "ready" with the milliseconds
 that passed since COMMAND died.
+
+What lies in DIR happens once, while nobody runs: the script `run` is run, and each other file takes the
+place of the descriptor of its name, or takes that away if it is empty.
 """
 import argparse
 import array
@@ -14,10 +17,12 @@ import os
 import selectors
 import signal
 import socket
+import subprocess
 import sys
 import time
 
 EXIT_RESTART = 75
+MSG_CMSG_CLOEXEC = 0x40000000   # a process gets by number what it is given, and nothing else
 
 
 class Store:
@@ -37,7 +42,7 @@ class Store:
 
 def heard(sock, store):
     """One message of the service; its fields."""
-    text, control, _, _ = sock.recvmsg(4096, socket.CMSG_SPACE(4 * 64))
+    text, control, _, _ = sock.recvmsg(4096, socket.CMSG_SPACE(4 * 64), MSG_CMSG_CLOEXEC)
     fds = array.array("i")
     for level, kind, data in control:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
@@ -51,6 +56,23 @@ def heard(sock, store):
         for fd in fds:
             os.close(fd)
     return fields
+
+
+def meddle(store, where):
+    """What a test wants to have happened between two processes."""
+    for name in sorted(os.listdir(where), key=lambda n: n != "run"):
+        path = os.path.join(where, name)
+        if name == "run":
+            subprocess.run(["bash", path], check=False)
+        else:
+            store.drop(name)
+            with open(path, "rb") as f:
+                text = f.read()
+            if text:
+                fd = os.memfd_create(name)
+                os.write(fd, text)
+                store.put(name, [fd])
+        os.unlink(path)
 
 
 def start(command, store, notify):
@@ -73,6 +95,7 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("-d", type=float, default=0, metavar="MS")
     p.add_argument("-l", metavar="FILE")
+    p.add_argument("-x", metavar="DIR")
     p.add_argument("command", nargs=argparse.REMAINDER)
     a = p.parse_args()
     log = open(a.l, "w", buffering=1) if a.l else None
@@ -108,6 +131,8 @@ def main():
             died = time.monotonic()
             drain(sock, store)
             time.sleep(a.d / 1000)
+            if a.x:
+                meddle(store, a.x)
             child["pid"] = start(a.command, store, name)
 
 
