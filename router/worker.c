@@ -49,10 +49,12 @@
 #define BOOST_PRIORITY 1
 
 /* Depth of the fill ring follows the rate: frames posted absorb a stall, but more of them than the
- * cache holds cost speed. Above BUSY_PPS keep few, below half of it as many as the ring takes. */
-#define RATE_PERIOD NSEC_PER_SEC / 20
-#define BUSY_PPS    400000
-#define BUSY_DEPTH  1024
+ * cache holds cost speed. Above BUSY_PPS keep few, below half of it as many as the ring takes. What
+ * waited during a stall comes at such a rate, too, and is no reason: BUSY_PERIODS of it are. */
+#define RATE_PERIOD  NSEC_PER_SEC / 20
+#define BUSY_PPS     400000
+#define BUSY_DEPTH   1024
+#define BUSY_PERIODS 4
 
 static void dp_flush(struct dp *dp, unsigned port)
 {
@@ -162,7 +164,8 @@ static void follow_rate(struct worker *w, const struct worker_ports *ports, uint
 
 		xsk_queue_rouse(q);
 		q->rated = q->received;
-		if (pps > BUSY_PPS && all > BUSY_DEPTH)
+		q->busy = pps > BUSY_PPS ? q->busy + 1 : 0;
+		if (q->busy >= BUSY_PERIODS && all > BUSY_DEPTH)
 			q->depth = BUSY_DEPTH;
 		else if (pps < BUSY_PPS / 2)
 			q->depth = all;

@@ -30,6 +30,7 @@ struct xsk_queue {
 	uint64_t posted; /* ever posted; posted - received are with the kernel now */
 	uint64_t received;
 	uint64_t rated; /* received when the rate was last looked at */
+	uint32_t busy;	/* times in a row that it was high then */
 
 	/* send side: under lock when tx_shared */
 	struct xsk_ring_prod tx __attribute__((aligned(64)));

@@ -207,6 +207,15 @@ static void test_depth(void **state)
 	pipe_open_sized(&p, 10240, 2048);
 	q = p.port[0]->queue[0];
 	assert_int_equal(q->depth, 2048);
+	for (unsigned i = 0; i < 3000; i++) { /* 320,000 a second, and twice that after a stall */
+		bool stalled = i < 1000;
+
+		deliver(&p, stalled ? 64 : 32, &in, false);
+		p.now += 100 * NSEC_PER_USEC;
+		worker_turn(p.w, p.now);
+		drain(&p, 64, &out);
+	}
+	assert_int_equal(q->depth, 2048);
 	for (unsigned i = 0; i < 3000; i++) { /* 640,000 a second */
 		deliver(&p, 64, &in, false);
 		p.now += 100 * NSEC_PER_USEC;
