@@ -15,6 +15,7 @@
 
 struct standin {
 	struct forwarding *forwarding;
+	char held[FORWARDING_WHY]; /* why Linux is not to forward; "": it is */
 	struct {
 		int ifindex; /* 0: free */
 		uint32_t hash;
@@ -79,7 +80,7 @@ static bool is_kept(void *arg, const char *netdev)
 	const struct router *r = arg;
 	const struct link *l = state_link_named(r->state, netdev);
 
-	return l && link_is_on(r, r->conf, l);
+	return l && !r->standin->held[0] && link_is_on(r, r->conf, l);
 }
 
 bool standin_is_on(const struct router *r, const struct conf *c, const char *iface)
@@ -141,8 +142,16 @@ static bool is_strict(const char *netdev)
 static void ready(struct router *r, const struct link *l)
 {
 	char why[FORWARDING_WHY] = "";
-	int err = forwarding_on(r->standin->forwarding, l->l.name, why);
+	struct standin *s = r->standin;
+	int err;
 
+	if (s->held[0]) {
+		snprintf(why, sizeof(why),
+			 "Linux does not forward, for it would not translate: %.180s", s->held);
+		err = -EINVAL;
+	} else {
+		err = forwarding_on(s->forwarding, l->l.name, why);
+	}
 	if (err == -ENOTSUP && !has_global6(l))
 		err = 0;
 	if (!err && is_strict(l->l.name))
@@ -156,12 +165,21 @@ static void ready(struct router *r, const struct link *l)
 			 "connections it has not seen begin");
 	else if (!err)
 		snprintf(why, sizeof(why), "without a router Linux forwards here, unfiltered");
-	if (is_news(r->standin, l->l.ifindex, why))
+	if (is_news(s, l->l.ifindex, why))
 		log_printf(err ? LOG_WARNING : LOG_NOTICE, "%s: on-failure: pass: %s", l->l.name,
 			   why);
 }
 
 /* ---- follow */
+
+void standin_hold(struct router *r, const char *why)
+{
+	if (!r->standin)
+		return;
+	snprintf(r->standin->held, sizeof(r->standin->held), "%s", why);
+	if (r->running)
+		standin_follow(r);
+}
 
 void standin_follow(struct router *r)
 {

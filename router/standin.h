@@ -23,6 +23,8 @@ struct conf;
 int standin_start(struct router *r);
 /* Interfaces that are on open ports have Linux ready, all others have not. Cheap. */
 void standin_follow(struct router *r);
+/* Linux would not translate as it must, and shall not forward: why, or "". */
+void standin_hold(struct router *r, const char *why);
 /* Before the program leaves a port that is no longer ours: else Linux would forward from then on.
  */
 void standin_leave(struct router *r, const struct port *p);

@@ -19,6 +19,7 @@
 #include "router/net/set.h"
 #include "router/policy.h"
 #include "router/redirect.h"
+#include "router/standin.h"
 
 #define LOCALS_MAX  4096
 #define TRIM_PIECES 512
@@ -50,19 +51,30 @@ static const char *netdev_of(void *router, const char *iface)
 	return NULL;
 }
 
+static bool stands_in(void *router, const struct conf *c, const char *iface)
+{
+	return standin_is_on(router, c, iface);
+}
+
 int stateful_start(struct router *r, const char *name)
 {
-	return nft_create(name, netdev_of, r, &r->nft);
+	int err = nft_create(name, netdev_of, r, &r->nft);
+
+	if (!err)
+		nft_set_standin(r->nft, stands_in);
+	return err;
 }
 
 void stateful_apply(struct router *r)
 {
-	char why[512];
+	char why[512] = "";
+	int err = nft_apply(r->nft, r->conf, why, sizeof(why));
 
-	if (nft_apply(r->nft, r->conf, why, sizeof(why)))
+	if (err)
 		log_err("nftables: %s; Linux's own traffic is filtered as before", why);
 	else
 		redirects_follow(r);
+	standin_hold(r, err ? why : nft_standin_note(r->nft));
 }
 
 /* ---- what stays */

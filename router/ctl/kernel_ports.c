@@ -307,7 +307,7 @@ static char *read_text(const char *path)
 	return text;
 }
 
-static int read_ephemeral(uint16_t *first, uint16_t *last, char *why)
+int kernel_ports_ephemeral(uint16_t *first, uint16_t *last, char *why)
 {
 	char *text = read_text(RANGE_PATH);
 	unsigned from, to;
@@ -356,7 +356,7 @@ int kernel_ports_read(struct kernel_ports *out, char *why)
 	int err = k ? 0 : failed(why, -ENOMEM, "the ports of Linux");
 
 	if (!err)
-		err = read_ephemeral(&k->ephemeral_first, &k->ephemeral_last, why);
+		err = kernel_ports_ephemeral(&k->ephemeral_first, &k->ephemeral_last, why);
 	if (!err)
 		err = read_reserved(&k->reserved, why);
 	if (!err)
@@ -412,7 +412,7 @@ int kernel_ports_reserve(struct kernel_reserved *r, const struct port_set *want,
 	int err = read_reserved(&was, why);
 
 	if (!err)
-		err = read_ephemeral(&first, &last, why);
+		err = kernel_ports_ephemeral(&first, &last, why);
 	if (err)
 		return err;
 	for (unsigned i = 0; i < NATPORT_WORDS; i++) {

@@ -60,6 +60,8 @@ struct kernel_ports {
  * -errno with the reason in why[KERNEL_PORTS_WHY], *out untouched. */
 int kernel_ports_read(struct kernel_ports *out, char *why);
 void kernel_ports_free(struct kernel_ports *k);
+/* The range Linux chooses from by itself. Errors as kernel_ports_read(). */
+int kernel_ports_ephemeral(uint16_t *first, uint16_t *last, char *why);
 /* What NAT must not choose on address a, as natports_block() wants it. Nothing for ICMP: who uses
  * an id is not known; a request of this host may share one with NAT. */
 void kernel_ports_blocked(const struct kernel_ports *k, const struct addr *a,

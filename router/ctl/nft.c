@@ -38,6 +38,8 @@ struct nft {
 	struct nft_known_set *sets;
 	unsigned nsets;
 	struct nft_counter *counters; /* as last asked for */
+	nft_standin_fn *standin;
+	char standin_note[NFT_NOTE];
 };
 
 int nft_create(const char *name, nft_netdev_fn *netdev, void *arg, struct nft **out)
@@ -58,6 +60,16 @@ int nft_create(const char *name, nft_netdev_fn *netdev, void *arg, struct nft **
 	return 0;
 }
 
+void nft_set_standin(struct nft *n, nft_standin_fn *standin)
+{
+	n->standin = standin;
+}
+
+const char *nft_standin_note(const struct nft *n)
+{
+	return n->standin_note;
+}
+
 static void forget(struct nft *n)
 {
 	nft_rules_free(n->rules, n->nrules);
@@ -68,6 +80,7 @@ static void forget(struct nft *n)
 	n->rules = NULL;
 	n->nrules = 0;
 	n->applied = NULL;
+	n->standin_note[0] = '\0';
 }
 
 void nft_destroy(struct nft *n)
@@ -184,6 +197,7 @@ static struct nft_text text_of(const struct nft *n, const struct conf *c, char *
 				  .table = n->table,
 				  .netdev = n->netdev,
 				  .netdev_arg = n->netdev_arg,
+				  .standin = n->standin,
 				  .why = why,
 				  .size = size };
 }
@@ -300,6 +314,7 @@ static int replace(struct nft *n, const struct conf *c, const char *state, char 
 	free(n->sets);
 	n->sets = t.known;
 	n->nsets = t.nknown;
+	memcpy(n->standin_note, t.standin_note, sizeof(n->standin_note));
 	return 0;
 }
 

@@ -2,7 +2,7 @@
 /*
  * Chains of the configuration at `input` and `output` concern Linux's own traffic, which never
  * passes through the daemon: they go into one table of nftables, by libnftables. So do rules of
- * nat.destination that redirect packets to Linux.
+ * nat.destination that redirect packets to Linux, and NAT where Linux stands in for us.
  *
  * nft_check() and nft_apply() render what the configuration means (nft_render.c and its helpers)
  * as commands of nft(8). All of them are one transaction that replaces the table, so there is never
@@ -39,6 +39,14 @@ typedef const char *nft_netdev_fn(void *arg, const char *iface);
  */
 int nft_create(const char *name, nft_netdev_fn *netdev, void *arg, struct nft **out);
 void nft_destroy(struct nft *n); /* leaves the table as it is */
+
+/* Does Linux stand in for us on this interface of c (router/standin.h)? Then NAT's rules get into
+ * the table, too: nft_standin.c. arg as of netdev. Without this, it does nowhere. */
+typedef bool nft_standin_fn(void *arg, const struct conf *c, const char *iface);
+void nft_set_standin(struct nft *n, nft_standin_fn *standin);
+/* Why Linux forwards nothing all the same, of what was applied last; or "". */
+#define NFT_NOTE 256
+const char *nft_standin_note(const struct nft *n);
 
 /* Would nft_apply() take it? Linux is asked, too; nothing is changed. 0; -EINVAL with the reason
  * in why[size]: something that nftables cannot express, or refuses; -EPERM; -ENOMEM. */

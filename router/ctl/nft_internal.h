@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Shared by the files of nft and nobody else: nft.c (the library, counters), nft_render.c (chains
- * and their order), nft_variant.c, nft_match.c, nft_action.c, nft_set.c (text
+ * and their order), nft_variant.c, nft_match.c, nft_action.c, nft_standin.c, nft_set.c (text
  * of one thing each), nft_state.c (what is there). [control]
  */
 #ifndef ROUTER_CTL_NFT_INTERNAL_H
@@ -43,6 +43,8 @@ struct nft_text {
 	const char *table;
 	nft_netdev_fn *netdev;
 	void *netdev_arg;
+	nft_standin_fn *standin; /* NULL: Linux stands in nowhere */
+	char standin_note[NFT_NOTE];
 	struct conf_chain *zones;
 	unsigned nzones;
 	struct conf_chain redirects; /* a rule for each of `redirected` */
@@ -113,6 +115,8 @@ void nft_rate(struct nft_text *t, uint32_t count, uint32_t period_ms, uint32_t b
 void nft_key(const enum conf_source *key, unsigned n, int family, FILE *f);
 const char *nft_family_word(int family); /* "ipv4", "ipv6" */
 const char *nft_netdev(struct nft_text *t, const char *iface);
+/* "iifname { ... } ", or nothing where l says nothing. */
+void nft_interfaces(struct nft_text *t, const char *what, const struct conf_names *l, FILE *f);
 
 /* ---- nft_action.c */
 
@@ -139,6 +143,14 @@ int nft_redirects(struct nft_text *t);
 void nft_redirects_fini(struct nft_text *t);
 /* What ends the line of such a rule. */
 void nft_redirect_action(struct nft_text *t, FILE *f);
+
+/* ---- nft_standin.c */
+
+/* Is there NAT, and does Linux stand in anywhere? */
+bool nft_standin_wanted(const struct nft_text *t);
+bool nft_standin_looks_at(const struct nft_text *t, const char *set);
+/* All its chains, as commands. */
+void nft_standin(struct nft_text *t);
 
 /* ---- nft_set.c */
 

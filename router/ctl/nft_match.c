@@ -104,7 +104,7 @@ static unsigned interface_list(struct nft_text *t, const struct conf_names *l, F
 	return n;
 }
 
-static void interfaces(struct nft_text *t, const char *what, const struct conf_names *l, FILE *f)
+void nft_interfaces(struct nft_text *t, const char *what, const struct conf_names *l, FILE *f)
 {
 	if (l->set[0]) {
 		fprintf(f, "%s ", what);
@@ -407,8 +407,8 @@ void nft_match(struct nft_text *t, const struct nft_variant *v, FILE *f)
 
 	if (v->family)
 		fprintf(f, "meta nfproto %s ", nft_family_word(v->family));
-	interfaces(t, "iifname", &m->in, f);
-	interfaces(t, "oifname", &m->out, f);
+	nft_interfaces(t, "iifname", &m->in, f);
+	nft_interfaces(t, "oifname", &m->out, f);
 	addresses(t, "saddr", &m->from, v->family, f);
 	addresses(t, "daddr", &m->to, v->family, f);
 	protocol(m, v->family, f);

@@ -346,8 +346,9 @@ static void table(struct nft_text *t)
 int nft_text_render(struct nft_text *t)
 {
 	int hooked = find_chains(t);
+	bool standin = nft_standin_wanted(t);
 
-	if (t->err || !hooked)
+	if (t->err || (!hooked && !standin))
 		return t->err;
 	table(t);
 	chains(t);
@@ -355,6 +356,8 @@ int nft_text_render(struct nft_text *t)
 	nft_reject_chains(t);
 	nft_accept_chain(t);
 	each_chain(t, rules);
+	if (standin && !t->err)
+		nft_standin(t);
 	return t->err;
 }
 

@@ -245,7 +245,8 @@ static void set(struct nft_text *t, const struct conf_set *s, int family, bool d
 
 bool nft_set_is_used(const struct nft_text *t, const struct conf_set *s)
 {
-	return any_rule(t, s->name, rule_looks_at) || any_rule(t, s->name, rule_adds_to);
+	return any_rule(t, s->name, rule_looks_at) || any_rule(t, s->name, rule_adds_to) ||
+	       nft_standin_looks_at(t, s->name);
 }
 
 void nft_sets(struct nft_text *t)
