@@ -28,6 +28,20 @@ void flows_resume(struct stateful *st, uint32_t tick);
  * No worker runs. */
 void flows_repair_ports(struct stateful *st);
 
+/* Connections that Linux alone knows, to become flows of ours. Those that we know stay as they are.
+ */
+struct flow_taken {
+	struct flow_key orig, reply;
+	uint32_t state; /* FLOW_TCP_STATE, FLOW_REPLIED, FLOW_ASSURED, FLOW_SNAT, FLOW_DNAT */
+};
+struct flows_taking {
+	const struct flow_taken *flow;
+	unsigned n, at; /* how many, and which is next */
+	unsigned refused;
+};
+/* There is a dp->policy. Some of them at a time; true: that was all. */
+bool flows_take(struct dp *dp, struct flows_taking *taking);
+
 /* Each loop: what has expired. */
 void flows_upkeep(struct dp *dp);
 /* How long an idle worker may sleep before it looks again; -1: there is nothing to expire. */

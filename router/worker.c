@@ -211,6 +211,16 @@ static unsigned receive(struct worker *w, struct xsk_queue *q, uint16_t port)
 	return n;
 }
 
+static void take_flows(struct worker *w)
+{
+	struct flows_taking *taking = __atomic_load_n(&w->taking, __ATOMIC_ACQUIRE);
+
+	if (__builtin_expect(!taking, 1) || !w->dp.policy)
+		return;
+	if (flows_take(&w->dp, taking))
+		__atomic_store_n(&w->taking, NULL, __ATOMIC_RELEASE);
+}
+
 unsigned worker_turn(struct worker *w, uint64_t now)
 {
 	static const struct worker_ports none; /* trees are changed and emptied all the same */
@@ -223,6 +233,7 @@ unsigned worker_turn(struct worker *w, uint64_t now)
 	__atomic_store_n(&w->kept->alive, now, __ATOMIC_RELAXED);
 	worker_shape_see(w);
 	see_policy(w); /* its flows end also when it has no port left */
+	take_flows(w);
 	if (!dp->cfg)
 		return 0;
 	if (!ports)
@@ -328,7 +339,8 @@ static void doze(struct worker *w, uint64_t now)
 	frame_cache_share(&w->cache);
 	__atomic_store_n(&w->nfree, w->cache.n, __ATOMIC_RELAXED);
 	__atomic_exchange_n(&w->asleep, 1, __ATOMIC_SEQ_CST);
-	ready = worker_shape_has_news(w); /* still online: trees stay */
+	ready = worker_shape_has_news(w) || /* still online: trees stay */
+		__atomic_load_n(&w->taking, __ATOMIC_ACQUIRE);
 	rcu_sleep();
 	counter_add(&w->sleeps, 1);
 	if (!ready && __atomic_load_n(&w->stop, __ATOMIC_SEQ_CST) == 0)

@@ -57,6 +57,7 @@ struct worker {
 	struct stateful *st;	     /* NULL until something is; then for good */
 	struct ct_events *events;    /* NULL: nobody monitors flows */
 	const struct qos *qos;	     /* NULL: nothing is shaped */
+	struct flows_taking *taking; /* flows.h; NULL: nothing, or it is done */
 	struct worker *const *peers; /* all workers, by number; set once before it starts */
 	int stop;
 

@@ -84,6 +84,20 @@ bool ct_first(const struct ct_options *o, struct flow_table *t, uint32_t index, 
 			 &o->tcp_timeouts, timeout) != TCP_INVALID;
 }
 
+/* Of a connection of TCP its windows are not known. */
+uint32_t ct_taken(const struct ct_options *o, struct flow *f, uint32_t state)
+{
+	__atomic_fetch_or(
+		&f->state,
+		state & (FLOW_TCP_STATE | FLOW_REPLIED | FLOW_ASSURED | FLOW_SNAT | FLOW_DNAT),
+		__ATOMIC_RELAXED);
+	if (f->proto != IPPROTO_TCP)
+		return timeout_of(o, f->proto, state & FLOW_REPLIED);
+	tcp_forget(flow_half_of(f, FLOW_ORIG));
+	tcp_forget(flow_half_of(f, FLOW_REPLY));
+	return o->tcp_timeouts.state[state & FLOW_TCP_STATE];
+}
+
 static enum ct_verdict track_tcp(const struct ct_options *o, struct flow *f, enum flow_dir dir,
 				 struct flow_half *own, struct flow_half *peer, const struct pkt *p,
 				 uint32_t *timeout)

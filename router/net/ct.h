@@ -43,6 +43,10 @@ bool ct_may_begin(const struct ct_options *o, const struct pkt *p);
 bool ct_first(const struct ct_options *o, struct flow_table *t, uint32_t index, const struct pkt *p,
 	      uint32_t *timeout);
 
+/* A flow that began elsewhere, its private record: takes over what of state is of a state word.
+ * Returns its timeout in ticks. */
+uint32_t ct_taken(const struct ct_options *o, struct flow *f, uint32_t state);
+
 enum ct_verdict {
 	CT_PASS,    /* touch the flow with *timeout, forward */
 	CT_PASS_BY, /* forward, do not touch */
