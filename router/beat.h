@@ -15,7 +15,7 @@
 #define BEAT_SLEEP_NS (40 * NSEC_PER_MSEC) /* asleep; leaves 60 ms to be late */
 
 /* The queues of ports->rx that want one have been looked after at `now`; w->beat_at. Notices, too,
- * when that was late: w->lapses, and control is rung. */
+ * when that was late: then control is rung, and none is written before it answers. */
 void beat_all(struct worker *w, const struct worker_ports *ports, uint64_t now);
 
 /* Every turn, before packets are taken. */
@@ -23,6 +23,18 @@ static inline void beat(struct worker *w, const struct worker_ports *ports, uint
 {
 	if (ports->beats && now - w->beat_at >= BEAT_EVERY)
 		beat_all(w, ports, now);
+}
+
+/* [any] Does the worker wait for control? [control] It may go on. */
+static inline bool worker_waits(const struct worker *w)
+{
+	return counter_read(&w->lapses) != __atomic_load_n(&w->went_on, __ATOMIC_ACQUIRE);
+}
+
+static inline void worker_go_on(struct worker *w)
+{
+	__atomic_store_n(&w->went_on, counter_read(&w->lapses), __ATOMIC_RELEASE);
+	worker_wake(w);
 }
 
 /* How long a worker may sleep that would for so long. */

@@ -207,6 +207,7 @@ static void on_worker_message(void *arg, int fd, uint32_t events)
 		while (spsc_get(&r->worker[w]->messages, &m))
 			state_resolve(r->state, &m);
 	stateful_notes(r);
+	standin_resume(r);
 }
 
 /* ---- start */
@@ -423,6 +424,7 @@ static void start_ports(struct router *r)
 		restart_places(r);
 		ports_assign(r);
 		qos_follow(r, NULL);
+		standin_take_back(r);
 		restart_ports(r);
 	}
 	stateful_apply(r);
@@ -430,7 +432,10 @@ static void start_ports(struct router *r)
 	locals_follow(r);
 	ports_assign(r);
 	qos_follow(r, NULL);
+	if (!r->adopted)
+		standin_take_back(r);
 	ports_start(r);
+	standin_settle(r);
 	qos_ports_moved(r);
 	steer_prune(r->steer, NULL, NULL);
 	restart_end(r);

@@ -1,20 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* See standin.h. What Linux lacks is said once for an interface, and again when it changes. */
-#include "router/standin.h"
+#include "router/standin_internal.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "router/beat.h"
 #include "router/ctl/forwarding.h"
+#include "router/flows.h"
+#include "router/lib/clock.h"
 #include "router/lib/log.h"
 #include "router/router.h"
 
-#define SAID_MAX 64 /* interfaces */
+#define SAID_MAX  64 /* interfaces */
+#define SETTLE_NS (50 * NSEC_PER_MSEC)
 
 struct standin {
 	struct forwarding *forwarding;
+	struct loop_timer *settle;
 	char held[FORWARDING_WHY]; /* why Linux is not to forward; "": it is */
 	struct {
 		int ifindex; /* 0: free */
@@ -27,6 +32,12 @@ static void file_of(const char *run_dir, char *path, size_t size)
 	snprintf(path, size, "%s/forwarding", run_dir);
 }
 
+static void on_settle(void *arg, uint64_t now)
+{
+	(void)now;
+	standin_take(arg, true);
+}
+
 int standin_start(struct router *r)
 {
 	struct standin *s = calloc(1, sizeof(*s));
@@ -37,10 +48,12 @@ int standin_start(struct router *r)
 		return -ENOMEM;
 	file_of(r->run_dir, path, sizeof(path));
 	err = forwarding_create(path, &s->forwarding);
+	s->settle = err ? NULL : loop_timer_add(r->loop, on_settle, r);
+	if (!err && !s->settle)
+		err = -ENOMEM;
+	r->standin = s;
 	if (err)
-		free(s);
-	else
-		r->standin = s;
+		standin_stop(r);
 	return err;
 }
 
@@ -71,6 +84,19 @@ static bool link_is_on(const struct router *r, const struct conf *c, const struc
 		if (own && own->l.ifindex == (vlan ? l->l.link : l->l.ifindex))
 			return c->ifaces[i].fail_pass;
 	}
+	return false;
+}
+
+bool standin_has(const struct router *r, const struct link *l)
+{
+	return link_is_on(r, r->conf, l);
+}
+
+bool standin_is_anywhere(const struct conf *c)
+{
+	for (unsigned i = 0; i < c->nifaces; i++)
+		if (c->ifaces[i].fail_pass)
+			return true;
 	return false;
 }
 
@@ -202,10 +228,47 @@ void standin_stop(struct router *r)
 {
 	if (!r->standin)
 		return;
-	forwarding_sweep(r->standin->forwarding, NULL, NULL);
+	loop_timer_del(r->standin->settle);
+	if (r->standin->forwarding)
+		forwarding_sweep(r->standin->forwarding, NULL, NULL);
 	forwarding_destroy(r->standin->forwarding);
 	free(r->standin);
 	r->standin = NULL;
+}
+
+/* ---- taking back */
+
+/* Flows that the process before has left us are there already, only older than they know, maybe.
+ * Packets first: what Linux alone knows comes with standin_settle(). */
+void standin_take_back(struct router *r)
+{
+	if (!standin_is_anywhere(r->conf))
+		return;
+	if (!r->adopted)
+		standin_take(r, false);
+	else if (r->st)
+		flows_resume(r->st, flow_tick(r->st->flows, clock_now()));
+}
+
+/* When packets have come to us for a moment. */
+void standin_settle(struct router *r)
+{
+	if (standin_is_anywhere(r->conf))
+		loop_timer_set(r->standin->settle, clock_now() + SETTLE_NS);
+}
+
+void standin_resume(struct router *r)
+{
+	bool any = false;
+
+	for (unsigned w = 0; w < r->nworkers; w++)
+		any |= worker_waits(r->worker[w]);
+	if (!any)
+		return;
+	standin_take(r, false);
+	for (unsigned w = 0; w < r->nworkers; w++)
+		worker_go_on(r->worker[w]);
+	standin_settle(r);
 }
 
 unsigned standin_cleanup(const char *run_dir)

@@ -8,7 +8,7 @@
  * any packet, as XDP leaves Linux none that it would forward.
  *
  * When we come back, connections that Linux has translated meanwhile are taken over with the ports
- * they have: standin_take_back(). [control]
+ * they have: standin_take.c. [control]
  */
 #ifndef ROUTER_STANDIN_H
 #define ROUTER_STANDIN_H
@@ -35,5 +35,12 @@ unsigned standin_cleanup(const char *run_dir);
 
 /* Does Linux stand in for this interface of a configuration? A VLAN is as its port is. */
 bool standin_is_on(const struct router *r, const struct conf *c, const char *iface);
+
+/* Taking back, at start: before ports open, and when they have. */
+void standin_take_back(struct router *r);
+void standin_settle(struct router *r);
+/* Workers that were hung wait for this before packets come to them again (router/beat.h). Nothing,
+ * if none does. */
+void standin_resume(struct router *r);
 
 #endif

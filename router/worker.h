@@ -82,7 +82,8 @@ struct worker {
 	uint64_t rate_at;
 	uint64_t beat_at;		    /* ns, of the last beat; beat_of: to whom */
 	const struct worker_ports *beat_of; /* only compared */
-	uint64_t lapses;		    /* times that it was late */
+	uint64_t lapses, lapse_at;	    /* how often it was late; when it noticed */
+	uint64_t went_on;		    /* lapses that control has seen to; control's */
 	bool boosted, boost_denied;	    /* runs with real-time priority; may not */
 	const struct worker_ports *serving; /* in this turn */
 	uint64_t done;			    /* frames completed when we last went to sleep */

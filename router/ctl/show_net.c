@@ -26,6 +26,7 @@ const struct column show_interfaces_columns[] = {
 	{ "mtu", "mtu", COL_NUMBER, false, "bytes" },
 	{ "mac", "mac", COL_TEXT, false, "address" },
 	{ "addresses", NULL, COL_JSON, false, "as Linux has them" },
+	{ "on_failure", NULL, COL_TEXT, false, "of the port: drop, or pass: Linux stands in" },
 	{ "rx_packets", "rx packets", COL_NUMBER, true, "received by the router" },
 	{ "rx_bytes", "rx bytes", COL_BYTES, true, "received, without FCS" },
 	{ "tx_packets", "tx packets", COL_NUMBER, true, "sent by the router" },
@@ -112,6 +113,7 @@ static void port_row(struct router *r, unsigned i, struct command_ctx *c)
 		 p->state == PORT_OPEN && l ? link_state(l) : port_state_names[p->state]);
 	if (l)
 		link_columns(row, l);
+	row_text(row, "on_failure", p->conf.fail_pass ? "pass" : "drop");
 	if (p->state == PORT_OPEN) {
 		row_text(row, "mode", xsk_mode_names[p->xsk->queue[0]->mode]);
 		row_text(row, "why", p->xsk->queue[0]->why[0] ? p->xsk->queue[0]->why : NULL);
@@ -429,6 +431,7 @@ const struct column show_xdp_columns[] = {
 	{ "queue", "queue", COL_NUMBER, false, "number" },
 	{ "mode", "mode", COL_TEXT, false, "what the kernel gave" },
 	{ "why", "why not better", COL_TEXT, false, "reason for the mode" },
+	{ "on_failure", "on failure", COL_TEXT, false, "drop, or pass: Linux stands in" },
 	{ "posted", "posted", COL_NUMBER, true, "frames waiting to be filled" },
 	{ "sent", "in flight", COL_NUMBER, true, "frames being sent" },
 	{ "kicks", "kicks", COL_NUMBER, true, "sendto calls" },
@@ -469,6 +472,7 @@ int show_xdp(struct router *r, const struct request *q, struct cursor *cur, stru
 			row_unsigned(row, "queue", k);
 			row_text(row, "mode", xsk_mode_names[x->mode]);
 			row_text(row, "why", x->why[0] ? x->why : NULL);
+			row_text(row, "on_failure", p->conf.fail_pass ? "pass" : "drop");
 			row_unsigned(row, "posted",
 				     counter_read(&x->posted) - counter_read(&x->received));
 			row_unsigned(row, "sent",

@@ -67,10 +67,11 @@ static void test_sleeps_shorter(void **state)
 	assert_true(BEAT_SLEEP_NS > BEAT_EVERY && BEAT_SLEEP_NS + BEAT_EVERY < STALE);
 }
 
+/* Late: no beat before control has answered. */
 static void test_lapse(void **state)
 {
 	struct stateful st = { 0 };
-	uint64_t beat = 0;
+	uint64_t beat = 0, late;
 	struct pipe p;
 
 	(void)state;
@@ -81,14 +82,43 @@ static void test_lapse(void **state)
 	p.w->dp.st = &st;
 	p.w->dp.tick = 7;
 	beat_all(p.w, &p.wp, p.now + STALE);
-	assert_int_equal(p.w->lapses, 0);
-	assert_int_equal(st.resumed, 0);
-	beat_all(p.w, &p.wp, p.now + 2 * STALE + 1);
-	assert_int_equal(p.w->lapses, 1);
-	assert_int_equal(st.resumed, 8);
+	assert_false(worker_waits(p.w));
+	late = p.now + 2 * STALE + 1;
+	beat_all(p.w, &p.wp, late);
+	assert_true(worker_waits(p.w));
 	assert_true(p.w->dp.ask_now);
-	assert_true(beat == p.now + 2 * STALE + 1);
+	p.w->dp.ask_now = false;
+	beat_all(p.w, &p.wp, late + BEAT_EVERY);
+	assert_true(beat == p.now + STALE);
+	assert_false(p.w->dp.ask_now);
+	assert_int_equal(st.resumed, 0);
+	worker_go_on(p.w);
+	beat_all(p.w, &p.wp, late + 2 * BEAT_EVERY);
+	assert_true(beat == late + 2 * BEAT_EVERY);
+	assert_int_equal(st.resumed, 8);
+	assert_int_equal(p.w->lapses, 1);
 	p.w->dp.st = NULL;
+	pipe_close(&p);
+}
+
+/* Control hangs, too: better to forward than not to. */
+static void test_no_answer(void **state)
+{
+	uint64_t beat = 0, late;
+	struct pipe p;
+
+	(void)state;
+	pipe_open(&p);
+	p.wp.beats = true;
+	p.wp.rx[0].beat = &beat;
+	beat_all(p.w, &p.wp, p.now);
+	late = p.now + 2 * STALE;
+	for (unsigned ms = 0; ms < 2000; ms += 50)
+		beat_all(p.w, &p.wp, late + ms * NSEC_PER_MSEC);
+	assert_true(beat == p.now);
+	beat_all(p.w, &p.wp, late + 2000 * NSEC_PER_MSEC);
+	assert_true(beat == late + 2000 * NSEC_PER_MSEC);
+	assert_int_equal(p.w->lapses, 1);
 	p.w->dp.ask_now = false;
 	pipe_close(&p);
 }
@@ -114,7 +144,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_seldom),	       cmocka_unit_test(test_nobody_wants_one),
 		cmocka_unit_test(test_sleeps_shorter), cmocka_unit_test(test_lapse),
-		cmocka_unit_test(test_other_ports),
+		cmocka_unit_test(test_other_ports),    cmocka_unit_test(test_no_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
