@@ -25,12 +25,12 @@ static void lapse(struct worker *w, uint64_t now)
 	w->dp.ask_now = true;
 }
 
-/* Packets come to us again from here on. */
-static void go_on(struct worker *w)
+/* Without a lapse it is held at start: then there is no hurry. */
+static bool may_go_on(const struct worker *w, uint64_t now)
 {
-	w->lapse_at = 0;
-	if (w->dp.st)
-		flows_resume(w->dp.st, w->dp.tick);
+	if (worker_waits(w))
+		return w->lapse_at && now - w->lapse_at >= WAIT_NS;
+	return true;
 }
 
 void beat_all(struct worker *w, const struct worker_ports *ports, uint64_t now)
@@ -39,11 +39,12 @@ void beat_all(struct worker *w, const struct worker_ports *ports, uint64_t now)
 		lapse(w, now);
 	w->beat_at = now;
 	w->beat_of = ports;
-	if (w->lapse_at) {
-		if (worker_waits(w) && now - w->lapse_at < WAIT_NS)
-			return;
-		go_on(w);
-	}
+	if (!may_go_on(w, now))
+		return;
+	if (w->lapse_at && w->dp.st) /* packets come to us again from here on */
+		flows_resume(w->dp.st, w->dp.tick);
+	if (!worker_waits(w))
+		w->lapse_at = 0;
 	for (unsigned i = 0; i < ports->nrx; i++)
 		if (ports->rx[i].beat)
 			__atomic_store_n(ports->rx[i].beat, now, __ATOMIC_RELAXED);

@@ -21,7 +21,7 @@ void beat_all(struct worker *w, const struct worker_ports *ports, uint64_t now);
 /* Every turn, before packets are taken. */
 static inline void beat(struct worker *w, const struct worker_ports *ports, uint64_t now)
 {
-	if (ports->beats && now - w->beat_at >= BEAT_EVERY)
+	if (ports->beats && (now - w->beat_at >= BEAT_EVERY || w->beat_of != ports))
 		beat_all(w, ports, now);
 }
 
@@ -29,6 +29,12 @@ static inline void beat(struct worker *w, const struct worker_ports *ports, uint
 static inline bool worker_waits(const struct worker *w)
 {
 	return counter_read(&w->lapses) != __atomic_load_n(&w->went_on, __ATOMIC_ACQUIRE);
+}
+
+/* [control] It does: at start, until all ports are open, so that they come to us together. */
+static inline void worker_hold(struct worker *w)
+{
+	__atomic_store_n(&w->went_on, UINT64_MAX, __ATOMIC_RELEASE);
 }
 
 static inline void worker_go_on(struct worker *w)

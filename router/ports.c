@@ -408,6 +408,7 @@ static bool needs_reopen(const struct router *r, const struct port *p, const str
 static void port_follow_conf(struct router *r, struct port *p, const struct conf_iface *c)
 {
 	bool changed = c->fail_pass != p->conf.fail_pass;
+	uint64_t *beats;
 
 	p->conf = *c;
 	if (!changed || p->state != PORT_OPEN)
@@ -415,6 +416,9 @@ static void port_follow_conf(struct router *r, struct port *p, const struct conf
 	if (!c->fail_pass)
 		steer_port_fail_pass(p->steer, false);
 	ports_publish(r);
+	beats = c->fail_pass ? steer_beats(r->steer, (unsigned)(p - r->ports)) : NULL;
+	for (unsigned q = 0; beats && q < p->queues; q++)
+		__atomic_store_n(&beats[q], clock_now(), __ATOMIC_RELAXED);
 	if (c->fail_pass && steer_port_fail_pass(p->steer, true))
 		log_err("%s: on-failure: no heartbeat, it stays drop", c->name);
 }

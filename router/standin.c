@@ -244,15 +244,18 @@ void standin_take_back(struct router *r)
 {
 	if (!standin_is_anywhere(r->conf))
 		return;
+	for (unsigned w = 0; w < r->nworkers && !r->adopted; w++)
+		worker_hold(r->worker[w]);
 	if (!r->adopted)
 		standin_take(r, false);
 	else if (r->st)
 		flows_resume(r->st, flow_tick(r->st->flows, clock_now()));
 }
 
-/* When packets have come to us for a moment. */
 void standin_settle(struct router *r)
 {
+	for (unsigned w = 0; w < r->nworkers; w++)
+		worker_go_on(r->worker[w]);
 	if (standin_is_anywhere(r->conf))
 		loop_timer_set(r->standin->settle, clock_now() + SETTLE_NS);
 }
@@ -266,8 +269,6 @@ void standin_resume(struct router *r)
 	if (!any)
 		return;
 	standin_take(r, false);
-	for (unsigned w = 0; w < r->nworkers; w++)
-		worker_go_on(r->worker[w]);
 	standin_settle(r);
 }
 

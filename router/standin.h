@@ -36,7 +36,8 @@ unsigned standin_cleanup(const char *run_dir);
 /* Does Linux stand in for this interface of a configuration? A VLAN is as its port is. */
 bool standin_is_on(const struct router *r, const struct conf *c, const char *iface);
 
-/* Taking back, at start: before ports open, and when they have. */
+/* Taking back, at start: before ports open, which leave packets to Linux until all of them have;
+ * and then, for packets to come to us, and Linux to forget a moment later. */
 void standin_take_back(struct router *r);
 void standin_settle(struct router *r);
 /* Workers that were hung wait for this before packets come to them again (router/beat.h). Nothing,

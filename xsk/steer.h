@@ -101,8 +101,8 @@ int steer_port_socket(struct steer_port *p, unsigned queue, int xsk_fd); /* -1: 
 /* After the sockets are in, so that no packet misses one. */
 int steer_port_attach(struct steer_port *p, char *why);
 int steer_port_mac(struct steer_port *p, const uint8_t mac[6]);
-/* fail_pass, from now on. With true all queues count as served at this moment. 0; -errno: they
- * could not be, and nothing has changed. */
+/* fail_pass, from now on: with true, queues must have beats by then. 0; -errno: there can be none,
+ * and nothing has changed. */
 int steer_port_fail_pass(struct steer_port *p, bool pass);
 /* Frames tagged with vid (1 to 4094) go to us; of two tags both must be ours. */
 int steer_port_vlan(struct steer_port *p, uint16_t vid, bool ours);

@@ -19,7 +19,6 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "router/lib/clock.h"
 #include "xsk/steer.skel.h"
 #include "xsk/steer_link.h"
 #include "xsk/steer_pin.h"
@@ -216,13 +215,11 @@ int steer_port_mac(struct steer_port *p, const uint8_t mac[6])
 
 int steer_port_fail_pass(struct steer_port *p, bool pass)
 {
-	uint64_t *beat = pass ? steer_beats(p->steer, p->place) : NULL;
+	const uint64_t *beat = pass ? steer_beats(p->steer, p->place) : NULL;
 	uint32_t first = p->place * STEER_QUEUES_MAX + 1;
 
 	if (pass && !beat)
 		return -errno;
-	for (unsigned q = 0; pass && q < STEER_QUEUES_MAX; q++)
-		__atomic_store_n(&beat[q], clock_now(), __ATOMIC_RELAXED);
 	__atomic_store_n(&p->state->beats, pass ? first : 0, __ATOMIC_RELEASE);
 	__atomic_store_n(&p->state->fallback, pass ? XDP_PASS : XDP_DROP, __ATOMIC_RELAXED);
 	return 0;

@@ -62,6 +62,7 @@ gap()
 signal()
 {
 	kill "-$1" "${lib_pid[$ROUTER_DIR]}"
+	[ "$1" = CONT ] || eventually 2 grep -q '^State:.*T (' "/proc/${lib_pid[$ROUTER_DIR]}/status"
 }
 
 talk_on() # WHEN NAME...

@@ -123,6 +123,27 @@ static void test_no_answer(void **state)
 	pipe_close(&p);
 }
 
+/* At start, for as long as it takes; and no lapse comes of it. */
+static void test_held(void **state)
+{
+	uint64_t beat = 0;
+	struct pipe p;
+
+	(void)state;
+	pipe_open(&p);
+	p.wp.beats = true;
+	p.wp.rx[0].beat = &beat;
+	worker_hold(p.w);
+	for (unsigned ms = 0; ms < 5000; ms += 50)
+		beat_all(p.w, &p.wp, p.now + ms * NSEC_PER_MSEC);
+	assert_int_equal(beat, 0);
+	worker_go_on(p.w);
+	turn_at(&p, p.now + 5000 * NSEC_PER_MSEC);
+	assert_true(beat == p.now);
+	assert_int_equal(p.w->lapses, 0);
+	pipe_close(&p);
+}
+
 /* What was published anew has no past. */
 static void test_other_ports(void **state)
 {
@@ -145,6 +166,7 @@ int main(void)
 		cmocka_unit_test(test_seldom),	       cmocka_unit_test(test_nobody_wants_one),
 		cmocka_unit_test(test_sleeps_shorter), cmocka_unit_test(test_lapse),
 		cmocka_unit_test(test_other_ports),    cmocka_unit_test(test_no_answer),
+		cmocka_unit_test(test_held),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

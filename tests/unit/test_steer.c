@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "router/lib/clock.h"
 #include "tests/unit/steer_run.h"
 
 static const uint8_t other_mac[6] = { 0x52, 0x54, 0, 0xaa, 0, 2 };
@@ -168,6 +169,7 @@ static void test_fallback(void **state)
 
 	steer_port_destroy(p, true);
 	create_port(STEER_QUEUES_MAX, true);
+	steer_beats(s, 0)[0] = clock_now();
 	expect_length("no socket: pass", &f, f.len, STEER_NO_SOCKET, XDP_PASS);
 	assert_int_equal(steer_port_socket(p, STEER_QUEUES_MAX - 1, xsk), 0);
 	expect_length("a socket on another queue", &f, f.len, STEER_NO_SOCKET, XDP_PASS);

@@ -27,7 +27,7 @@ static void test_stale(void **state)
 {
 	(void)state;
 	assert_int_equal(steer_port_fail_pass(p, true), 0);
-	expect("just told", foreign(), STEER_SOCKET);
+	expect("never", foreign(), STEER_PASS_STALE);
 	beat_ago(0, 0, 50);
 	expect("50 ms ago", foreign(), STEER_SOCKET);
 	beat_ago(0, 0, 101);
@@ -36,8 +36,6 @@ static void test_stale(void **state)
 	expect("an hour ago", foreign(), STEER_PASS_STALE);
 	beat_ago(0, 0, 0);
 	expect("served again", foreign(), STEER_SOCKET);
-	steer_beats(s, 0)[0] = 0;
-	expect("never", foreign(), STEER_PASS_STALE);
 }
 
 /* The clock is read on another CPU than the beat was, and maybe before it. */
