@@ -4,6 +4,11 @@
 # why, and leaves nothing behind. (design 10: disk full)
 . "$(dirname "$0")/../load.sh"
 
+ctl() # that gives up: who cannot log may hang
+{
+	timeout 10 "$B/routerctl" -R "$ROUTER_DIR" "$@"
+}
+
 # ---- each line of the log fails
 topo_three
 log=$(lib_log)
@@ -36,8 +41,9 @@ mkdir -p $small
 mount -t tmpfs -o size=64k,nr_inodes=3 tmpfs $small
 ROUTER_DIR=$small/run
 router_spawn
+check "without room for a socket it does not start" eventually 10 lib_gone || router_kill
 router_gone
-is "no room for a socket: exit status" $? 1
+is "and its exit status is" $? 1
 log_says "the log says where and why" "$ROUTER_DIR.*No space left on device"
 check_not "no program is left on a port" sh -c 'ip -n r -d link | grep prog/xdp'
 check_not "no pin" sh -c "find /sys/fs/bpf -name 'port-*' | grep ."
