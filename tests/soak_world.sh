@@ -8,13 +8,14 @@
 #   port_again DEV               puts back what Linux forgets of a port whose link was down
 #   conf_set FEATURE...          the configuration becomes the one with these, of $features
 #   traffic_start | traffic_stop | storm_start DEV | storm_stop DEV
+#   hush | unhush                the hosts say nothing at all, for the books to stand still
 #
 # A feature is a file of tests/soak.d, which the configuration includes.
 
 # the router's port -> namespace and device at the other end, number of its networks
 declare -A far=([lan0]="a a0 1" [wan0]="b b0 2" [guest0]="g g0 3")
 ports=(lan0 wan0 guest0)
-features=(nat zones filter shape ingress copies kernel) # and reopen
+features=(nat zones filter shape ingress copies kernel standin) # and reopen
 storm_rate=${SOAK_RATE:-1000}                           # packets a second and host
 declare -A storm_pid=()
 traffic_pids=()
@@ -162,4 +163,28 @@ traffic_stop()
 	done
 	kill "${traffic_pids[@]}" 2> "$T/seen" # TCP may have given up
 	wait "${traffic_pids[@]}" 2> "$T/seen"
+}
+
+# Who was sent half a connection repeats its answer for a minute, to the dismay of who counts.
+hush()
+{
+	local dev
+	for dev in "${ports[@]}"; do
+		far_of "$dev"
+		ns "$far_ns" nft -f - <<- END
+		table netdev hush {
+			chain out {
+				type filter hook egress device $far_dev priority 0; policy drop;
+			}
+		}
+		END
+	done
+}
+
+unhush()
+{
+	local n
+	for n in a b g; do
+		ns $n nft delete table netdev hush
+	done
 }

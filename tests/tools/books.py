@@ -12,7 +12,8 @@ Always: received + generated == sent + dropped + held, the drops are the sum of 
 frame is missing. With BEFORE, of each port: no more was received than its peer has sent. Unless
 --loose (a port was down or made again, or the router was another one), exactly:
   peer's sent == verdicts of XDP; verdicts to the socket == received + what the kernel says it lost;
-  what left the device == what the router sent + what Linux itself sent (an nftables counter).
+  what left the device == what the router sent + what Linux itself sent (an nftables counter), but for
+  what the device dropped: of ours that is counted as tx-device, the rest was Linux's.
 """
 import argparse
 import json
@@ -37,7 +38,8 @@ def in_ns(ns, command):
 def links(ns):
     rows = json.loads(in_ns(ns, ["ip", "-j", "-s", "link"]))
     return {r["ifname"]: {"ifindex": r["ifindex"], "rx": r["stats64"]["rx"]["packets"],
-                          "tx": r["stats64"]["tx"]["packets"]} for r in rows}
+                          "tx": r["stats64"]["tx"]["packets"],
+                          "dropped": r["stats64"]["tx"]["dropped"]} for r in rows}
 
 
 def own(ns, dev):
@@ -72,6 +74,7 @@ class Books:
             self.__dict__ |= json.load(f)
         self.reasons = sum(r["packets"] for r in self.drops if r["stage"] not in ("kernel", "event"))
         self.kernel = sum(r["packets"] for r in self.drops if r["stage"] == "kernel")
+        self.refused = sum(r["packets"] for r in self.drops if r["reason"] == "tx-device")
         self.interfaces = {r["name"]: r for r in self.interfaces}
         self.xdp = {r["name"]: r["verdicts"] for r in self.xdp}
 
@@ -102,13 +105,14 @@ def loose(before, after):
 
 
 def strict(before, after):
-    lost_all = 0
+    lost_all = refused = 0
     for port, now in after.cables.items():
         was = before.cables[port]
         rows = (before.interfaces[port], after.interfaces[port])
         received, sent = (rows[1][k] - rows[0][k] for k in ("rx_packets", "tx_packets"))
         verdicts = {k: n - before.xdp[port][k] for k, n in after.xdp[port].items()}
-        peer, wire = now["peer"]["tx"] - was["peer"]["tx"], now["dev"]["tx"] - was["dev"]["tx"]
+        peer = now["peer"]["tx"] - was["peer"]["tx"]
+        wire, dropped = (now["dev"][k] - was["dev"][k] for k in ("tx", "dropped"))
         linux = now["own"] - was["own"]
         if peer != sum(verdicts.values()):
             yield f"{port}: the peer sent {peer}, XDP saw {sum(verdicts.values())}: {verdicts}"
@@ -116,8 +120,11 @@ def strict(before, after):
         lost_all += lost
         if lost < 0 or (lost > 0 and after.kernel == before.kernel):
             yield f"{port}: {lost} packets between XDP and the router"
-        if wire != sent + linux:
-            yield f"{port}: {wire} packets left, {sent} of ours and {linux} of Linux"
+        if not 0 <= sent + linux - wire <= dropped:
+            yield f"{port}: {wire} packets left and {dropped} did not, {sent} of ours and {linux} of Linux"
+        refused += dropped - (sent + linux - wire)
+    if refused != after.refused - before.refused:
+        yield f"devices dropped {refused} of ours, and {after.refused - before.refused} are counted"
     if lost_all != after.kernel - before.kernel:
         yield f"{lost_all} lost before the router, {after.kernel - before.kernel} counted as such"
 
