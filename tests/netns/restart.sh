@@ -48,6 +48,19 @@ is "nothing was dropped" "$(ctl_json "[(r[\"reason\"], r[\"packets\"]) for r in 
 check "each process found what the one before left" test "$(grep -c 'descriptors' "$T/starts")" = 4
 note "$(cat "$T/starts")"
 
+# ---- what was adopted is given up as anything else
+queues_are()
+{
+	[ "$(show_if wan0 state) $(show_if wan0 queues)" = "up $1" ]
+}
+cp "$CONF" "$T/two.yaml"
+printf 'version: 1\ninterfaces: {lan0: {}, wan0: {queues: 1}}\n' > "$CONF"
+check "a reload with another number of queues" ctl reload --wait
+check "a port that was adopted opens anew" eventually 5 queues_are 1
+cp "$T/two.yaml" "$CONF"
+check "a reload with as many as before" ctl reload --wait
+check "and again" eventually 5 queues_are 2
+
 # ---- what cannot be used
 printf 'interfacs: {}\n' >> "$CONF"
 check_not "it does not leave for a file that the next one would refuse" ctl restart
