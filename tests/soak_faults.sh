@@ -4,7 +4,7 @@
 #
 #   fault_NAME for each of $gentle   every packet can be accounted for exactly at the ports
 #   fault_NAME for each of $rough    not at the ports, which are down or new; but inside the router
-#   router_up                        the ONE place that starts the daemon, as its supervisor would
+#   router_up                        the one place that starts the daemon, under a service manager
 gentle=(features refused addresses routes clients mtu)
 rough=(flap delete queues reopen kill)
 
@@ -15,6 +15,7 @@ wrong()
 
 router_up()
 {
+	KEEPER="$lib_top/tests/tools/keeper.py -d 50 -l $T/starts"
 	router_spawn "$T/soak.yaml" && router_wait || wrong "the router starts"
 }
 
@@ -138,12 +139,26 @@ fault_queues()
 	} > "$T/queues" 2>&1
 }
 
+running_other()
+{
+	lib_running && [ "$(router_pid)" != "$1" ]
+}
+
+# Mostly the next process goes on with what the keeper has kept; sometimes the keeper dies, too.
 fault_kill()
 {
+	local pid
 	kills=$((kills + 1))
-	router_kill KILL
-	sleep 0.1
-	router_up
+	dice 4
+	if [ $die = 0 ]; then
+		router_kill KILL
+		sleep 0.1
+		router_up
+		return
+	fi
+	pid=$(router_pid)
+	kill -KILL "$pid"
+	eventually 20 running_other "$pid" > "$T/seen" || wrong "another process goes on"
 }
 
 # ---- clients, polite ones and others
