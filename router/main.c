@@ -547,7 +547,7 @@ static int run(const char *conf_path, const char *run_dir, bool verbose, bool ha
 	apply_status(&r, true);
 	err = loop_run(r.loop);
 	if (r.left)
-		return r.exit_status; /* as it is: all of it is the next one's */
+		_exit(r.exit_status); /* as it is: all of it is the next one's, nothing is freed */
 	notify_stopping("stopping");
 	log_notice("stopping");
 	stop(&r);
