@@ -8,7 +8,7 @@
 #   port_again DEV               puts back what Linux forgets of a port whose link was down
 #   conf_set FEATURE...          the configuration becomes the one with these, of $features
 #   traffic_start | traffic_stop | storm_start DEV | storm_stop DEV
-#   hush | unhush                the hosts say nothing at all, for the books to stand still
+#   hush | unhush                the hosts are silent, for the books to stand still
 #
 # A feature is a file of tests/soak.d, which the configuration includes.
 
@@ -165,7 +165,8 @@ traffic_stop()
 	wait "${traffic_pids[@]}" 2> "$T/seen"
 }
 
-# Who was sent half a connection repeats its answer for a minute, to the dismay of who counts.
+# Who was sent half a connection repeats its answer for a minute, to the dismay of who counts. Neighbours
+# are told of, or Linux would ask for them each second.
 hush()
 {
 	local dev
@@ -175,6 +176,8 @@ hush()
 		table netdev hush {
 			chain out {
 				type filter hook egress device $far_dev priority 0; policy drop;
+				ether type arp accept
+				icmpv6 type {nd-neighbor-solicit, nd-neighbor-advert} accept
 			}
 		}
 		END

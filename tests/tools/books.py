@@ -62,8 +62,10 @@ def take(args):
         before = cables(args)
         seen = {name: json.loads(output([*args.ctl, "-j", "show", *words])) for name, words in SHOWN.items()}
         seen["cables"] = cables(args)
-        if seen["cables"] == before:
+        if seen["cables"] == before and not seen["memory"]["sent"]:
             break
+    else:
+        sys.exit(f"it does not come to rest: {seen['memory']['sent']} frames are being sent")
     with open(args.file, "w", encoding="utf-8") as f:
         json.dump(seen, f)
 
