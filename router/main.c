@@ -26,8 +26,9 @@
 #include "router/ctl/qos_rate.h"
 #include "router/lib/clock.h"
 #include "router/lib/log.h"
-#include "router/linux_ports.h"
 #include "router/handover.h"
+#include "router/linux_ports.h"
+#include "router/listen.h"
 #include "router/kept.h"
 #include "router/once.h"
 #include "router/restart.h"
@@ -347,43 +348,6 @@ static int start_workers(struct router *r)
 	return 0;
 }
 
-static int listen_on(struct router *r, const struct conf_socket *s, const char *name,
-		     bool read_only)
-{
-	char path[160], kept[FDSTORE_NAME];
-	int fd, err;
-
-	snprintf(path, sizeof(path), "%s/%s", r->run_dir, name);
-	snprintf(kept, sizeof(kept), "socket-%s", name);
-	if (s->path[0])
-		snprintf(path, sizeof(path), "%s", s->path);
-	fd = fdstore_take(r->store, kept);
-	if (fd >= 0 && !server_adopt(r->server, fd, path, s->group, read_only))
-		return 0;
-	err = server_listen(r->server, path, s->mode, s->group, read_only, &fd);
-	if (err == -ENOENT && s->group[0]) { /* no such group: only root then */
-		log_warn("%s: no group \"%s\"; only root may use it", path, s->group);
-		err = server_listen(r->server, path, s->mode, "", read_only, &fd);
-	}
-	if (!err)
-		fdstore_put(r->store, kept, fd);
-	else
-		log_err("%s: %s", path,
-			err == -EADDRINUSE ? "a router runs already" : strerror(-err));
-	return err;
-}
-
-static int start_server(struct router *r)
-{
-	int err = server_create(r->loop, r, &r->server);
-
-	if (!err)
-		err = listen_on(r, &r->conf->stats.socket, "router.sock", false);
-	if (!err)
-		err = listen_on(r, &r->conf->stats.read_only_socket, "stats.sock", true);
-	return err;
-}
-
 static void warn_of_kernel_forwarding(void)
 {
 	char c = '0';
@@ -461,7 +425,7 @@ static int start(struct router *r, bool handover)
 	/* Up to the sockets nothing is changed: whoever finds a router running must not disturb it,
 	 * and who takes over keeps it waiting for as short as can be. */
 	if ((err = start_signals(r)) || (err = restart_begin(r, handover)) ||
-	    (err = start_state(r)) || (err = start_server(r)) || (err = start_steer(r)) ||
+	    (err = start_state(r)) || (err = listen_start(r)) || (err = start_steer(r)) ||
 	    (err = standin_start(r)) || (err = start_memory(r)) || (err = start_workers(r)))
 		return err;
 	warn_of_kernel_forwarding();

@@ -307,6 +307,13 @@ static int find_group(const char *name, gid_t *gid)
 	return err ? -err : found ? 0 : -ENOENT;
 }
 
+bool server_knows_group(const char *name)
+{
+	gid_t gid;
+
+	return find_group(name, &gid) != -ENOENT;
+}
+
 /* A file that nobody answers behind is left from a run that ended badly. */
 static int remove_stale(const struct sockaddr_un *sun)
 {
@@ -438,22 +445,38 @@ static bool listens_at(int fd, struct listener *l)
 	return true;
 }
 
-int server_adopt(struct server *s, int fd, const char *path, const char *group, bool read_only)
+/* The file's mode and group may have been others for the process before. */
+static int set_rights(const struct listener *l, unsigned mode)
 {
-	struct listener *l = NULL;
+	gid_t gid = l->gid == (gid_t)-1 ? getegid() : l->gid;
+	struct stat st;
+
+	if (lstat(l->path, &st))
+		return -errno;
+	if (st.st_gid != gid && chown(l->path, (uid_t)-1, gid))
+		return -errno;
+	return (st.st_mode & 07777) != mode && chmod(l->path, mode) ? -errno : 0;
+}
+
+int server_adopt(struct server *s, int fd, const char *path, unsigned mode, const char *group,
+		 bool read_only)
+{
+	struct listener *l;
 	int err = listener_create(s, path, group, read_only, &l);
 
-	if (!err && !listens_at(fd, l))
-		err = -EINVAL;
+	if (err)
+		return err;
+	err = listens_at(fd, l) ? set_rights(l, mode) : -EINVAL;
 	if (err) {
-		close(fd);
 		free(l);
 		return err;
 	}
 	l->fd = fd;
 	err = listener_watch(s, l);
-	if (err)
-		listener_destroy(l);
+	if (err) {
+		LIST_REMOVE(l, link);
+		free(l);
+	}
 	return err;
 }
 

@@ -42,8 +42,11 @@ int server_create(struct loop *loop, struct router *r, struct server **out);
 int server_listen(struct server *s, const char *path, unsigned mode, const char *group,
 		  bool read_only, int *out_fd);
 /* The same with a socket that an earlier process listened on, whose clients wait. -EINVAL: it is
- * another one. fd is the server's if this succeeds, else it is closed. */
-int server_adopt(struct server *s, int fd, const char *path, const char *group, bool read_only);
+ * another one, -ENOENT: there is no such group. fd is the server's only if this succeeds. */
+int server_adopt(struct server *s, int fd, const char *path, unsigned mode, const char *group,
+		 bool read_only);
+/* Is there such a group? Yes also if name is "". */
+bool server_knows_group(const char *name);
 void server_destroy(struct server *s); /* removes the socket files it made */
 
 /* Something happened that endless commands may tell of: call them soon. */

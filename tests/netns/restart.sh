@@ -37,7 +37,11 @@ kill_router()
 }
 
 KEEPER="$lib_top/tests/tools/keeper.py -d 5 -l $T/starts"
-router_start
+router_start - << 'END'
+version: 1
+interfaces: {lan0: {}, wan0: {}}
+stats: {socket: {group: no-such-group}}  # its socket goes on all the same
+END
 check "packets pass" ns a ping -q -c 2 -i 0.2 10.0.2.2
 sent=$(ctl_json 'd["tx_packets"]' show status)
 through "kill -9" kill_router

@@ -565,6 +565,35 @@ static void test_listening(void **state)
 	assert_int_equal(access(path, F_OK), -1);
 }
 
+static void test_adopted(void **state)
+{
+	struct server *old, *s;
+	char path[100];
+	struct stat st;
+	int own, fd;
+
+	(void)state;
+	loop = loop_create();
+	assert_int_equal(server_create(loop, NULL, &old), 0);
+	assert_int_equal(server_create(loop, NULL, &s), 0);
+	snprintf(path, sizeof(path), "%s/left.sock", env.dir);
+	assert_int_equal(server_listen(old, path, 0666, "", false, &own), 0);
+	fd = dup(own);
+	assert_int_equal(server_adopt(s, fd, path, 0600, "no-such-group", false), -ENOENT);
+	assert_int_equal(server_adopt(s, fd, env.dir, 0600, "", false), -EINVAL);
+	assert_true(fcntl(fd, F_GETFD) >= 0); /* ours still */
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0666);
+	assert_int_equal(server_adopt(s, fd, path, 0600, "", false), 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600); /* as the file says now */
+	assert_true(server_knows_group(""));
+	assert_false(server_knows_group("no-such-group"));
+	server_destroy(s);
+	server_destroy(old);
+	loop_destroy(loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -586,6 +615,7 @@ int main(void)
 		cmocka_unit_test(test_memory_of_half_requests),
 		cmocka_unit_test(test_admins_do_not_queue_behind_readers),
 		cmocka_unit_test(test_listening),
+		cmocka_unit_test(test_adopted),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);
