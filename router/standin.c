@@ -9,10 +9,12 @@
 
 #include "router/beat.h"
 #include "router/ctl/forwarding.h"
+#include "router/ctl/nft.h"
 #include "router/flows.h"
 #include "router/lib/clock.h"
 #include "router/lib/log.h"
 #include "router/router.h"
+#include "router/stateful.h"
 
 #define SAID_MAX  64 /* interfaces */
 #define SETTLE_NS (50 * NSEC_PER_MSEC)
@@ -211,6 +213,10 @@ void standin_follow(struct router *r)
 {
 	if (!r->standin)
 		return;
+	if (r->nft && nft_standin_is_gone(r->nft)) {
+		log_warn("nftables: somebody has removed NAT's rules; they are made again");
+		stateful_apply(r);
+	}
 	for (const struct link *l = r->state->links; l; l = l->next)
 		if (stands_in(r, l))
 			ready(r, l);

@@ -65,6 +65,12 @@ void nft_set_standin(struct nft *n, nft_standin_fn *standin)
 	n->standin = standin;
 }
 
+bool nft_standin_is_gone(const struct nft *n)
+{
+	return n->applied && strstr(n->applied, " standin-forward ") &&
+	       nft_chain_is_gone(n->table, "standin-forward");
+}
+
 const char *nft_standin_note(const struct nft *n)
 {
 	return n->standin_note;

@@ -44,6 +44,8 @@ void nft_destroy(struct nft *n); /* leaves the table as it is */
  * the table, too: nft_standin.c. arg as of netdev. Without this, it does nowhere. */
 typedef bool nft_standin_fn(void *arg, const struct conf *c, const char *iface);
 void nft_set_standin(struct nft *n, nft_standin_fn *standin);
+/* Has somebody taken NAT's rules away, which nft_apply() had put there? Then apply again. Cheap. */
+bool nft_standin_is_gone(const struct nft *n);
 /* Why Linux forwards nothing all the same, of what was applied last; or "". */
 #define NFT_NOTE 256
 const char *nft_standin_note(const struct nft *n);

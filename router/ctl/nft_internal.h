@@ -152,6 +152,11 @@ bool nft_standin_looks_at(const struct nft_text *t, const char *set);
 /* All its chains, as commands. */
 void nft_standin(struct nft_text *t);
 
+/* ---- nft_there.c */
+
+/* Linux says that there is no such chain. */
+bool nft_chain_is_gone(const char *table, const char *chain);
+
 /* ---- nft_set.c */
 
 #define NFT_SET_NAME (CONF_NAME + 16)

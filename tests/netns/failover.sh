@@ -113,12 +113,16 @@ talk_on "Linux stands in" first-tcp first-udp first-six second-tcp
 check "new ones begin" hold third-tcp a tcp 198.51.100.2 7000 20
 gap "SIGCONT" signal CONT
 talk_on "back" first-tcp first-udp first-six second-tcp second-udp third-tcp
-wait $loading
+check "the load ends" eventually 15 sh -c "! kill -0 $loading" || { stat -c %s "$T/curl"; ns b ss -tinoe | grep -A1 ":80 "; ns a ss -tinoe | grep -A1 ":80 "; ns r conntrack -L -p tcp --dport 80;ctl show conntrack -s dport 80; ctl show drops; }
 is "all bytes of the load came" "$(cat "$T/bytes")" $((32 << 20))
 is "resets seen" "$(seen resets)" "$before_resets"
 is "inside addresses seen outside" "$(seen leaks)" 0
 check "it counts what Linux got" [ "$(ctl_json 'd[0]["verdicts"]["pass-stale"]' show xdp -s)" -gt 100 ]
 for name in first-tcp first-udp first-six second-tcp second-udp third-tcp; do hold_end $name; done
+
+note "somebody flushes all rules of Linux"
+ns r nft flush ruleset
+check "NAT's are there again" eventually 7 ns r nft list chain inet router standin-srcnat
 
 note "a router that leaves in order"
 is "Linux could forward" "$(forwarding)" "1 1 1"
