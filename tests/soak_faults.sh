@@ -149,14 +149,15 @@ fault_kill()
 {
 	local pid
 	kills=$((kills + 1))
+	pid=$(router_pid)
 	dice 4
 	if [ $die = 0 ]; then
 		router_kill KILL
-		sleep 0.1
+		kill -KILL "$pid" 2> "$T/seen"
+		sleep 0.3
 		router_up
 		return
 	fi
-	pid=$(router_pid)
 	kill -KILL "$pid"
 	eventually 20 running_other "$pid" > "$T/seen" || wrong "another process goes on"
 }
