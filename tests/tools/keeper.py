@@ -13,6 +13,7 @@ place of the descriptor of its name, or takes that away if it is empty.
 """
 import argparse
 import array
+import ctypes
 import os
 import selectors
 import signal
@@ -22,6 +23,7 @@ import sys
 import time
 
 EXIT_RESTART = 75
+PR_SET_PDEATHSIG = 1
 MSG_CMSG_CLOEXEC = 0x40000000   # a process gets by number what it is given, and nothing else
 
 
@@ -80,6 +82,7 @@ def start(command, store, notify):
     pid = os.fork()
     if pid:
         return pid
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # no keeper, no service
     env = dict(os.environ, NOTIFY_SOCKET=notify)
     high = [os.dup2(fd, 1000 + i, inheritable=False) for i, (_, fd) in enumerate(store.kept)]
     for i, fd in enumerate(high):
