@@ -2,6 +2,7 @@
 # tests/netns/fault_ring.sh: rings in all their states. One packet and no other; one queue, several,
 # more than there are workers; more than a ring of 64 holds; and a device that takes no more
 # (EBUSY), which loses packets but no frame, and goes on when it drains. (AF_XDP rule 25)
+# check: heavy
 . "$(dirname "$0")/../load.sh"
 . "$(dirname "$0")/../peers.sh"
 
