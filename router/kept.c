@@ -281,7 +281,7 @@ static int map(int fd, struct kept *k, char *why, size_t size)
 
 int kept_adopt(int fd, struct kept **out, char *why, size_t size)
 {
-	struct kept *k = calloc(1, sizeof(*k)), *mine;
+	struct kept *k = calloc(1, sizeof(*k));
 	int err = k ? map(fd, k, why, size) : refuse(why, size, "out of memory");
 
 	if (err) {
@@ -289,14 +289,21 @@ int kept_adopt(int fd, struct kept **out, char *why, size_t size)
 		free(k);
 		return err;
 	}
-	if (same_counters(k)) {
-		*out = k;
+	*out = k;
+	return 0;
+}
+
+int kept_carry_over(struct kept **k)
+{
+	struct kept *mine;
+	int err;
+
+	if (same_counters(*k))
 		return 0;
-	}
-	err = import(k, &mine);
-	kept_destroy(k);
+	err = import(*k, &mine);
 	if (err)
-		return refuse(why, size, "out of memory");
-	*out = mine;
+		return err;
+	kept_destroy(*k);
+	*k = mine;
 	return 0;
 }

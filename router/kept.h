@@ -7,8 +7,8 @@
  * The next process maps the same memfd. What it reads there was written by a process that may have
  * been killed between any two instructions, or by another version: everything is checked against
  * the size of the file before it is used. A version whose counters are others has them carried
- * over by name into a memfd of its own; one whose layout we do not know is refused, and the caller
- * starts cold. [control], but for what is pointed to
+ * over by name into a memfd of its own, when the other process writes no more; one whose layout we
+ * do not know is refused, and the caller starts cold. [control], but for what is pointed to
  */
 #ifndef ROUTER_KEPT_H
 #define ROUTER_KEPT_H
@@ -77,9 +77,13 @@ struct kept {
 /* 0 or -errno. */
 int kept_create(uint32_t frames, uint32_t frame_size, struct kept **out);
 
-/* Another process's: fd becomes ours, also on failure. 0; or -errno with why in words: no router's,
+/* Another process's, which may be writing still: the header may be read, and nothing else until
+ * kept_carry_over(). fd becomes ours, also on failure. 0; or -errno with why in words: no router's,
  * another layout, another boot or namespace, damaged. */
 int kept_adopt(int fd, struct kept **out, char *why, size_t size);
+/* Nobody else writes any more. If its counters are not ours, *k becomes a copy in a memfd of its
+ * own, where they are. 0 or -errno. */
+int kept_carry_over(struct kept **k);
 
 /* Unmaps and closes; what others keep of it stays. */
 void kept_destroy(struct kept *k);

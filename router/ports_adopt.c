@@ -324,7 +324,6 @@ void restart_ports(struct router *r)
 	held = xsk_mem_settle(r->mem);
 	lists_send(r);
 	count_lost(r, held);
-	r->kept->head->clean = 0;
 	forward_again(r);
 	log_notice("forwarding again, %.1f ms after the last process",
 		   (double)(clock_now() - r->last_alive) / 1e6);

@@ -38,8 +38,6 @@ static void adopt_state(struct router *r)
 	if (kept_adopt(fd, &r->kept, why, sizeof(why))) {
 		fdstore_del(r->store, "state");
 		refuse("state", why);
-	} else if (r->kept->fd != fd) { /* another version's, carried over */
-		fdstore_put(r->store, "state", r->kept->fd);
 	}
 }
 
@@ -145,13 +143,25 @@ static void forget_vlans(struct router *r)
 		memset(r->kept->worker[w].count.vlan, 0, sizeof(r->kept->worker[w].count.vlan));
 }
 
+/* Of another version, perhaps: as it is now that nobody writes to it any more. */
+static bool carry_over(struct router *r)
+{
+	int theirs = r->kept->fd, err = kept_carry_over(&r->kept);
+
+	if (err)
+		return refuse("state", strerror(-err));
+	if (r->kept->fd != theirs)
+		fdstore_put(r->store, "state", r->kept->fd);
+	return true;
+}
+
 static bool is_usable(struct router *r)
 {
 	if (steer_note(r->steer))
 		return refuse("state", "nothing of XDP is pinned");
 	if (r->kept->head->tries >= KEPT_TRIES)
 		return refuse("state", "processes that adopted it died soon after");
-	return adopt_umem(r);
+	return carry_over(r) && adopt_umem(r);
 }
 
 int restart_go(struct router *r)
@@ -182,6 +192,7 @@ bool restart_memory(struct router *r)
 	h->tries = h->clean ? 1 : h->tries + 1; /* who stopped in order did not die of it */
 	h->adopted++;
 	log_notice("going on where the last process %s", h->clean ? "stopped" : "was killed");
+	h->clean = 0; /* if we die of it, that counts */
 	r->policy_generation = (uint16_t)h->policy_generation;
 	r->adopted = true;
 	return true;
