@@ -101,6 +101,7 @@ static int adopt_pair(const struct stateful_config *sc, int flows_fd, int ports_
 	bool dirty = false;
 	int err = natports_adopt(ports_fd, sc->nat_bitmap, &st->ports, &dirty, why, size);
 
+	dirty |= sc->nat_bitmap_lost;
 	if (err)
 		close(ports_fd);
 	else

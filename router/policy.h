@@ -16,6 +16,7 @@ struct stateful_config {
 	unsigned workers;
 	uint32_t frames;      /* of the packet memory: a share of them may wait as fragments */
 	uint64_t *nat_bitmap; /* natports_create() */
+	bool nat_bitmap_lost; /* it is not the one that the process before had */
 	uint64_t now;	      /* CLOCK_MONOTONIC, ns */
 };
 

@@ -123,6 +123,8 @@ static int create(struct router *r, const struct conf *c, char *why, size_t size
 				      .workers = r->nworkers,
 				      .frames = r->mem->frames,
 				      .nat_bitmap = steer_natports(r->steer),
+				      .nat_bitmap_lost = steer_natports(r->steer) &&
+							 !steer_natports_found(r->steer),
 				      .now = clock_now() };
 	int err = adopt(r, &sc) ? 0 : stateful_create(&sc, &r->names, &r->st);
 

@@ -74,8 +74,9 @@ static int open_pinned(const char *path, const struct layout *l)
 	return -EINVAL;
 }
 
-static int open_map(const struct steer *s, const struct layout *l, int *out, char *why)
+static int open_map(struct steer *s, enum steer_map which, char *why)
 {
+	const struct layout *l = &layouts[which];
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = l->flags);
 	bool pinned = s->pin_dir && !l->anew;
 	char path[STEER_PIN_PATH] = "";
@@ -84,7 +85,8 @@ static int open_map(const struct steer *s, const struct layout *l, int *out, cha
 	if (pinned)
 		fd = open_pinned(steer_pin_path(path, s->pin_dir, l->name), l);
 	if (fd >= 0) {
-		*out = fd;
+		s->maps[which] = fd;
+		s->found |= 1u << which;
 		return 0;
 	}
 	fd = bpf_map_create(l->type, l->name, l->key_size, l->value_size, l->entries, &opts);
@@ -95,7 +97,7 @@ static int open_map(const struct steer *s, const struct layout *l, int *out, cha
 		close(fd);
 		return steer_why_errno(why, err, "cannot pin %.96s", path);
 	}
-	*out = fd;
+	s->maps[which] = fd;
 	return 0;
 }
 
@@ -104,7 +106,7 @@ static int open_maps(struct steer *s, char *why)
 	int err = 0;
 
 	for (int i = 0; i < STEER_MAPS && !err; i++)
-		err = open_map(s, &layouts[i], &s->maps[i], why);
+		err = open_map(s, (enum steer_map)i, why);
 	return err;
 }
 
@@ -127,6 +129,11 @@ static void map_natports(struct steer *s)
 uint64_t *steer_natports(struct steer *s)
 {
 	return s->natports;
+}
+
+bool steer_natports_found(const struct steer *s)
+{
+	return s->found & 1u << STEER_MAP_NATPORTS;
 }
 
 const char *steer_natports_note(const struct steer *s)

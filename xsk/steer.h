@@ -66,6 +66,8 @@ int steer_local_replace(struct steer *s, const struct addr *a, unsigned n);
  * the program sees them at once. It holds what the process before left in it. NULL if the kernel
  * does not map it: steer_natports_note() says why. [any] */
 uint64_t *steer_natports(struct steer *s);
+/* Is it as an earlier process left it? Else it is empty. */
+bool steer_natports_found(const struct steer *s);
 const char *steer_natports_note(const struct steer *s); /* NULL: it is there */
 /* From now on this is the address's slot, or STEER_NAT_ALL, or STEER_NAT_NONE; remembered also
  * while the address is not one of this host. -EINVAL: no such slot. -EAFNOSUPPORT, -ENOMEM. */

@@ -35,6 +35,7 @@ struct steer {
 	char *pin_dir; /* NULL: nothing is pinned */
 	char note[STEER_WHY], natports_note[STEER_WHY];
 	int maps[STEER_MAPS];
+	unsigned found;	    /* a bit each: an earlier process has made and filled it */
 	uint64_t *natports; /* mapped; NULL: see natports_note */
 	uint64_t *beats;    /* mapped; NULL: nobody has asked for them yet */
 	struct steer_wish *wishes;

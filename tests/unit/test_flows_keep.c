@@ -36,6 +36,8 @@ struct lab {
 struct heritage {
 	struct lab *lab; /* shared */
 	int flows, ports;
+	uint64_t *bitmap; /* lent, or NULL */
+	bool bitmap_lost;
 };
 
 static uint64_t random64(void)
@@ -158,6 +160,8 @@ static void go_on(struct pipe_flows *f, const struct heritage *h)
 	f->st = NULL;
 	sc.conntrack = &f->conf->conntrack;
 	sc.frames = f->p.mem->frames;
+	sc.nat_bitmap = h->bitmap;
+	sc.nat_bitmap_lost = h->bitmap_lost;
 	if (stateful_adopt(&sc, dup(h->flows), dup(h->ports), &f->names, &f->st, why, sizeof(why)))
 		fprintf(stderr, "%s\n", why);
 	assert(f->st);
@@ -320,6 +324,37 @@ static void answers_find_their_way(void **state)
 	flows_close(&f);
 }
 
+/* The bits that XDP steers by were in a map that somebody has removed. */
+static void bits_that_are_lost(void **state)
+{
+	const size_t bytes = NATPORT_SLOTS * NATPORT_PLANES * NATPORT_WORDS * sizeof(uint64_t);
+	static struct pipe_flows dead, f;
+	struct heritage h = begin();
+	struct stateful_config sc = { .workers = 1, .frames = 1024, .now = h.lab->now };
+	struct packet k = udp(inside(false, 3), 3000, server(false, 1), 53);
+	struct stateful *st;
+
+	(void)state;
+	sc.nat_bitmap = h.bitmap = calloc(1, bytes);
+	nat_open(&f, rules);
+	sc.conntrack = &f.conf->conntrack;
+	assert_int_equal(stateful_create(&sc, &f.names, &st), 0);
+	h.flows = dup(flow_table_fd(st->flows));
+	h.ports = dup(natports_fd(st->ports));
+	stateful_destroy(st, NULL, NULL);
+	flows_close(&f);
+	go_on(&dead, &h);
+	send_packet(&dead, INSIDE, &k);
+	assert_int_equal(flows_ports_taken(&dead), 1);
+	memset(h.bitmap, 0, bytes);
+	h.bitmap_lost = true;
+	go_on(&f, &h);
+	assert_int_equal(flows_ports_taken(&f), 1);
+	check(&f);
+	flows_close(&f);
+	free(h.bitmap);
+}
+
 static void what_cannot_be_adopted(void **state)
 {
 	struct heritage h = begin();
@@ -346,6 +381,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers_find_their_way),
+		cmocka_unit_test(bits_that_are_lost),
 		cmocka_unit_test(what_cannot_be_adopted),
 		cmocka_unit_test(killed_while_hosts_talk),
 	};
