@@ -163,8 +163,10 @@ static int header_check(const struct kept_header *h, uint64_t bytes, char *why, 
 			      now.version);
 	if (memcmp(h->boot, now.boot, sizeof(now.boot)) != 0)
 		return refuse(why, size, "it is from before the last boot");
-	if (h->netns != netns_read())
-		return refuse(why, size, "it is of another network namespace");
+	if (h->netns != netns_read()) {
+		refuse(why, size, "it is of another network namespace");
+		return -EXDEV;
+	}
 	if (h->nports != now.nports || h->nvlans != now.nvlans || h->nout != now.nout ||
 	    h->nworkers != now.nworkers || h->nslots != now.nslots || !h->ndrops ||
 	    h->ndrops > NAMES_MAX || h->nevents > NAMES_MAX || !h->frames ||
@@ -265,11 +267,13 @@ static int map(int fd, struct kept *k, char *why, size_t size)
 {
 	struct kept_header h;
 	struct stat st;
+	int err;
 
 	if (fstat(fd, &st) || pread(fd, &h, sizeof(h), 0) != sizeof(h))
 		return refuse(why, size, "it is too short");
-	if (header_check(&h, (uint64_t)st.st_size, why, size))
-		return -EINVAL;
+	err = header_check(&h, (uint64_t)st.st_size, why, size);
+	if (err)
+		return err;
 	k->fd = fd;
 	k->bytes = h.bytes;
 	k->head = mmap(NULL, k->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

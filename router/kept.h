@@ -79,7 +79,7 @@ int kept_create(uint32_t frames, uint32_t frame_size, struct kept **out);
 
 /* Another process's, which may be writing still: the header may be read, and nothing else until
  * kept_carry_over(). fd becomes ours, also on failure. 0; or -errno with why in words: no router's,
- * another layout, another boot or namespace, damaged. */
+ * another layout, another boot, damaged, and -EXDEV: of another network namespace. */
 int kept_adopt(int fd, struct kept **out, char *why, size_t size);
 /* Nobody else writes any more. If its counters are not ours, *k becomes a copy in a memfd of its
  * own, where they are. 0 or -errno. */

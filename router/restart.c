@@ -28,32 +28,50 @@ static bool refuse(const char *what, const char *why)
 	return false;
 }
 
-static void adopt_state(struct router *r)
+static int adopt_state(struct router *r, char *why, size_t size)
 {
-	int fd = fdstore_take(r->store, "state");
-	char why[160];
+	int fd = fdstore_take(r->store, "state"), err;
 
 	if (fd < 0)
-		return;
-	if (kept_adopt(fd, &r->kept, why, sizeof(why))) {
+		return 0;
+	err = kept_adopt(fd, &r->kept, why, size);
+	if (err)
 		fdstore_del(r->store, "state");
-		refuse("state", why);
+	return err;
+}
+
+/* Nothing is changed there yet; and one that cannot be gone on with is left alone if it serves
+ * other devices than we could. */
+static int begin_handover(struct router *r)
+{
+	char why[256] = "";
+	int err = handover_ask(r->run_dir, r->store, &r->asking, why, sizeof(why));
+
+	r->left = true; /* until it is ours, nothing is to be taken down */
+	if (!err) {
+		err = adopt_state(r, why, sizeof(why));
+		if (err && err != -EXDEV) {
+			refuse("state", why);
+			err = 0;
+		}
 	}
+	if (err)
+		log_err("taking over: %s", why);
+	return err;
 }
 
 int restart_begin(struct router *r, bool handover)
 {
-	char why[256] = "";
+	char why[256];
 	int err = fdstore_create(&r->store);
 
-	if (!err && handover)
-		err = handover_ask(r->run_dir, r->store, &r->asking, why, sizeof(why));
-	r->left = handover; /* until it is ours, nothing is to be taken down */
-	if (why[0])
-		log_err("taking over: %s", why);
-	if (!err)
-		adopt_state(r);
-	return err;
+	if (err)
+		return err;
+	if (handover)
+		return begin_handover(r);
+	if (adopt_state(r, why, sizeof(why)))
+		refuse("state", why);
+	return 0;
 }
 
 uint16_t restart_port_before(void *router, const struct netlink_link *l)

@@ -89,5 +89,7 @@ through "router --handover" take_over
 through "router --handover again" take_over
 is "nothing was dropped" "$(ctl_json "[(r[\"reason\"], r[\"packets\"]) for r in d if r[\"stage\"] != \"kernel\"]" show drops)" "[]"
 check_conservation
+check_not "nor from another network namespace" ns a "$B/router" --handover -c "$CONF" -R "$ROUTER_DIR"
+check "it goes on" lib_running
 check_not "there is nothing to take over elsewhere" ns r "$B/router" --handover -c "$CONF" -R /run/other
 finish
