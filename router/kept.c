@@ -255,6 +255,7 @@ static int import(const struct kept *old, struct kept **out)
 	now->kernel_rx_ring_full = h->kernel_rx_ring_full;
 	now->kernel_rx_unread = h->kernel_rx_unread;
 	memcpy(now->port, h->port, sizeof(now->port));
+	now->reserved = h->reserved;
 	for (unsigned w = 0; w < h->workers; w++)
 		worker_import(&k->worker[w], old, w);
 	memcpy(k->xsk.owner, old->xsk.owner, h->frames * sizeof(uint16_t));

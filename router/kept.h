@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "config/conf.h"
+#include "router/ctl/kernel_ports.h"
 #include "router/worker.h"
 #include "xsk/mem.h"
 
@@ -63,6 +64,7 @@ struct kept_header {
 	uint64_t unsent, kernel_rx_dropped, kernel_rx_ring_full, kernel_rx_unread;
 
 	struct kept_port port[PORTS_MAX];
+	struct kernel_reserved reserved; /* ports that we took from Linux's sockets */
 };
 
 struct kept {

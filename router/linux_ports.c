@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "router/kept.h"
 #include "router/lib/log.h"
 
 static void wanted(const struct conf *c, struct port_set *out)
@@ -33,7 +34,7 @@ static void reserve(struct router *r)
 	if (!memcmp(&want, &r->ports_wanted, sizeof(want)))
 		return;
 	r->ports_wanted = want;
-	if (kernel_ports_reserve(&r->ports_reserved, &want, why))
+	if (kernel_ports_reserve(&r->kept->head->reserved, &want, why))
 		log_warn("NAT: ports cannot be reserved in Linux (%s); NAT does without Linux's "
 			 "ephemeral ports",
 			 why);
@@ -76,5 +77,6 @@ void linux_ports_follow(struct router *r)
 
 void linux_ports_stop(struct router *r)
 {
-	kernel_ports_restore(&r->ports_reserved);
+	if (r->kept)
+		kernel_ports_restore(&r->kept->head->reserved);
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "router/ctl/rows.h"
+#include "router/ethtool.h"
 #include "router/kept.h"
 #include "router/lib/clock.h"
 #include "router/lib/log.h"
@@ -285,10 +286,14 @@ static void steer_again(struct router *r)
 	}
 }
 
-/* It is opened like any other then. */
+/* It is opened like any other then, or not at all. */
 static void port_forget(struct router *r, unsigned i)
 {
-	r->kept->head->port[i].name[0] = '\0';
+	struct kept_port *k = &r->kept->head->port[i];
+
+	if (k->name[0] && link_of(r, k))
+		ethtool_offloads_restore(k->netdev, k->old_features);
+	k->name[0] = '\0';
 	for (struct link *l = r->state->links; l; l = l->next)
 		if (l->port == i)
 			state_port(r->state, l, IFACE_NONE);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "router/ethtool.h"
 #include "router/handover.h"
 #include "router/kept.h"
 #include "router/lib/clock.h"
@@ -105,6 +106,15 @@ void restart_upkeep(struct router *r, uint64_t now)
 
 /* ---- memory */
 
+/* What the other process changed of Linux, and nobody else would know of any more. */
+static void undo_settings(struct kept_header *h)
+{
+	kernel_ports_restore(&h->reserved);
+	for (unsigned i = 0; i < PORTS_MAX; i++)
+		if (h->port[i].name[0])
+			ethtool_offloads_restore(h->port[i].netdev, h->port[i].old_features);
+}
+
 /* Cold: what is left goes first, for sockets that stay open keep new ones from their queues. What
  * was expected of links is not so: they have no ports yet. */
 static void forget_all(struct router *r)
@@ -112,6 +122,8 @@ static void forget_all(struct router *r)
 	fdstore_del(r->store, "state");
 	fdstore_del(r->store, "umem");
 	fdstore_drop_rest(r->store);
+	if (r->kept)
+		undo_settings(r->kept->head);
 	kept_destroy(r->kept);
 	r->kept = NULL;
 	for (struct link *l = r->state->links; l; l = l->next)

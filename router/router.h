@@ -73,7 +73,6 @@ struct router {
 	struct loop_timer *flows_timer;
 	struct upkeep upkeep;
 	struct port_set ports_wanted; /* for NAT */
-	struct kernel_reserved ports_reserved;
 	bool ports_unknown; /* that Linux's sockets cannot be seen was said */
 
 	struct qos_control qos;	     /* shaping */

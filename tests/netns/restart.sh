@@ -41,7 +41,10 @@ router_start - << 'END'
 version: 1
 interfaces: {lan0: {}, wan0: {}}
 stats: {socket: {group: no-such-group}}  # its socket goes on all the same
+nat: {source: [{name: other, from: [10.0.3.0/24], out: wan0, action: masquerade, ports: 20000-20099}]}
 END
+reserved=/proc/sys/net/ipv4/ip_local_reserved_ports
+is "Linux keeps clear of NAT's ports" "$(ns r cat $reserved)" 20000-20099
 check "packets pass" ns a ping -q -c 2 -i 0.2 10.0.2.2
 sent=$(ctl_json 'd["tx_packets"]' show status)
 through "kill -9" kill_router
@@ -72,6 +75,7 @@ sed -i '$d' "$CONF"
 check_conservation
 check "it stops" router_stop
 check_not "and nothing is left on its ports" sh -c 'ip -n r -d link show lan0 | grep -q xdp'
+is "nor of what the first process took from Linux" "$(ns r cat $reserved)" ""
 
 # ---- without a service manager
 KEEPER=

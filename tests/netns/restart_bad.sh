@@ -76,7 +76,7 @@ check "packets pass" forwards
 cold="starting cold"
 head -c 100000 /dev/urandom > "$T/x/state"
 again "a foreign state" "it is no state of a router): $cold"
-state "$T/whole" && head -c 8192 "$T/whole" > "$T/x/state"
+state "$T/whole" && head -c 65536 "$T/whole" > "$T/x/state"
 again "half a state" "its size is not what it says"
 head -c 100 "$T/whole" > "$T/x/state"
 again "a few bytes of one" "it is too short"
