@@ -286,8 +286,8 @@ static void keep_tables(const struct router *r, struct conf_conntrack *c, FILE *
 	     made->fragments_per_source == c->fragments_per_source &&
 	     made->timeout[CONF_TIMEOUT_FRAGMENT] == c->timeout[CONF_TIMEOUT_FRAGMENT]))
 		return;
-	fprintf(messages, "conntrack: sizes, limits and the timeout of fragments take effect at "
-			  "the next start\n");
+	fprintf(messages, "conntrack: sizes, limits and the timeout of fragments take effect when "
+			  "the router is stopped and started\n");
 	c->max = made->max;
 	c->per_source_max = made->per_source_max;
 	c->drop_new = made->drop_new;
@@ -306,7 +306,8 @@ static void keep_fixed(const struct router *r, struct conf *c, FILE *messages)
 		c->workers = old->workers;
 	}
 	if (memcmp(&old->memory, &c->memory, sizeof(c->memory)) != 0) {
-		fprintf(messages, "router.memory: takes effect at the next start\n");
+		fprintf(messages,
+			"router.memory: takes effect when the router is stopped and started\n");
 		c->memory = old->memory;
 	}
 	keep_tables(r, &c->conntrack, messages);

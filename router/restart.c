@@ -210,6 +210,17 @@ int restart_go(struct router *r)
 	return err;
 }
 
+/* Sockets are bound to it: another one means that all begins anew. */
+static void say_memory(const struct kept_header *h, const struct conf *c)
+{
+	if ((!c->memory.frames || c->memory.frames == h->frames) &&
+	    c->memory.frame_size == h->frame_size)
+		return;
+	log_warn("router.memory: %u frames of %u bytes go on; what the file says takes effect "
+		 "when the router is stopped and started",
+		 h->frames, h->frame_size);
+}
+
 bool restart_memory(struct router *r)
 {
 	struct kept_header *h;
@@ -223,6 +234,7 @@ bool restart_memory(struct router *r)
 	h->adopted++;
 	log_notice("going on where the last process %s", h->clean ? "stopped" : "was killed");
 	h->clean = 0; /* if we die of it, that counts */
+	say_memory(h, r->conf);
 	r->policy_generation = (uint16_t)h->policy_generation;
 	r->adopted = true;
 	return true;

@@ -79,7 +79,7 @@ check "and packets go through" eventually 3 ping_through
 check "it ends" reload office 192.0.2.0/24
 CONNTRACK='conntrack: {max: 8192}' reload office 192.0.2.0/24 > "$T/said"
 is "when it begins anew, the operator is told of the tables" \
-	"$(grep -c 'conntrack: sizes.*take effect at the next start' "$T/said")" 1
+	"$(grep -c 'conntrack: sizes.*take effect when the router is stopped and started' "$T/said")" 1
 is "which are those of before" "$(ctl_json 'd["max"]' show conntrack stats)" 4096
 check "and packets go through" eventually 3 ping_through
 CONNTRACK='conntrack: {max: 4096}' reload office 192.0.2.0/24 > "$T/said"

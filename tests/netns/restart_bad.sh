@@ -140,7 +140,7 @@ again "another size of rings"
 config "$both
 router: {memory: {frames: 32768}}
 conntrack: {max: 10000}"
-again "more memory, and connection tracking"
+again "more memory, and connection tracking" "router.memory: 28672 frames of 2048 bytes go on"
 config "$both"
 again "none of it"
 

@@ -132,11 +132,13 @@ static bool adopts(const struct kept *left, int umem)
 {
 	struct router *r = calloc(1, sizeof(*r));
 	struct steer steer = { 0 };
+	struct conf conf = { .memory.frame_size = 2048 };
 	char why[160];
 	bool adopted;
 
 	assert_non_null(r);
 	r->steer = &steer;
+	r->conf = &conf;
 	assert_int_equal(state_create(&r->state), 0);
 	assert_int_equal(fdstore_create(&r->store), 0);
 	assert_int_equal(fdstore_inherit(r->store, "umem", dup(umem)), 0);
