@@ -81,6 +81,8 @@ static int receive_one(int from, char text[MESSAGE], int *fd)
 	const struct cmsghdr *c;
 
 	*fd = -1;
+	if (n < 0 && errno == ECONNRESET) /* said once, and before what it sent last */
+		n = recvmsg(from, &m, MSG_CMSG_CLOEXEC);
 	if (n <= 0)
 		return n ? -errno : -ECONNRESET;
 	text[n] = '\0';

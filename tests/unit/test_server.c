@@ -594,6 +594,40 @@ static void test_adopted(void **state)
 	loop_destroy(loop);
 }
 
+/* What does not listen there is refused, whatever it is; the file goes with who adopted it. */
+static void test_not_adopted(void **state)
+{
+	struct server *first, *next;
+	int fd, other[2], waiting;
+	char path[160];
+
+	(void)state;
+	loop = loop_create();
+	snprintf(path, sizeof(path), "%s/adopted", env.dir);
+	assert_int_equal(server_create(loop, NULL, &first), 0);
+	assert_int_equal(server_create(loop, NULL, &next), 0);
+	assert_int_equal(server_listen(first, path, 0600, "", false, &fd), 0);
+	waiting = dial("adopted");
+	assert_true(waiting >= 0);
+	assert_int_equal(pipe(other), 0);
+	assert_int_equal(server_adopt(next, other[0], path, 0600, "", false), -EINVAL);
+	assert_int_equal(server_adopt(next, waiting, path, 0600, "", false), -EINVAL);
+	assert_int_equal(access(path, F_OK), 0);
+
+	assert_int_equal(server_adopt(next, dup(fd), path, 0600, "", false), 0);
+	server_destroy(next);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(server_create(loop, NULL, &next), 0);
+	assert_int_equal(server_adopt(next, fd, path, 0600, "", false),
+			 -EINVAL); /* no file, no use */
+	server_destroy(next);
+	server_destroy(first);
+	close(other[0]);
+	close(other[1]);
+	close(waiting);
+	loop_destroy(loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -616,6 +650,7 @@ int main(void)
 		cmocka_unit_test(test_admins_do_not_queue_behind_readers),
 		cmocka_unit_test(test_listening),
 		cmocka_unit_test(test_adopted),
+		cmocka_unit_test(test_not_adopted),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);
