@@ -16,6 +16,6 @@ _router()
 	esac
 	[[ $cur != -* ]] ||
 		mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -W \
-			"-c -R -v --check --cleanup --config --schema --help --version" -- "$cur")
+			"-c -R -v --check --cleanup --config --handover --schema --help --version" -- "$cur")
 }
 complete -F _router router
