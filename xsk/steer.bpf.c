@@ -111,9 +111,14 @@ static __always_inline bool is_vlan(__be16 proto)
 	return proto == bpf_htons(ETH_P_8021Q) || proto == bpf_htons(ETH_P_8021AD);
 }
 
+/* Kernel 6.12 forgets in a swap of bytes how large a number can be. So the mask stays behind the
+ * swap; the compiler would move it. */
 static __always_inline __u32 vid_of(const struct vlan_tag *tag)
 {
-	return bpf_ntohs(tag->tci) & VLAN_VID_MASK;
+	__u32 vid = bpf_ntohs(tag->tci);
+
+	asm volatile("" : "+r"(vid));
+	return vid & VLAN_VID_MASK;
 }
 
 /* Vid 0 carries a priority only: such a frame belongs to the port itself (IEEE 802.1Q). */
