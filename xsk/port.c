@@ -158,6 +158,16 @@ static const char *bind_hint(int err)
 	return err == -EBUSY ? " (the queue is bound to another AF_XDP socket)" : "";
 }
 
+/* A feature bit that lies looks like a mistake of ours. */
+static const char *zero_copy_hint(int err)
+{
+	switch (err) {
+	case -EOPNOTSUPP: return " (the driver has none)";
+	case -EINVAL: return " (not on this device; virtio-net needs iommu_platform)";
+	default: return "";
+	}
+}
+
 static int bind_ladder(struct xsk_queue *q, const struct xsk_port_config *c, char *why)
 {
 	struct xdp_options opts = { 0 };
@@ -172,7 +182,7 @@ static int bind_ladder(struct xsk_queue *q, const struct xsk_port_config *c, cha
 			return xsk_why(why, err, "%s queue %u: bind: %s%s", c->name, q->index,
 				       strerror(-err), bind_hint(err));
 		snprintf(q->why, sizeof(q->why), "zero-copy bind: %s%s", strerror(-err),
-			 err == -EOPNOTSUPP ? " (the driver has none)" : "");
+			 zero_copy_hint(err));
 		if (c->want == XSK_WANT_ZERO_COPY)
 			return xsk_why(why, err,
 				       "%s queue %u: %s; xdp.mode: zero-copy allows no other",
