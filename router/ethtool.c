@@ -6,10 +6,14 @@
 #include <linux/ethtool.h>
 #include <net/if.h>
 #include <linux/sockios.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "router/net/pkt.h"
 
 static int ethtool(const char *netdev, void *cmd)
 {
@@ -34,6 +38,27 @@ unsigned ethtool_queues(const char *netdev)
 		return err == -ENODEV ? 0 : 1;
 	n = ch.combined_count + ch.rx_count;
 	return n ? n : 1;
+}
+
+/* Their register for the size of a receive buffer, SRRCTL, has units of 1 KiB. A longer frame is
+ * spread over buffers, of which the driver takes each for a packet. */
+static bool counts_in_kib(const char *driver)
+{
+	return !strcmp(driver, "igb") || !strcmp(driver, "igc") || !strcmp(driver, "ixgbe");
+}
+
+const char *ethtool_no_zero_copy(const char *netdev, uint32_t mtu, unsigned shift)
+{
+	static char why[96];
+	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
+	uint32_t used = ((1u << shift) - HEADROOM) & ~1023u;
+
+	if (ethtool(netdev, &info) || !counts_in_kib(info.driver) ||
+	    mtu + ETH_HLEN + VLAN_HLEN <= used)
+		return NULL;
+	snprintf(why, sizeof(why), "zero-copy of %s takes %u bytes of a frame: %s", info.driver,
+		 used, shift == 11 ? "memory.frame-size: 4096 helps" : "lower the mtu");
+	return why;
 }
 
 uint32_t ethtool_offloads_off(const char *netdev)

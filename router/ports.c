@@ -218,6 +218,8 @@ static int port_open_sockets(struct router *r, struct port *p)
 				     .queues = p->queues,
 				     .ring_size = r->conf->xdp.ring_size,
 				     .want = p->want,
+				     .no_zero_copy =
+					     ethtool_no_zero_copy(p->netdev, p->mtu, r->mem->shift),
 				     .busy_poll_usecs = r->conf->xdp.busy_poll_usecs,
 				     .busy_poll_budget = r->conf->xdp.busy_poll_budget,
 				     .tx_shared = p->queues < r->nworkers };

@@ -175,14 +175,17 @@ static int bind_ladder(struct xsk_queue *q, const struct xsk_port_config *c, cha
 	int err;
 
 	if (c->want == XSK_WANT_BEST || c->want == XSK_WANT_ZERO_COPY) {
-		err = bind_mode(q, c->ifindex, XDP_ZEROCOPY);
+		err = c->no_zero_copy ? -EOPNOTSUPP : bind_mode(q, c->ifindex, XDP_ZEROCOPY);
 		if (!err)
 			goto bound;
 		if (err == -EBUSY || err == -ENETDOWN || err == -ENODEV)
 			return xsk_why(why, err, "%s queue %u: bind: %s%s", c->name, q->index,
 				       strerror(-err), bind_hint(err));
-		snprintf(q->why, sizeof(q->why), "zero-copy bind: %s%s", strerror(-err),
-			 zero_copy_hint(err));
+		if (c->no_zero_copy)
+			snprintf(q->why, sizeof(q->why), "%s", c->no_zero_copy);
+		else
+			snprintf(q->why, sizeof(q->why), "zero-copy bind: %s%s", strerror(-err),
+				 zero_copy_hint(err));
 		if (c->want == XSK_WANT_ZERO_COPY)
 			return xsk_why(why, err,
 				       "%s queue %u: %s; xdp.mode: zero-copy allows no other",

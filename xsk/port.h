@@ -28,6 +28,7 @@ struct xsk_port_config {
 	unsigned queues;
 	uint32_t ring_size; /* power of two */
 	enum xsk_want want;
+	const char *no_zero_copy; /* why not to try it; NULL: nothing is known against it */
 	unsigned busy_poll_usecs, busy_poll_budget;
 	bool tx_shared; /* fewer queues than workers: lock the send side */
 };
