@@ -1,4 +1,4 @@
-# make deps | all | man | check | check-quick | check-systemd | fuzz | soak | bench | lint | install | clean
+# make deps | all | man | check | check-quick | check-systemd | check-vm | fuzz | soak | bench | lint | install | clean
 # make deb (the package, into build/deb) | check-deb (it, twice, installed and upgraded)
 # V=1 shows the commands; SAN=address|thread|undefined (comma-separated) builds into build/san-*.
 
@@ -123,6 +123,8 @@ check-deb:
 soak:
 	$(Q)$(MAKE) SAN=address,undefined tools
 	$(Q)B=build/san-address-undefined tests/soak $(or $(SOAK_SECONDS),3600) $(SOAK_SEED)
+check-vm: all
+	$(Q)tests/run -t 1500 tests/vm/*.sh
 fuzz:
 	$(Q)tests/fuzz/run $(SECONDS_EACH)
 bench: tests
