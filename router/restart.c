@@ -99,8 +99,10 @@ void restart_upkeep(struct router *r, uint64_t now)
 	if (now - r->started_at < LIFE_NS)
 		return;
 	r->kept->head->tries = 0;
-	if (r->adopted)
-		xsk_mem_orphans(r->mem);
+	if (!r->adopted)
+		return;
+	xsk_mem_orphans(r->mem);
+	steer_forget_before(r->steer);
 	r->adopted = false;
 }
 

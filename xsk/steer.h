@@ -46,6 +46,9 @@ void steer_destroy(struct steer *s, bool detach);
  * are not among them any more. The number of links removed or -errno; say as for steer_cleanup, may
  * be NULL. */
 int steer_prune(struct steer *s, void (*say)(void *arg, const char *text), void *arg);
+/* When programs of before surely run no more, a second later: sockets that go on leave their maps,
+ * which they would keep for as long as they live. */
+void steer_forget_before(struct steer *s);
 
 /* -EAFNOSUPPORT: neither IPv4 nor IPv6. -E2BIG: no room; STEER_LOCALS_MAX of a family always fit.
  */

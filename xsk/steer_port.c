@@ -89,7 +89,7 @@ int steer_port_create(struct steer *s, const struct steer_port_config *c, struct
 	p->steer = s;
 	p->next = s->ports;
 	s->ports = p;
-	p->link = -1;
+	p->link = p->before = -1;
 	p->mode = "";
 	p->ifindex = c->ifindex;
 	snprintf(p->name, sizeof(p->name), "%s", c->name);
@@ -129,7 +129,7 @@ int steer_port_socket(struct steer_port *p, unsigned queue, int xsk_fd)
 	return bpf_map_delete_elem(map, &key) && errno != ENOENT ? -errno : 0;
 }
 
-static int pin(const struct steer_port *p, char *why)
+static int pin(struct steer_port *p, char *why)
 {
 	const struct {
 		const char *name;
@@ -146,6 +146,8 @@ static int pin(const struct steer_port *p, char *why)
 
 	if (!p->state->whole)
 		steer_whole_forget(dir, p->ifindex);
+	if (p->before < 0)
+		p->before = bpf_obj_get(steer_pin_port_path(path, dir, p->ifindex, "xsks"));
 	steer_pin_port_path(path, dir, p->ifindex, NULL);
 	for (size_t i = 0; i < sizeof(pins) / sizeof(pins[0]) && !err; i++)
 		err = steer_pin_put(pins[i].fd,
@@ -202,6 +204,26 @@ int steer_port_attach(struct steer_port *p, char *why)
 	if (err)
 		detach(p);
 	return err;
+}
+
+static void forget_before(struct steer_port *p)
+{
+	struct bpf_map_info info = {};
+	uint32_t len = sizeof(info);
+
+	if (p->before < 0)
+		return;
+	if (!bpf_obj_get_info_by_fd(p->before, &info, &len) && info.type == BPF_MAP_TYPE_XSKMAP)
+		for (uint32_t q = 0; q < info.max_entries; q++)
+			bpf_map_delete_elem(p->before, &q); /* or there is none */
+	close(p->before);
+	p->before = -1;
+}
+
+void steer_forget_before(struct steer *s)
+{
+	for (struct steer_port *p = s->ports; p; p = p->next)
+		forget_before(p);
 }
 
 int steer_port_mac(struct steer_port *p, const uint8_t mac[6])
@@ -280,6 +302,8 @@ void steer_port_destroy(struct steer_port *p, bool leave)
 		close(p->link); /* a pin, if there is one, keeps the link */
 	steer_redirects_release(p);
 	steer_whole_release(p);
+	if (p->before >= 0)
+		close(p->before);
 	unlist(p);
 	steer_bpf__destroy(p->skel);
 	free(p->percpu);

@@ -58,6 +58,7 @@ struct steer_port {
 	int ifindex;
 	char name[IF_NAMESIZE];
 	unsigned queues, place;
+	int before; /* the socket map of an earlier process; -1 */
 	bool generic, replace;
 	const char *mode;
 };

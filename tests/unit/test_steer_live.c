@@ -322,6 +322,42 @@ static uint32_t map_id(const char *path, uint32_t *max_entries)
 	return info.id;
 }
 
+/* A socket that goes on from process to process stands in no map but the latest. */
+static void test_maps_of_before_go(void **state)
+{
+	int xsk = socket(AF_XDP, SOCK_RAW, 0), fd;
+	struct steer *s[2];
+	struct steer_port *p[2];
+	uint32_t id = 0, entries;
+
+	(void)state;
+	assert_true(xsk >= 0);
+	for (int i = 0; i < 2; i++) {
+		struct steer_port_config c = config_of("port");
+
+		s[i] = open_steer();
+		p[i] = open_port(s[i], &c);
+		assert_int_equal(steer_port_socket(p[i], 0, xsk), 0);
+		if (!i) {
+			assert_int_equal(steer_port_attach(p[0], why), 0);
+			id = map_id(pin_of("port", "xsks"), &entries);
+		}
+	}
+	steer_port_destroy(p[0], false);
+	steer_destroy(s[0], false);
+	assert_int_equal(steer_port_attach(p[1], why), 0);
+	assert_int_not_equal(map_id(pin_of("port", "xsks"), &entries), id);
+	steer_forget_before(s[1]);
+	for (int i = 0; i < 500 && (fd = bpf_map_get_fd_by_id(id)) >= 0; i++) {
+		close(fd);
+		usleep(10000); /* a grace period of the kernel's */
+	}
+	assert_int_equal(fd, -ENOENT);
+	steer_port_destroy(p[1], true);
+	steer_destroy(s[1], true);
+	close(xsk);
+}
+
 static void test_layout_of_pinned_maps(void **state)
 {
 	char path[128];
@@ -442,6 +478,7 @@ int main(void)
 		TEST(test_attach_and_leave_nothing),
 		TEST(test_generic_mode),
 		TEST(test_next_process_adopts),
+		TEST(test_maps_of_before_go),
 		TEST(test_late_detach_spares_the_next),
 		TEST(test_killed_process_leaves_it_attached),
 		TEST(test_foreign_program_is_named),
