@@ -47,7 +47,7 @@ struct router {
 	/* what outlives this process: restart.h */
 	struct fdstore *store;
 	struct kept *kept;
-	bool adopted; /* from an earlier process, */
+	bool adopted;	     /* from an earlier process, */
 	uint64_t last_alive; /* whose workers last turned then (ns) */
 	struct handover *handover;
 	struct asking *asking; /* of a router that hands over to this one */
@@ -73,7 +73,7 @@ struct router {
 	struct loop_timer *flows_timer;
 	struct upkeep upkeep;
 	struct port_set ports_wanted; /* for NAT */
-	bool ports_unknown; /* that Linux's sockets cannot be seen was said */
+	bool ports_unknown;	      /* that Linux's sockets cannot be seen was said */
 
 	struct qos_control qos;	     /* shaping */
 	struct qos_rates *qos_rates; /* ctl/qos_rate.h; NULL: nothing was shaped yet */

@@ -217,10 +217,10 @@ static int adopt(struct lab *l, struct world *w, char *why)
 	for (unsigned i = 0; i < PORTS; i++) {
 		struct xsk_port_config c = config_of(i, w->mem);
 		int fd = dup(l->fd[FD_PORT + i]), bad;
+		char also[XSK_PORT_WHY];
 
 		assert_int_equal(c.queues, 1);
-		bad = xsk_port_adopt(w->mem, &c, &fd, &w->port[i],
-				     err ? (char[XSK_PORT_WHY]){ 0 } : why);
+		bad = xsk_port_adopt(w->mem, &c, &fd, &w->port[i], err ? also : why);
 		err = err ? err : bad;
 	}
 	if (err)
