@@ -49,7 +49,7 @@ static bool counts_in_kib(const char *driver)
 
 const char *ethtool_no_zero_copy(const char *netdev, uint32_t mtu, unsigned shift)
 {
-	static char why[96];
+	static char why[128];
 	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
 	uint32_t used = ((1u << shift) - HEADROOM) & ~1023u;
 
