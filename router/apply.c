@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "router/lastconf.h"
 #include "router/lib/log.h"
 #include "router/router.h"
 #include "router/stateful.h"
@@ -345,7 +346,9 @@ int apply_reload(struct router *r, FILE *messages)
 		return err;
 	}
 	r->conf = c;
+	r->conf_refused = false;
 	r->revision++;
+	lastconf_keep(r);
 	state_rename(r->state);
 	stateful_apply(r);
 	stateful_publish(r, policy);
@@ -371,8 +374,9 @@ static void status_text(const struct router *r, char *text, size_t size)
 
 	for (unsigned i = 0; i < PORTS_MAX; i++)
 		open += r->ports[i].state == PORT_OPEN;
-	snprintf(text, size, "forwarding on %u of %u ports, %u worker%s", open, r->conf->nifaces,
-		 r->nworkers, r->nworkers == 1 ? "" : "s");
+	snprintf(text, size, "forwarding on %u of %u ports, %u worker%s%s", open, r->conf->nifaces,
+		 r->nworkers, r->nworkers == 1 ? "" : "s",
+		 r->conf_refused ? "; the file is refused, the one of before applies" : "");
 }
 
 void apply_status(struct router *r, bool ready)

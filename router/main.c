@@ -30,6 +30,7 @@
 #include "router/linux_ports.h"
 #include "router/listen.h"
 #include "router/kept.h"
+#include "router/lastconf.h"
 #include "router/once.h"
 #include "router/restart.h"
 #include "router/router.h"
@@ -435,6 +436,7 @@ static int start(struct router *r, bool handover)
 	start_ports(r);
 	if (handover_listen(r, &r->handover))
 		log_warn("nobody can take over from this process: %s", strerror(errno));
+	lastconf_keep(r);
 	r->running = true;
 	r->revision = 1;
 	return 0;
@@ -490,12 +492,8 @@ static int run(const char *conf_path, const char *run_dir, bool verbose, bool ha
 	snprintf(r.run_dir, sizeof(r.run_dir), "%s", run_dir);
 	r.verbose = verbose;
 	log_init(verbose ? LOG_DETAIL : LOG_INFORM);
-	err = conf_load(conf_path, NULL, stderr, &r.conf);
-	if (err) {
-		if (err != -EINVAL)
-			log_err("%s: %s", conf_path, strerror(-err));
+	if (fdstore_create(&r.store) || lastconf_load(&r))
 		return 1;
-	}
 	if (!verbose)
 		log_init((enum log_level)r.conf->stats.log_level);
 	err = start(&r, handover);

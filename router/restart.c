@@ -64,10 +64,7 @@ static int begin_handover(struct router *r)
 int restart_begin(struct router *r, bool handover)
 {
 	char why[256];
-	int err = fdstore_create(&r->store);
 
-	if (err)
-		return err;
 	if (handover)
 		return begin_handover(r);
 	if (adopt_state(r, why, sizeof(why)))

@@ -23,8 +23,8 @@
 struct router;
 struct netlink_link;
 
-/* First of all: what the environment hands us, and, if wanted, what a running router does. 0, or
- * -errno after saying why. */
+/* What r->store has inherited, or, if wanted, what a running router hands over. 0, or -errno after
+ * saying why. */
 int restart_begin(struct router *r, bool handover);
 /* state.port_before */
 uint16_t restart_port_before(void *router, const struct netlink_link *l);

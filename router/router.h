@@ -38,6 +38,8 @@ struct router {
 	struct loop *loop;
 	struct conf *conf;	    /* as applied */
 	uint64_t revision, refused; /* configurations applied, and refused */
+	bool conf_refused;	    /* the last one was: at start, lastconf.h */
+	int conf_fd;		    /* it, as text; 0: none yet */
 
 	struct netlink *nl;
 	struct state *state;

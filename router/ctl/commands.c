@@ -193,8 +193,10 @@ const struct command command_table[] = {
 	  .help = "Read the configuration file again and apply it",
 	  .run = cmd_reload,
 	  .admin = true },
-	{ .words = "restart",
-	  .help = "Another process goes on with everything: flows, NAT, sockets, packets",
+	{ .words = "restart [anyway]",
+	  .help = "Another process goes on with everything: flows, NAT, sockets, packets; anyway: "
+		  "also "
+		  "if the file is refused, with the configuration of before",
 	  .run = cmd_restart,
 	  .admin = true },
 	{ .words = "show commands",

@@ -393,11 +393,10 @@ int cmd_restart(struct router *r, const struct request *q, struct cursor *cur,
 	const char *why;
 	int err;
 
-	(void)q;
 	(void)cur;
 	if (!restart_is_possible(r, &why))
 		return command_fail(c, -EPERM, "%s", why);
-	err = config_check(r, c);
+	err = q->arg[0] ? 0 : config_check(r, c);
 	if (err)
 		return err;
 	err = restart_soon(r);

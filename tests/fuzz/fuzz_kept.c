@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * router/kept.c, kept_adopt(): a state file whose beginning is damaged. The first byte says how:
- * the boot id and the namespace stay right, or the file is as long as it says; the others are XORed
- * into a file that is right. What is adopted is read to its end, as are the owners of frames.
+ * router/kept.c, kept_adopt(): a state file that is damaged in some places. The first byte says
+ * how: the boot id and the namespace stay right, or the file is as long as it says. Of each six
+ * bytes that follow two are a place, in the header or near the file's end, and four are what stands
+ * there. What is adopted is read to its end, as are the owners of frames.
  */
 #include <stdint.h>
 #include <string.h>
@@ -21,8 +22,12 @@ static void damage(uint8_t *file, size_t room, uint8_t how, const uint8_t *data,
 {
 	struct kept_header *h = (struct kept_header *)file, was = *h;
 
-	for (size_t i = 0; i < size && i < room; i++)
-		file[i] ^= data[i];
+	for (; size >= 6; data += 6, size -= 6) {
+		size_t at = (data[0] & 0x7fu) << 8 | data[1];
+
+		at = data[0] & 0x80 ? room - 4 - at * 16 : at * 4 % sizeof(*h);
+		memcpy(file + at, data + 2, 4);
+	}
 	if (how & KEEP_PLACE) {
 		memcpy(h->boot, was.boot, sizeof(h->boot));
 		h->netns = was.netns;

@@ -144,6 +144,18 @@ again "more memory, and connection tracking" "router.memory: 28672 frames of 204
 config "$both"
 again "none of it"
 
+cp "$CONF" "$T/good.yaml"
+printf 'interfacs: {}\n' >> "$CONF"
+again "the file is refused" "is refused: going on with the configuration of before"
+again "the file is refused still" "going on where the last process was killed"
+is "the ports are those of before" "$(open_ports)" "lan0 wan0"
+check_not "a reload refuses it, too" ctl reload
+cp "$T/good.yaml" "$CONF"
+check "mended, it reloads" ctl reload
+rm "$CONF"
+again "there is no file" "No such file or directory"
+cp "$T/good.yaml" "$CONF"
+
 # ---- it dies, and dies
 lines=$(($(wc -l < "$(lib_log)") + 1))
 for ((i = 0; i < 8; i++)); do

@@ -107,7 +107,12 @@ printf 'interfacs: {}\n' >> /etc/router/router.yaml
 pid=$(property router MainPID)
 check_not "it does not leave for a file that is refused" routerctl restart
 is "the same process runs" "$(property router MainPID)" "$pid"
+through "systemctl restart with a file that is refused" 500 systemctl restart router
+check "it says so" grep -q "the file is refused" <(property router StatusText)
+through "killed with such a file" 500 systemctl kill -s KILL router
 sed -i '$d' /etc/router/router.yaml
+check "mended, it reloads" systemctl reload router
+check_not "and says so no longer" grep -q "the file is refused" <(property router StatusText)
 
 # ---- a stop is an end
 check "it stops" systemctl stop router
@@ -116,6 +121,6 @@ check_not "no program is left on lan0" has_xdp lan0
 check_not "no program is left on wan0" has_xdp wan0
 check "nothing is pinned" test -z "$(find /sys/fs/bpf/router -mindepth 1)"
 check "it starts again" systemctl start router
-check "cold" adopted 5
+check "cold" adopted 7
 check "and forwards" pings ''
 finish
