@@ -52,20 +52,48 @@ static unsigned pass_stale(struct xsk_queue *q, unsigned max)
 	return n;
 }
 
+/* Is it a frame that the kernel has got from us? A driver that gives one twice, or makes one up,
+ * would have two packets write to it. */
+static bool is_with(const struct xsk_mem *m, uint64_t addr, uint16_t owner)
+{
+	uint32_t frame = xsk_mem_frame(m, addr);
+
+	return __builtin_expect(addr >> m->shift < m->frames && m->owner[frame] == owner, 1);
+}
+
+/* The first entry is no frame of this queue: it is passed over. */
+static void pass_stray(struct xsk_queue *q)
+{
+	uint32_t idx;
+
+	if (!xsk_ring_cons__peek(&q->rx, 1, &idx))
+		return;
+	xsk_ring_cons__release(&q->rx, 1);
+	__atomic_store_n(&q->strays, q->strays + 1, __ATOMIC_RELAXED);
+}
+
 unsigned xsk_queue_rx(struct xsk_queue *q, struct xdp_desc *out, unsigned max)
 {
 	struct xsk_mem *m = q->mem;
 	uint16_t posted = FRAME_POSTED(q->slot), received = FRAME_RECEIVED(q->slot);
-	uint32_t idx, n;
+	uint32_t idx, n, i;
 
 	if (__builtin_expect(q->stale, 0))
 		max = pass_stale(q, max);
 	n = xsk_ring_cons__peek(&q->rx, max, &idx);
 	if (!n)
 		return 0;
-	for (uint32_t i = 0; i < n; i++) {
+	for (i = 0; i < n; i++) {
 		out[i] = *xsk_ring_cons__rx_desc(&q->rx, idx + i);
+		if (!is_with(m, out[i].addr, posted))
+			break;
 		frame_pass(m, xsk_mem_frame(m, out[i].addr), posted, received);
+	}
+	if (__builtin_expect(i < n, 0)) {
+		xsk_ring_cons__cancel(&q->rx, n - i);
+		n = i;
+		if (!n) /* else next time */
+			pass_stray(q);
 	}
 	__atomic_store_n(&q->received, q->received + n, __ATOMIC_RELAXED);
 	return n;
@@ -80,7 +108,7 @@ void xsk_queue_fill(struct xsk_queue *q, struct frame_cache *c)
 {
 	struct xsk_mem *m = q->mem;
 	uint16_t posted = FRAME_POSTED(q->slot);
-	uint32_t have = (uint32_t)(q->posted - q->received), want, idx;
+	uint32_t have = (uint32_t)(q->posted - q->received), want, idx = 0;
 	const uint32_t *frame;
 
 	/* A frame of an entry that is passed over must not look like one that is to be received. */
@@ -119,13 +147,19 @@ static void reap(struct xsk_queue *q, struct frame_cache *c)
 	uint32_t idx, n;
 
 	while ((n = xsk_ring_cons__peek(&q->comp, FRAME_SLAB, &idx)) > 0) {
+		uint32_t strays = 0;
+
 		for (uint32_t i = 0; i < n; i++) {
 			uint64_t addr = *xsk_ring_cons__comp_addr(&q->comp, idx + i);
 
-			frame_put(c, xsk_mem_frame(m, addr), owner);
+			if (is_with(m, addr, owner))
+				frame_put(c, xsk_mem_frame(m, addr), owner);
+			else
+				strays++;
 		}
 		xsk_ring_cons__release(&q->comp, n);
-		__atomic_store_n(&q->completed, q->completed + n, __ATOMIC_RELAXED);
+		__atomic_store_n(&q->completed, q->completed + n - strays, __ATOMIC_RELAXED);
+		__atomic_store_n(&q->strays, q->strays + strays, __ATOMIC_RELAXED);
 	}
 }
 

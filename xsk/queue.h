@@ -40,6 +40,7 @@ struct xsk_queue {
 	bool dead;     /* ENXIO: the device has gone; nothing more is handed over */
 	uint64_t sent; /* ever handed over; sent - completed are with the kernel now */
 	uint64_t completed;
+	uint64_t strays;       /* frames the kernel gave back that it had not got: 0 */
 	uint64_t refused;      /* the device dropped it: EBUSY from sendto (completed too) */
 	uint64_t unsent;       /* still in the send ring when the socket closed */
 	uint64_t unread;       /* still in the receive ring then */

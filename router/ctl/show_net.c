@@ -435,6 +435,8 @@ const struct column show_xdp_columns[] = {
 	{ "posted", "posted", COL_NUMBER, true, "frames waiting to be filled" },
 	{ "sent", "in flight", COL_NUMBER, true, "frames being sent" },
 	{ "kicks", "kicks", COL_NUMBER, true, "sendto calls" },
+	{ "strays", "strays", COL_NUMBER, true,
+	  "frames given back that the driver had not got: 0" },
 	{ "verdicts", "verdicts", COL_JSON, true, "of the XDP program, for the whole port" },
 	{ 0 },
 };
@@ -478,6 +480,7 @@ int show_xdp(struct router *r, const struct request *q, struct cursor *cur, stru
 			row_unsigned(row, "sent",
 				     counter_read(&x->sent) - counter_read(&x->completed));
 			row_unsigned(row, "kicks", counter_read(&x->kicks));
+			row_unsigned(row, "strays", counter_read(&x->strays));
 			if (p->steer)
 				row_verdicts(row, p->steer);
 		}

@@ -290,6 +290,51 @@ static void test_send_wraps(void **state)
 	send_around(true);
 }
 
+/* A driver that gives a frame twice, one that it never had, or one that there is not: nobody gets
+ * it. */
+static void test_strays(void **state)
+{
+	struct frames_test t;
+	struct xdp_desc d[8];
+	uint8_t *data[8];
+	uint32_t len[8] = { 60, 61, 62, 63, 64, 65 }, next = 0;
+	unsigned got = 0, turns = 0;
+
+	(void)state;
+	test_open(&t, 64, 16);
+	assert_int_equal(xsk_memwire_take(&t.wire, data, 3), 3);
+	data[4] = data[2];
+	data[2] = data[0];			    /* twice */
+	data[3] = t.mem->base + t.mem->size + 2048; /* there is none */
+	data[5] = t.mem->base + 50 * 2048ul;	    /* free, and not the queue's */
+	xsk_memwire_deliver(&t.wire, data, len, 6);
+	for (; t.q->strays < 3 && turns < 10; turns++) {
+		unsigned n = xsk_queue_rx(t.q, d, 8);
+
+		for (unsigned i = 0; i < n; i++) {
+			assert_in_range(d[i].len, got == 2 ? 64 : 60 + got,
+					got == 2 ? 64 : 60 + got);
+			frame_free(t.cache, xsk_mem_frame(t.mem, d[i].addr));
+			got++;
+		}
+		xsk_queue_rx_done(t.q, n);
+	}
+	assert_int_equal(got, 3);
+	assert_int_equal(t.q->received, 3);
+	assert_int_equal(xsk_queue_rx(t.q, d, 8), 0);
+	/* the same at the other end: completed, and completed again */
+	assert_int_equal(offer(&t, 2, &next), 2);
+	assert_int_equal(xsk_memwire_sent(&t.wire, data, len, 2), 2);
+	xsk_memwire_done(&t.wire, 2);
+	*xsk_ring_prod__fill_addr((struct xsk_ring_prod *)(void *)&t.q->comp, 2) =
+		*xsk_ring_cons__comp_addr(&t.q->comp, 0);
+	*t.q->comp.producer += 1;
+	xsk_queue_kick(t.q, t.cache);
+	assert_int_equal(t.q->completed, 2);
+	assert_int_equal(t.q->strays, 4);
+	test_close(&t);
+}
+
 /* Completed but not reaped: room is found all the same. A dead queue takes nothing. */
 static void test_send_reaps(void **state)
 {
@@ -348,8 +393,8 @@ int main(void)
 		cmocka_unit_test(test_create),	      cmocka_unit_test(test_alloc_all),
 		cmocka_unit_test(test_cache_full),    cmocka_unit_test(test_fill_deep),
 		cmocka_unit_test(test_receive_wraps), cmocka_unit_test(test_send_wraps),
-		cmocka_unit_test(test_send_reaps),    cmocka_unit_test(test_reclaim),
-		cmocka_unit_test(test_share),
+		cmocka_unit_test(test_strays),	      cmocka_unit_test(test_send_reaps),
+		cmocka_unit_test(test_reclaim),	      cmocka_unit_test(test_share),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
