@@ -7,6 +7,7 @@
 
 #include "config/conf.h"
 #include "router/ctl/nft.h"
+#include "router/policy.h"
 #include "router/rundir.h"
 #include "router/standin.h"
 #include "xsk/steer.h"
@@ -14,10 +15,16 @@
 int once_check(const char *path)
 {
 	struct conf *c = NULL;
+	char why[512] = "";
 	int err = conf_load(path, NULL, stderr, &c);
 
 	if (err && err != -EINVAL)
 		fprintf(stderr, "%s: %s\n", path, strerror(-err));
+	if (!err) {
+		err = policy_try(c, why, sizeof(why));
+		if (err)
+			fprintf(stderr, "%s: %s\n", path, why);
+	}
 	if (!err)
 		printf("%s: ok\n", path);
 	conf_destroy(c);

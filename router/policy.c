@@ -248,3 +248,30 @@ int policy_build(const struct policy_config *pc, struct policy **out, char *why,
 	*out = p;
 	return 0;
 }
+
+/* ---- on trial */
+
+int policy_try(const struct conf *c, char *why, size_t size)
+{
+	struct stateful_config sc = {
+		.conntrack = &c->conntrack, .workers = 1, .frames = HELD_SHARE, .now = clock_now()
+	};
+	struct names names = { 0 };
+	struct policy_config pc = { .conf = c, .names = &names, .workers = 1 };
+	struct policy *p = NULL;
+	int err;
+
+	if (!c->conntrack.enabled && !conf_filters_shaping(c))
+		return 0;
+	err = stateful_create(&sc, &names, &pc.st);
+	if (err)
+		snprintf(why, size, "tables of connection tracking: %s", strerror(-err));
+	else
+		err = sets_follow(pc.st->sets, c, why, size);
+	if (!err && c->conntrack.enabled)
+		err = policy_build(&pc, &p, why, size);
+	policy_destroy(p);
+	stateful_destroy(pc.st, NULL, NULL);
+	names_fini(&names);
+	return err;
+}

@@ -45,4 +45,8 @@ struct policy_config {
 int policy_build(const struct policy_config *c, struct policy **out, char *why, size_t size);
 void policy_destroy(struct policy *p);
 
+/* Would the rules of this file be built? With tables of their own that go at once; of the world
+ * around, as addresses of the router, it knows nothing. 0 or -errno with why. */
+int policy_try(const struct conf *c, char *why, size_t size);
+
 #endif

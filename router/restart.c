@@ -14,6 +14,7 @@
 #include "router/kept.h"
 #include "router/lib/clock.h"
 #include "router/lib/log.h"
+#include "router/policy.h"
 #include "router/ports_internal.h"
 #include "router/router.h"
 #include "xsk/mem.h"
@@ -195,13 +196,16 @@ static bool is_usable(struct router *r)
 
 int restart_go(struct router *r)
 {
-	char why[256];
+	char why[512] = "";
 	int err;
 
 	if (!r->asking)
 		return 0;
-	err = handover_go(r->asking, why, sizeof(why));
-	r->asking = NULL;
+	err = policy_try(r->conf, why, sizeof(why)); /* once it is ours, there is no way back */
+	if (!err) {
+		err = handover_go(r->asking, why, sizeof(why));
+		r->asking = NULL;
+	}
 	if (err)
 		log_err("taking over: %s", why);
 	else

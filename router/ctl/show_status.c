@@ -10,6 +10,7 @@
 #include "router/kept.h"
 #include "router/lib/clock.h"
 #include "router/net/frag.h"
+#include "router/policy.h"
 #include "router/restart.h"
 #include "router/router.h"
 
@@ -368,21 +369,24 @@ int cmd_reload(struct router *r, const struct request *q, struct cursor *cur, st
 
 /* Does the next process find a file that it would take? Its own version will judge, but most of
  * what is wrong with a file is wrong in any. */
-static int config_check(const struct router *r, struct command_ctx *c)
+static int config_check(struct router *r, struct command_ctx *c)
 {
-	char *text = NULL;
-	struct conf *conf;
+	struct conf *conf = NULL;
+	char *text = NULL, why[512] = "";
 	size_t len = 0;
 	FILE *f = open_memstream(&text, &len);
 	int err = f ? conf_load(r->conf_path, NULL, f, &conf) : -ENOMEM;
 
+	if (!err)
+		err = policy_try(conf, why, sizeof(why));
+	if (!err)
+		err = qos_check(r, conf, why, sizeof(why));
 	if (f)
 		fclose(f);
-	if (!err)
-		conf_destroy(conf);
-	else
-		command_fail(c, err, "%snot restarted: %s is refused", text ? text : "",
-			     r->conf_path);
+	conf_destroy(conf);
+	if (err)
+		command_fail(c, err, "%s%s%snot restarted: %s is refused", text ? text : "", why,
+			     why[0] ? "\n" : "", r->conf_path);
 	free(text);
 	return err;
 }

@@ -72,6 +72,11 @@ check "and again" eventually 5 queues_are 2
 printf 'interfacs: {}\n' >> "$CONF"
 check_not "it does not leave for a file that the next one would refuse" ctl restart
 sed -i '$d' "$CONF"
+cp "$CONF" "$T/good.yaml"
+sed -i 's/action: masquerade.*/pool: 100.64.0.0\/22}]}/' "$CONF"
+check_not "nor for one whose rules cannot be built" ctl restart
+check_not "which the program itself refuses, too" "$B/router" --check "$CONF"
+cp "$T/good.yaml" "$CONF"
 check_conservation
 check "it stops" router_stop
 check_not "and nothing is left on its ports" sh -c 'ip -n r -d link show lan0 | grep -q xdp'
@@ -93,6 +98,11 @@ through "router --handover" take_over
 through "router --handover again" take_over
 is "nothing was dropped" "$(ctl_json "[(r[\"reason\"], r[\"packets\"]) for r in d if r[\"stage\"] != \"kernel\"]" show drops)" "[]"
 check_conservation
+cp "$CONF" "$T/good.yaml"
+echo 'nat: {source: [{name: home, from: [10.0.3.0/24], out: wan0, pool: 100.64.0.0/22}]}' >> "$CONF"
+check_not "nor with rules that cannot be built" ns r "$B/router" --handover -c "$CONF" -R "$ROUTER_DIR"
+check "it goes on" lib_running
+cp "$T/good.yaml" "$CONF"
 check_not "nor from another network namespace" ns a "$B/router" --handover -c "$CONF" -R "$ROUTER_DIR"
 check "it goes on" lib_running
 check_not "there is nothing to take over elsewhere" ns r "$B/router" --handover -c "$CONF" -R /run/other
