@@ -44,6 +44,13 @@ for p in "ip" "ip -n blue"; do
 	$p link set lan0 up
 done
 
+# host a -- lan0 [here] wan0 -- host b
+ip netns add a && ip netns add b
+ip link set lan1 netns a name a0 && ip link add wan0 type veth peer name b0 netns b
+ip addr add 10.0.1.1/24 dev lan0 && ip addr add 10.0.2.1/24 dev wan0 && ip link set wan0 up
+ip -n a addr add 10.0.1.2/24 dev a0 && ip -n a link set a0 up && ip -n a route add default via 10.0.1.1
+ip -n b addr add 10.0.2.2/24 dev b0 && ip -n b link set b0 up && ip -n b route add default via 10.0.2.1
+
 # ---- the first installation
 check "it installs" install_deb "$deb"
 is "nothing is enabled" "$(systemctl is-enabled router)" disabled
@@ -53,10 +60,17 @@ check "it starts as it was installed, without an interface" systemctl start rout
 systemctl stop router
 
 # ---- an upgrade
-printf 'version: 1\ninterfaces: {lan0: {}}\n' | tee /etc/router/router.yaml > /etc/router/blue.yaml
+printf 'version: 1\ninterfaces: {lan0: {}}\n' > /etc/router/blue.yaml
+printf 'version: 1\ninterfaces: {lan0: {}, wan0: {}}\n' > /etc/router/router.yaml
 check "two routers start" systemctl start router router@blue
 pid=$(pid_of router) blue=$(pid_of router@blue)
+ip netns exec a ping -q -i 0.01 -w 60 10.0.2.2 > $T/ping &
+ping=$!
 check "a newer version installs" install_deb $T/99.1.deb
+sleep 1
+kill -INT $ping
+wait $ping
+check "and no packet is lost" grep -E '^([0-9]+) packets transmitted, \1 received' $T/ping
 check "the configuration is the operator's still" grep -q lan0 /etc/router/router.yaml
 is "both run" "$(systemctl is-active router router@blue | xargs)" "active active"
 check "the host's was restarted" test "$(pid_of router)" != "$pid"

@@ -123,4 +123,14 @@ check "nothing is pinned" test -z "$(find /sys/fs/bpf/router -mindepth 1)"
 check "it starts again" systemctl start router
 check "cold" adopted 7
 check "and forwards" pings ''
+
+# ---- one a namespace
+ip netns add blue && ip -n blue link set lo up
+hosts blue lan0 wan0 ip -n blue
+configure /etc/router/blue.yaml lan0 wan0
+check "router@blue starts" systemctl start router@blue
+check "it is restarted" systemctl restart router@blue
+check "it goes on where it ended" eventually 3 sh -c \
+	'journalctl -u router@blue -o cat --no-pager | grep -q "going on where the last process stopped"'
+check "it forwards" pings blue
 finish
