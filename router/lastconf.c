@@ -48,6 +48,18 @@ static int load_kept(struct router *r)
 	return 0;
 }
 
+static int fall_back(struct router *r)
+{
+	int err = load_kept(r);
+
+	if (err)
+		return err;
+	log_err("%s is refused: going on with the configuration of before", r->conf_path);
+	r->conf_refused = true;
+	r->refused++;
+	return 0;
+}
+
 int lastconf_load(struct router *r)
 {
 	int err = conf_load(r->conf_path, NULL, stderr, &r->conf);
@@ -56,12 +68,17 @@ int lastconf_load(struct router *r)
 		return 0;
 	if (err != -EINVAL)
 		log_err("%s: %s", r->conf_path, strerror(-err));
-	if (load_kept(r))
-		return err;
-	log_err("%s is refused: going on with the configuration of before", r->conf_path);
-	r->conf_refused = true;
-	r->refused++;
-	return 0;
+	return fall_back(r) ? err : 0;
+}
+
+bool lastconf_fall_back(struct router *r)
+{
+	struct conf *refused = r->conf;
+
+	if (r->conf_refused || fall_back(r))
+		return false;
+	conf_destroy(refused);
+	return true;
 }
 
 void lastconf_keep(struct router *r)

@@ -11,10 +11,14 @@
 #ifndef ROUTER_LASTCONF_H
 #define ROUTER_LASTCONF_H
 
+#include <stdbool.h>
+
 struct router;
 
 /* r->conf: the file's, or else the one of before. 0, or the file's error, which has been said. */
 int lastconf_load(struct router *r);
+/* The rules of r->conf cannot be built: from here on it is the one of before, if there is one. */
+bool lastconf_fall_back(struct router *r);
 /* r->conf applies. */
 void lastconf_keep(struct router *r);
 

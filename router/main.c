@@ -360,23 +360,35 @@ static void warn_of_kernel_forwarding(void)
 		close(fd);
 }
 
-static int start_policy(struct router *r)
+static int build_policy(struct router *r, struct policy **out)
 {
-	struct policy *p;
 	char why[512] = "";
-	int err = stateful_start(r, rundir_table(r->run_dir));
+	int err = stateful_build(r, r->conf, out, why, sizeof(why));
 
-	if (!err)
-		err = stateful_build(r, r->conf, &p, why, sizeof(why));
 	if (!err) {
 		err = qos_check(r, r->conf, why, sizeof(why));
 		if (err)
-			stateful_forget(r, p);
+			stateful_forget(r, *out);
 	}
-	if (err) {
+	if (err)
 		log_err("rules: %s", why);
+	return err;
+}
+
+static int start_policy(struct router *r)
+{
+	struct policy *p;
+	int err = stateful_start(r, rundir_table(r->run_dir));
+
+	if (err) {
+		log_err("nftables: %s", strerror(-err));
 		return err;
 	}
+	err = build_policy(r, &p);
+	if (err && lastconf_fall_back(r))
+		err = build_policy(r, &p);
+	if (err)
+		return err;
 	stateful_publish(r, p);
 	loop_timer_set(r->flows_timer, clock_now() + FLOWS_IDLE_NS);
 	return 0;

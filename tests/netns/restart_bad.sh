@@ -148,6 +148,10 @@ cp "$CONF" "$T/good.yaml"
 printf 'interfacs: {}\n' >> "$CONF"
 again "the file is refused" "is refused: going on with the configuration of before"
 again "the file is refused still" "going on where the last process was killed"
+config "$both
+nat: {source: [{name: home, from: [10.0.3.0/24], out: wan0, pool: 100.64.0.0/22}]}"
+again "its rules cannot be built" "is refused: going on with the configuration of before"
+again "nor are they the next time" "going on where the last process was killed"
 is "the ports are those of before" "$(open_ports)" "lan0 wan0"
 check_not "a reload refuses it, too" ctl reload
 cp "$T/good.yaml" "$CONF"
