@@ -70,6 +70,8 @@ int restart_begin(struct router *r, bool handover)
 		return begin_handover(r);
 	if (adopt_state(r, why, sizeof(why)))
 		refuse("state", why);
+	r->left =
+		r->kept; /* should the start fail before restart_memory(), the next try finds it */
 	return 0;
 }
 
@@ -228,6 +230,7 @@ bool restart_memory(struct router *r)
 {
 	struct kept_header *h;
 
+	r->left = false;
 	if (!r->kept || !is_usable(r)) {
 		forget_all(r);
 		return false;
