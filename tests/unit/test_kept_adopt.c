@@ -121,6 +121,7 @@ static void test_other_lengths(void **state)
 {
 	int fd = kept_file_new(FRAMES);
 	struct stat st;
+	uint64_t bytes;
 
 	(void)state;
 	assert_int_equal(fstat(fd, &st), 0);
@@ -132,8 +133,8 @@ static void test_other_lengths(void **state)
 	fd = kept_file_new(
 		FRAMES); /* what it says goes with the file, but not with its dimensions */
 	assert_int_equal(ftruncate(fd, st.st_size + 4096), 0);
-	st.st_size += 4096;
-	put(fd, offsetof(struct kept_header, bytes), &(uint64_t){ (uint64_t)st.st_size }, 8);
+	bytes = (uint64_t)st.st_size + 4096;
+	put(fd, offsetof(struct kept_header, bytes), &bytes, sizeof(bytes));
 	assert_refused(fd, "its size is not what it says");
 }
 
