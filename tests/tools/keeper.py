@@ -24,6 +24,7 @@ import time
 
 EXIT_RESTART = 75
 PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
 MSG_CMSG_CLOEXEC = 0x40000000   # a process gets by number what it is given, and nothing else
 
 
@@ -82,7 +83,7 @@ def start(command, store, notify):
     pid = os.fork()
     if pid:
         return pid
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # no keeper, no service
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # no keeper, no service
     env = dict(os.environ, NOTIFY_SOCKET=notify)
     high = [os.dup2(fd, 1000 + i, inheritable=False) for i, (_, fd) in enumerate(store.kept)]
     for i, fd in enumerate(high):
