@@ -128,6 +128,7 @@ void worker_flush(struct dp *dp)
 
 static void kick_all(struct worker *w, const struct worker_ports *ports)
 {
+	w->sending = false;
 	for (unsigned i = 0; i < PORTS_MAX; i++) {
 		struct xsk_queue *q = ports->tx[i];
 		unsigned refused;
@@ -135,6 +136,7 @@ static void kick_all(struct worker *w, const struct worker_ports *ports)
 		if (!q || !xsk_queue_busy(q))
 			continue;
 		refused = xsk_queue_kick(q, &w->cache);
+		w->sending |= xsk_queue_more(q);
 		if (refused) { /* handed over and counted as sent, then dropped by the device */
 			counter_add(&w->count->drop[DROP_TX_DEVICE], refused);
 			counter_add(&w->count->port[i].tx_packets, -(uint64_t)refused);
@@ -418,7 +420,8 @@ static void *worker_main(void *arg)
 		} else if (!n) {
 			idle = true;
 		}
-		if (!n && !w->busy && now - last >= spin && !worker_shape_is_due(w, now)) {
+		if (!n && !w->busy && now - last >= spin && !worker_shape_is_due(w, now) &&
+		    !w->sending) {
 			boost(w, true);
 			doze(w, now);
 			spin = worth_spinning(w, false) ? SPIN_NS : 0;

@@ -85,6 +85,7 @@ struct worker {
 	uint64_t lapses, lapse_at;	    /* how often it was late; when it noticed */
 	uint64_t went_on;		    /* lapses that control has seen to; control's */
 	bool boosted, boost_denied;	    /* runs with real-time priority; may not */
+	bool sending;			    /* kernels take more of what is in send rings */
 	const struct worker_ports *serving; /* in this turn */
 	uint64_t done;			    /* frames completed when we last went to sleep */
 	unsigned naps;			    /* sleeps since one was */

@@ -241,22 +241,22 @@ static bool kick_once(struct xsk_queue *q, unsigned *refused)
 unsigned xsk_queue_kick(struct xsk_queue *q, struct frame_cache *c)
 {
 	unsigned refused = 0;
+	bool more = false;
 
 	lock(q);
 	reap(q, c);
 	if (q->fd >= 0 && !q->dead) {
-		for (int i = 0; i < KICKS_MAX && xsk_queue_unsent(q); i++) {
-			bool more;
-
-			if (!xsk_ring_prod__needs_wakeup(&q->tx))
-				break;
-			more = kick_once(q, &refused);
+		for (int i = 0; i < KICKS_MAX; i++) {
+			more = xsk_queue_unsent(q) && xsk_ring_prod__needs_wakeup(&q->tx) &&
+			       kick_once(q, &refused);
 			reap(q, c);
 			if (!more)
 				break;
 		}
 		__atomic_store_n(&q->refused, q->refused + refused, __ATOMIC_RELAXED);
 	}
+	more = more && q->mode != XSK_MODE_ZERO_COPY && xsk_queue_unsent(q);
+	__atomic_store_n(&q->more, more, __ATOMIC_RELAXED);
 	unlock(q);
 	return refused;
 }

@@ -38,6 +38,7 @@ struct xsk_queue {
 	pthread_spinlock_t lock;
 	bool tx_shared;
 	bool dead;     /* ENXIO: the device has gone; nothing more is handed over */
+	bool more;     /* the last kick ended before the kernel did */
 	uint64_t sent; /* ever handed over; sent - completed are with the kernel now */
 	uint64_t completed;
 	uint64_t strays;       /* frames the kernel gave back that it had not got: 0 */
@@ -86,6 +87,13 @@ static inline bool xsk_queue_busy(const struct xsk_queue *q)
 {
 	return __atomic_load_n(&q->sent, __ATOMIC_RELAXED) !=
 	       __atomic_load_n(&q->completed, __ATOMIC_RELAXED);
+}
+
+/* Another kick would get further at once. Who slept now would leave it to epoll, which sends in
+ * copy mode, too, and does not tell what the device refused. */
+static inline bool xsk_queue_more(const struct xsk_queue *q)
+{
+	return __atomic_load_n(&q->more, __ATOMIC_RELAXED);
 }
 
 /* Frames under way at this queue: handed over, and not known to be sent. */
