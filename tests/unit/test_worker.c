@@ -3,6 +3,8 @@
  * A worker's turns: bursts around the rings, a wire that does not keep up, ports that are not
  * there, and how many frames it keeps posted.
  */
+#include <unistd.h>
+
 #include "tests/unit/pipe_rows.h"
 
 /* `n` packets into port 0, numbered from *next on; how many could be delivered. */
@@ -196,6 +198,74 @@ static void test_few_frames(void **state)
 	pipe_close(&p);
 }
 
+/* Fewer frames than one queue would post: it posts what there is, and packets pass. */
+static void test_fewer_than_one_queue_wants(void **state)
+{
+	uint32_t in = 0, out = 0;
+	struct pipe p;
+
+	(void)state;
+	pipe_open_sized(&p, 64, 256);
+	for (unsigned round = 0; round < 100; round++) {
+		pipe_turn(&p);
+		deliver(&p, 1, &in, false);
+		pipe_turn(&p);
+		drain(&p, 1, &out);
+	}
+	assert_int_equal(in, 100);
+	assert_int_equal(out, in);
+	pipe_close(&p);
+}
+
+/* All that one can get of a cache and the depot, behind those it has already. */
+static uint32_t take_all(struct frame_cache *c, uint32_t *frame, uint32_t have)
+{
+	while (have < PIPE_FRAMES && frame_alloc(c, &frame[have]))
+		have++;
+	return have;
+}
+
+static bool exceeds(const uint64_t *counter, uint64_t n)
+{
+	uint64_t until = clock_now() + 5 * NSEC_PER_SEC;
+
+	while (counter_read(counter) <= n && clock_now() < until)
+		usleep(1000);
+	return counter_read(counter) > n;
+}
+
+/* Nothing can wake the worker of a queue without frames: it looks by itself when others have given
+ * some back. */
+static void test_dry_queue(void **state)
+{
+	uint32_t frame[PIPE_FRAMES], n, in = 0, out = 0;
+	struct frame_cache others;
+	struct xsk_queue *q;
+	struct pipe p;
+
+	(void)state;
+	pipe_open(&p);
+	q = p.port[0]->queue[0];
+	frame_cache_init(&others, p.mem);
+	n = take_all(&others, frame, 0);
+	deliver(&p, 64, &in, false);
+	worker_turn(p.w, p.now);
+	drain(&p, 64, &out);
+	worker_turn(p.w, p.now); /* takes back what was sent, after it has posted */
+	n = take_all(&p.w->cache, frame, n);
+	assert_int_equal(q->posted - q->received, 0);
+	p.w->busy = false;
+	assert_int_equal(worker_start(p.w), 0);
+	assert_true(exceeds(&p.w->sleeps, 0));
+	assert_int_equal(counter_read(&q->posted), 64);
+	while (n)
+		frame_free(&others, frame[--n]);
+	frame_cache_fini(&others);
+	assert_true(exceeds(&q->posted, 64));
+	worker_stop(p.w);
+	pipe_close(&p);
+}
+
 /* Many packets: fewer frames lie posted; few again, or none: as many as the ring takes. */
 static void test_depth(void **state)
 {
@@ -293,6 +363,8 @@ int main(void)
 		cmocka_unit_test(test_no_port),
 		cmocka_unit_test(test_more_out_than_in),
 		cmocka_unit_test(test_few_frames),
+		cmocka_unit_test(test_fewer_than_one_queue_wants),
+		cmocka_unit_test(test_dry_queue),
 		cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_depth_of_small_ring),
 		cmocka_unit_test(test_nothing_published),
