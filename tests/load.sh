@@ -54,7 +54,7 @@ router_pid()
 router_gone()
 {
 	local rc
-	eventually 10 lib_gone
+	eventually 10 lib_gone || kill "$(router_pid)" # and then its status is another
 	wait "$(router_pid)"
 	rc=$?
 	unset "lib_pid[$ROUTER_DIR]"

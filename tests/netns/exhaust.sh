@@ -82,7 +82,7 @@ established=1000 max=4000 rate=20000
 case $B in *san-*) established=300 max=1200 rate=4000 ;; esac
 start <<- END
 	$interfaces
-	conntrack: {max: $max, when-full: early-drop}
+	conntrack: {max: $max, when-full: early-drop, tcp-loose: false}
 	filter: {own: {hook: forward, priority: filter, rules: [{name: inv, ct: invalid, action: drop}]}}
 END
 check "$established connections" hold old a tcp 10.0.2.2 7000 $established
@@ -162,6 +162,8 @@ start <<- END
 	conntrack: {fragments: 256, fragments-per-source: 4}
 END
 flood fragments 10.0.2.2 --rate $rate --seconds 5
+ns a ping -q -s 3000 -i 0.02 -c 50 -W 1 10.0.2.2 > "$T/ping"
+check "another source's fragments pass beside them" grep -q "50 received" "$T/ping"
 ns a ping -q -i 0.001 -c 3000 -W 2 10.0.2.2 > "$T/ping"
 check "no packet of a 1 kpps probe is lost beside them" grep -q "3000 received, 0% packet loss" "$T/ping"
 note "$(tail -n 2 "$T/ping" | tr '\n' ' ')"

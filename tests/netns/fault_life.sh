@@ -41,7 +41,7 @@ check_conservation
 
 # ---- a second one
 mkdir -p "$T/second"
-ns r "$B/router" -c "$CONF" -R "$ROUTER_DIR" > "$T/second.log" 2>&1
+ns r timeout 10 "$B/router" -c "$CONF" -R "$ROUTER_DIR" > "$T/second.log" 2>&1
 is "a second router on the same run directory ends with status 1" $? 1
 check "saying that one runs already" grep 'a router runs already' "$T/second.log"
 passes "the first is not disturbed"

@@ -20,6 +20,8 @@ told()
 	ns a nstat -asz IcmpInDestUnreachs | awk '/^Icmp/ { print $2 }'
 }
 check "a host is told that a dead one is unreachable" unreachable
+host_addr b b0 10.200.77.77/16
+check "until it lives: who failed is asked for again" ns a ping -q -c 3 -i 0.2 -W 1 10.200.77.77
 load_start 2000
 before=$(told)
 ns_bg a "$B/tests/tools/pktgen" gen a0 --dst-mac "$(mac_of r lan0)" --src 10.0.1.2 "${dead[@]}" \
@@ -74,10 +76,23 @@ router: {xdp: {ring-size: 64}}
 interfaces: {lan0: {}, wan0: {}}
 END
 passes "rings of 64"
+# A gateway that dies without a word, and to which Linux itself has nothing to say. It is b, who
+# would still answer: only its silence to ARP tells.
+ns r sysctl -qw net.ipv4.neigh.wan0.base_reachable_time_ms=500 net.ipv4.neigh.wan0.delay_first_probe_time=1
+host_addr b b0 10.0.2.9/24
+host_addr b lo 10.50.0.1/32
+ip -n r route add 10.50.0.0/16 via 10.0.2.9
+check "a gateway" eventually 5 ns a ping -q -c 1 -W 1 10.50.0.1
+ip -n b addr del 10.0.2.9/24 dev b0
 load_start 1000000
 sleep 3
 load_stop
 passes "forward after a flood"
+gateway_gone()
+{
+	ns a ping -c 1 -W 4 10.50.0.1 | grep -i 'from 10.0.1.1 .*Destination Host Unreachable'
+}
+check "a gateway that has died is noticed" eventually 15 gateway_gone
 check_conservation
 
 # ---- two routers in two namespaces, one behind the other
