@@ -41,15 +41,45 @@ router_start - << 'END'
 version: 1
 interfaces: {lan0: {}, wan0: {}}
 stats: {socket: {group: no-such-group}}  # its socket goes on all the same
-nat: {source: [{name: other, from: [10.0.3.0/24], out: wan0, action: masquerade, ports: 20000-20099}]}
+nat: {source: [{name: home, from: [10.0.1.0/24], proto: tcp, out: wan0, action: masquerade, ports: 20100-20199},
+  {name: other, from: [10.0.3.0/24], out: wan0, action: masquerade, ports: 20000-20099}]}
 END
 reserved=/proc/sys/net/ipv4/ip_local_reserved_ports
-is "Linux keeps clear of NAT's ports" "$(ns r cat $reserved)" 20000-20099
+is "Linux keeps clear of NAT's ports" "$(ns r cat $reserved)" 20000-20199
 check "packets pass" ns a ping -q -c 2 -i 0.2 10.0.2.2
+
+# A download through NAT, a megabyte a second, until there is a file `enough`. Who downloads exits with 0
+# if all bytes came; who serves writes down to whom.
+cat > "$T/download.py" << 'END'
+import os, socket, sys, time
+t, kilobyte, n = sys.argv[1], bytes(range(256)) * 4, 0
+if sys.argv[2] == "serve":
+    s = socket.create_server(("10.0.2.2", 8000))
+    s, to = s.accept()
+    open(t + "/client", "w").write(to[0])
+    while not os.path.exists(t + "/enough"):
+        n += len(kilobyte)
+        s.sendall(kilobyte)
+        time.sleep(0.001)
+    open(t + "/served", "w").write(str(n))
+    sys.exit()
+s = socket.create_connection(("10.0.2.2", 8000))
+while got := s.recv(65536):
+    assert all(b == (n + i) % 256 for i, b in enumerate(got))
+    n += len(got)
+sys.exit(n != int(open(t + "/served").read()))
+END
+ns_bg b python3 "$T/download.py" "$T" serve
+check "a server listens" eventually 5 sh -c "nsenter --net=/run/netns/b ss -Hltn | grep -q :8000"
+ns_bg a python3 "$T/download.py" "$T" fetch
+download=$!
 sent=$(ctl_json 'd["tx_packets"]' show status)
 through "kill -9" kill_router
 through "kill -9 again" kill_router
 through "routerctl restart" ctl restart
+touch "$T/enough"
+check "the download went on, and is whole" wait $download
+is "and its client was the router all the time" "$(cat "$T/client")" 10.0.2.1
 check "counters go on" test "$(ctl_json 'd["tx_packets"]' show status)" -ge $((sent + 3000))
 is "nothing was dropped" "$(ctl_json "[(r[\"reason\"], r[\"packets\"]) for r in d if r[\"stage\"] != \"kernel\"]" show drops)" "[]"
 check "each process found what the one before left" test "$(grep -c 'descriptors' "$T/starts")" = 4
@@ -73,7 +103,7 @@ printf 'interfacs: {}\n' >> "$CONF"
 check_not "it does not leave for a file that the next one would refuse" ctl restart
 sed -i '$d' "$CONF"
 cp "$CONF" "$T/good.yaml"
-sed -i 's/action: masquerade.*/pool: 100.64.0.0\/22}]}/' "$CONF"
+sed -i '/name: other/s/action: masquerade.*/pool: 100.64.0.0\/22}]}/' "$CONF"
 check_not "nor for one whose rules cannot be built" ctl restart
 check_not "which the program itself refuses, too" "$B/router" --check "$CONF"
 cp "$T/good.yaml" "$CONF"
