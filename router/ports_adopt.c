@@ -254,17 +254,15 @@ static void count_lost(struct router *r, uint32_t held)
 
 /* ---- all of it */
 
+/* Served first, and only then waited for: a worker that is woken by packets of a port which it does
+ * not serve yet would spin with its priority, and keep this thread from saying that it does. */
 static void forward_again(struct router *r)
 {
-	for (unsigned i = 0; i < PORTS_MAX; i++) {
-		struct port *p = &r->ports[i];
-
-		if (p->state != PORT_OPEN)
-			continue;
-		ports_epoll(r, p, EPOLL_CTL_ADD);
-	}
 	state_publish(r->state);
 	ports_publish(r);
+	for (unsigned i = 0; i < PORTS_MAX; i++)
+		if (r->ports[i].state == PORT_OPEN)
+			ports_epoll(r, &r->ports[i], EPOLL_CTL_ADD);
 }
 
 /* The program of before has gone on with its own maps until here. */
