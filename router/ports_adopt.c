@@ -46,16 +46,21 @@ void ports_keep(struct router *r, const struct port *p)
 	snprintf(k->name, sizeof(k->name), "%s", p->conf.name);
 }
 
-/* Before its sockets are closed: else they would stay open in the store. */
-void ports_forget(struct router *r, const struct port *p)
+static void forget_sockets(struct router *r, int ifindex, unsigned n)
 {
 	char name[PORT_SOCKET_NAME];
 
-	r->kept->head->port[p - r->ports].name[0] = '\0';
-	for (unsigned q = 0; q < p->queues; q++) {
-		ports_socket_name(p->ifindex, q, name);
+	for (unsigned q = 0; q < n; q++) {
+		ports_socket_name(ifindex, q, name);
 		fdstore_del(r->store, name);
 	}
+}
+
+/* Before its sockets are closed: else they would stay open in the store. */
+void ports_forget(struct router *r, const struct port *p)
+{
+	r->kept->head->port[p - r->ports].name[0] = '\0';
+	forget_sockets(r, p->ifindex, p->queues);
 }
 
 /* ---- sockets */
@@ -75,11 +80,9 @@ static bool take_sockets(struct router *r, int ifindex, unsigned n, int *fds)
 	}
 	if (got == n)
 		return true;
-	while (got--) {
-		ports_socket_name(ifindex, got, name);
-		fdstore_del(r->store, name);
+	forget_sockets(r, ifindex, got);
+	while (got--)
 		close(fds[got]);
-	}
 	return false;
 }
 
@@ -130,12 +133,7 @@ static void port_adopt(struct router *r, struct port *p, const struct kept_port 
 	port_fill(p, k, l);
 	if (xsk_port_adopt(r->mem, &c, fds, &p->xsk, p->why)) {
 		say_failed(k, p->why);
-		for (unsigned q = 0; q < k->queues; q++) {
-			char name[PORT_SOCKET_NAME];
-
-			ports_socket_name(k->ifindex, q, name);
-			fdstore_del(r->store, name);
-		}
+		forget_sockets(r, k->ifindex, k->queues);
 		ports_fail(p, -EBUSY, clock_now());
 		if (p->xsk)
 			ports_quarantine(r, p, QUARANTINE_NS, clock_now());
@@ -179,12 +177,13 @@ static void list_send(struct router *r, unsigned w, unsigned port, struct frame_
 	struct worker_kept *kept = &r->kept->worker[w];
 	struct dp_out *o = &kept->out[port];
 	const struct port *p = &r->ports[port];
+	bool open = p->state == PORT_OPEN;
 	uint32_t n = o->n, sent = 0;
 	uint64_t bytes = 0;
 
 	if (!n)
 		return;
-	if (p->state == PORT_OPEN) {
+	if (open) {
 		struct xsk_queue *q = p->xsk->queue[w % p->xsk->nqueues];
 
 		sent = xsk_queue_tx(q, (const struct xdp_desc *)o->frame, &o->n, cache);
@@ -198,7 +197,7 @@ static void list_send(struct router *r, unsigned w, unsigned port, struct frame_
 	o->n = 0;
 	counter_add(&kept->count.port[port].tx_packets, sent);
 	counter_add(&kept->count.port[port].tx_bytes, bytes);
-	counter_add(&kept->count.drop[DROP_TX_NO_PORT], n - sent);
+	counter_add(&kept->count.drop[open ? DROP_TX_RING_FULL : DROP_TX_NO_PORT], n - sent);
 }
 
 static void lists_check(struct router *r)

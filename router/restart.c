@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* See restart.h. What becomes of ports is in ports_adopt.c, of the control plane's sockets in
- * main.c, of flows and NAT in stateful.c. */
+ * listen.c, of flows and NAT in stateful.c. */
 #include "router/restart.h"
 
 #include <errno.h>
@@ -70,8 +70,8 @@ int restart_begin(struct router *r, bool handover)
 		return begin_handover(r);
 	if (adopt_state(r, why, sizeof(why)))
 		refuse("state", why);
-	r->left =
-		r->kept; /* should the start fail before restart_memory(), the next try finds it */
+	/* should the start fail before restart_memory(), the next try finds it */
+	r->left = r->kept != NULL;
 	return 0;
 }
 
