@@ -41,6 +41,7 @@ router_start - << 'END'
 version: 1
 interfaces: {lan0: {}, wan0: {}}
 stats: {socket: {group: no-such-group}}  # its socket goes on all the same
+conntrack: {tcp-loose: false} # a connection that was forgotten would not go on
 nat: {source: [{name: home, from: [10.0.1.0/24], proto: tcp, out: wan0, action: masquerade, ports: 20100-20199},
   {name: other, from: [10.0.3.0/24], out: wan0, action: masquerade, ports: 20000-20099}]}
 END
@@ -71,7 +72,7 @@ sys.exit(n != int(open(t + "/served").read()))
 END
 ns_bg b python3 "$T/download.py" "$T" serve
 check "a server listens" eventually 5 sh -c "nsenter --net=/run/netns/b ss -Hltn | grep -q :8000"
-ns_bg a python3 "$T/download.py" "$T" fetch
+ns_bg a timeout 30 python3 "$T/download.py" "$T" fetch
 download=$!
 sent=$(ctl_json 'd["tx_packets"]' show status)
 through "kill -9" kill_router
