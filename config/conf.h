@@ -25,6 +25,12 @@ enum conf_xdp_mode {
 	CONF_XDP_COPY,
 	CONF_XDP_GENERIC,
 };
+enum conf_rp_filter { CONF_RP_OFF, CONF_RP_STRICT, CONF_RP_LOOSE, CONF_RP_FEASIBLE };
+enum conf_hash {
+	CONF_HASH_DEFAULT, /* routes only: as routing.multipath.hash says */
+	CONF_HASH_L4,
+	CONF_HASH_L3,
+};
 enum conf_route_type {
 	CONF_ROUTE_UNICAST,
 	CONF_ROUTE_BLACKHOLE,
@@ -33,6 +39,7 @@ enum conf_route_type {
 };
 
 #define CONF_CPUS_MAX	  64
+#define CONF_MSS_PMTU	  UINT16_MAX
 #define CONF_NEXTHOPS_MAX 64
 
 struct conf_iface {
@@ -42,8 +49,14 @@ struct conf_iface {
 	uint8_t mac[6];
 	unsigned queues; /* 0: auto, all the device has */
 	enum conf_xdp_mode xdp_mode;
-	unsigned mtu;		  /* 0: leave as Linux has it */
-	bool fail_pass;		  /* on-failure: pass */
+	unsigned mtu;	     /* 0: leave as Linux has it */
+	bool fail_pass;	     /* on-failure: pass */
+	char vrf[CONF_NAME]; /* "": none */
+	enum conf_rp_filter rp_filter;
+	bool rp_default;   /* a default route, too, makes any source good to rp-filter: loose */
+	unsigned mss;	   /* mss-clamp: 0: none; CONF_MSS_PMTU */
+	bool no_redirects; /* redirects: false */
+	bool directed_broadcast;  /* sent out here, by packets from elsewhere */
 	struct prefix *addresses; /* host bits kept */
 	unsigned naddresses;
 	unsigned line; /* of the key, for messages */
@@ -59,9 +72,43 @@ struct conf_route {
 	struct prefix to; /* "default" is 0.0.0.0/0, or ::/0 when the next hop is IPv6 */
 	uint32_t table;	  /* 254: main */
 	uint32_t metric;  /* 0: Linux's default */
+	enum conf_hash hash;
 	enum conf_route_type type;
 	struct conf_nexthop *nexthops;
 	unsigned nnexthops;
+	unsigned line;
+	bool refused; /* Linux would not take it, and that was said */
+};
+
+/* A name of a routing table: of routing.tables, or of vrfs. */
+struct conf_table {
+	char name[CONF_NAME];
+	uint32_t table;
+	unsigned line;
+};
+
+enum conf_policy_type {
+	CONF_POLICY_TABLE,
+	CONF_POLICY_BLACKHOLE,
+	CONF_POLICY_UNREACHABLE,
+	CONF_POLICY_PROHIBIT,
+};
+
+/* A rule of routing.rules: which table a packet is looked up in, as `ip rule` has it. */
+struct conf_policy {
+	uint32_t priority;
+	bool invert;		/* not: true */
+	uint8_t family;		/* AF_INET, AF_INET6; 0: of both */
+	struct prefix from, to; /* family 0: any */
+	char in[IFNAMSIZ];	/* "": any */
+	uint32_t mark, mark_mask;
+	bool has_dscp;
+	uint8_t dscp;
+	uint8_t proto;			     /* 0: any */
+	struct conf_port_range sport, dport; /* 0-0: any */
+	enum conf_policy_type type;
+	uint32_t table;
+	int suppress; /* suppress-prefix-length: routes of up to so many bits do not count; -1 */
 	unsigned line;
 	bool refused; /* Linux would not take it, and that was said */
 };
@@ -300,6 +347,19 @@ struct conf {
 	unsigned nroutes;
 	struct conf_neighbour *neighbours;
 	unsigned nneighbours;
+	struct conf_policy *policies; /* routing.rules */
+	unsigned npolicies;
+	struct conf_table *tables, *vrfs;
+	unsigned ntables, nvrfs;
+	struct {
+		bool martians_allowed; /* routing.martians: allow */
+		bool source_routes;    /* routing.source-route: forward */
+		enum conf_hash hash;   /* routing.multipath.hash */
+		uint32_t seed;	       /* routing.multipath.seed; 0: another each boot */
+		/* routing.icmp-errors: so many a second, at once, and a second to each destination
+		 */
+		unsigned icmp_rate, icmp_burst, icmp_each;
+	} forwarding;
 	struct conf_set *sets;
 	unsigned nsets;
 	struct conf_zone *zones;

@@ -63,6 +63,22 @@ static const struct schema_word type_words[] = {
 	{ "mark", CONF_FIELD_MARK },
 	{ NULL, 0 },
 };
+static const struct schema_word rp_words[] = {
+	{ "off", CONF_RP_OFF },
+	{ "strict", CONF_RP_STRICT },
+	{ "loose", CONF_RP_LOOSE },
+	{ "feasible", CONF_RP_FEASIBLE },
+	{ NULL, 0 },
+};
+static const struct schema_word clamp_words[] = { { "pmtu", CONF_MSS_PMTU }, { NULL, 0 } };
+static const struct schema_word multipath_words[] = { { "l4", CONF_HASH_L4 },
+						      { "l3", CONF_HASH_L3 },
+						      { NULL, 0 } };
+static const struct schema_word martian_words[] = { { "drop", 0 }, { "allow", 1 }, { NULL, 0 } };
+static const struct schema_word source_route_words[] = { { "drop", 0 },
+							 { "forward", 1 },
+							 { NULL, 0 } };
+static const struct schema_word truth_words[] = { { "true", 0 }, { "false", 1 }, { NULL, 0 } };
 static const struct schema_word failure_words[] = { { "drop", 0 }, { "pass", 1 }, { NULL, 0 } };
 static const struct schema_word verdict_words[] = { { "accept", 0 }, { "drop", 1 }, { NULL, 0 } };
 static const struct schema_word hook_words[] = {
@@ -215,6 +231,27 @@ const struct schema_row schema_rows[] = {
 	  .doc = "While no router serves it: drop (the default), or pass for Linux to forward, "
 		 "without "
 		 "filters. A VLAN is as its port is." },
+	{ "interfaces.*.rp-filter", SCHEMA_ENUM, "off", FIELD(SCHEMA_IFACE, conf_iface, rp_filter),
+	  .words = rp_words,
+	  .doc = "Which sources may come in here: strict, the best route back leads here; "
+		 "feasible, "
+		 "any route of the best prefix does; loose, there is a route at all; off (RFC "
+		 "3704)." },
+	{ "interfaces.*.rp-filter-default-route", SCHEMA_BOOL, "false",
+	  FIELD(SCHEMA_IFACE, conf_iface, rp_default),
+	  .doc = "To rp-filter: loose, a default route is a route, too." },
+	{ "interfaces.*.mss-clamp", SCHEMA_UINT, FIELD(SCHEMA_IFACE, conf_iface, mss), .min = 216,
+	  .max = 65495, .words = clamp_words,
+	  .doc = "TCP that passes here, in either direction, announces no larger segments: pmtu, "
+		 "as "
+		 "the MTU of the way allows, or so many bytes." },
+	{ "interfaces.*.redirects", SCHEMA_ENUM, "true",
+	  FIELD(SCHEMA_IFACE, conf_iface, no_redirects), .words = truth_words,
+	  .doc = "Tell hosts here of a better router on their link (ICMP redirect)." },
+	{ "interfaces.*.directed-broadcast", SCHEMA_BOOL, "false",
+	  FIELD(SCHEMA_IFACE, conf_iface, directed_broadcast),
+	  .doc = "Send out here what comes from elsewhere for the broadcast address of its "
+		 "subnet." },
 	{ "interfaces.*.addresses", SCHEMA_LIST,
 	  ARRAY(SCHEMA_IFACE, conf_iface, addresses, naddresses), .element = SCHEMA_IFACE_PREFIX,
 	  .doc = "Addresses to set in Linux, each with its prefix length." },
@@ -222,6 +259,29 @@ const struct schema_row schema_rows[] = {
 	  .size = sizeof(struct prefix), .doc = "Like 10.0.0.1/24 or \"2001:db8::1/64\"." },
 
 	{ "routing", SCHEMA_MAP, .doc = "Static routes and neighbours, installed into Linux." },
+	{ "routing.martians", SCHEMA_ENUM, "drop",
+	  FIELD(SCHEMA_CONF, conf, forwarding.martians_allowed), .words = martian_words,
+	  .doc = "Addresses of 0.0.0.0/8 and 240.0.0.0/4; those of 127.0.0.0/8 are always "
+		 "dropped." },
+	{ "routing.source-route", SCHEMA_ENUM, "drop",
+	  FIELD(SCHEMA_CONF, conf, forwarding.source_routes), .words = source_route_words,
+	  .doc = "IPv4 packets with a source route (RFC 7126)." },
+	{ "routing.multipath", SCHEMA_MAP, .doc = "The choice among several next hops." },
+	{ "routing.multipath.hash", SCHEMA_ENUM, "l4", FIELD(SCHEMA_CONF, conf, forwarding.hash),
+	  .words = multipath_words,
+	  .doc = "By addresses, protocol and ports (l4), or addresses (l3)." },
+	{ "routing.multipath.seed", SCHEMA_UINT, "0", FIELD(SCHEMA_CONF, conf, forwarding.seed),
+	  .max = 0xffffffff, .doc = "The same seed makes the same choices; 0: another each boot." },
+	{ "routing.icmp-errors", SCHEMA_MAP, .doc = "How many ICMP errors are sent." },
+	{ "routing.icmp-errors.rate", SCHEMA_UINT, "1000",
+	  FIELD(SCHEMA_CONF, conf, forwarding.icmp_rate), .min = 1, .max = 1000000,
+	  .doc = "A second, in total." },
+	{ "routing.icmp-errors.burst", SCHEMA_UINT, "50",
+	  FIELD(SCHEMA_CONF, conf, forwarding.icmp_burst), .min = 1, .max = 1000000,
+	  .doc = "At once." },
+	{ "routing.icmp-errors.per-destination", SCHEMA_UINT, "1",
+	  FIELD(SCHEMA_CONF, conf, forwarding.icmp_each), .min = 1, .max = 1000000,
+	  .doc = "A second, to one destination; six at once." },
 	{ "routing.routes", SCHEMA_LIST, ARRAY(SCHEMA_CONF, conf, routes, nroutes),
 	  .element = SCHEMA_ROUTE, .doc = "Static routes." },
 	{ "routing.routes[]", SCHEMA_MAP, .doc = "One route: to, and via, dev, nexthops or type." },

@@ -12,6 +12,7 @@
 #include "router/lastconf.h"
 #include "router/lib/log.h"
 #include "router/router.h"
+#include "router/settings.h"
 #include "router/stateful.h"
 #include "systemd/notify.h"
 
@@ -349,6 +350,7 @@ int apply_reload(struct router *r, FILE *messages)
 	r->conf_refused = false;
 	r->revision++;
 	lastconf_keep(r);
+	r->state->settings = settings_of(c, r->hash_seed);
 	state_rename(r->state);
 	stateful_apply(r);
 	stateful_publish(r, policy);

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 
 #include "router/lib/log.h"
 #include "router/lib/rcu.h"
@@ -46,8 +45,9 @@ int state_create(struct state **out)
 	s->pool[0] = fib_pool_create(FIB_BYTES);
 	s->pool[1] = fib_pool_create(FIB_BYTES);
 	s->slots_used = 1; /* 0 is "no route" */
-	if (getrandom(&s->hash_seed, sizeof(s->hash_seed), 0) < 0)
-		s->hash_seed = 1;
+	s->settings = (struct dp_settings){
+		.seed = 1, .icmp_rate = 1000, .icmp_burst = 50, .icmp_each = 1
+	};
 	if (s->nht.slot == MAP_FAILED || s->free_slots == MAP_FAILED || !s->pool[0] ||
 	    !s->pool[1] || table_init(&s->adjs) || table_init(&s->paths) ||
 	    table_init(&s->routes) || table_init(&s->objects))

@@ -125,7 +125,7 @@ struct state {
 	uint32_t glean[IFACES_MAX]; /* slot, by interface */
 	struct dp_config *config;   /* as published */
 	uint64_t generation;
-	uint32_t hash_seed;
+	struct dp_settings settings; /* to be published */
 	bool ifaces_dirty, addrs_dirty;
 	unsigned nunasked;
 	struct dp_message unasked[UNASKED_MAX]; /* asks put off until the dump ends */
@@ -147,6 +147,8 @@ struct state {
 	void (*publish)(void *arg, const struct dp_config *c); /* to the workers */
 	void (*neigh_changed)(void *arg);
 	uint16_t (*name_id)(void *arg, const struct link *l); /* dp_iface.name_id */
+	/* What the file says of an interface; f has all else already. */
+	void (*iface_settings)(void *arg, const struct link *l, struct dp_iface *f);
 	/* The port that an earlier process had on a link which appears, or IFACE_NONE: what is
 	 * known of it is known from the first dump on. */
 	uint16_t (*port_before)(void *arg, const struct netlink_link *l);
@@ -170,7 +172,7 @@ struct link *state_link_named(const struct state *s, const char *name);
 void state_port(struct state *s, struct link *l, uint16_t port);
 
 void state_publish(struct state *s);
-/* What name_id() says has changed: publishes. */
+/* What name_id() or iface_settings() say, or `settings`, has changed: publishes. */
 void state_rename(struct state *s);
 
 /* Worker messages, and the upkeep of neighbours that are in use: call every few seconds. */

@@ -70,6 +70,8 @@ static void fill_iface(struct state *s, struct dp_iface *f, const struct link *l
 	f->virtual = !strcmp(dev->l.kind, "veth") || !strcmp(dev->l.kind, "tun");
 	f->zone = table == TABLE_MAIN ? 0 : (uint16_t)table;
 	f->name_id = s->name_id ? s->name_id(s->arg, l) : 0;
+	if (s->iface_settings)
+		s->iface_settings(s->arg, l, f);
 	f->fib4 = state_fib(s, table, AF_INET, true);
 	f->fib6 = state_fib(s, table, AF_INET6, true);
 	fill_addrs(f, l);
@@ -97,7 +99,7 @@ void state_build_config(struct state *s)
 	c->generation = ++s->generation;
 	c->nht = &s->nht;
 	c->neigh = s->neigh;
-	c->hash_seed = s->hash_seed;
+	c->set = s->settings;
 	c->nifaces = n;
 	memset(c->port_iface, 0xff, sizeof(c->port_iface));
 	for (unsigned i = 0; i < n; i++)

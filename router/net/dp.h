@@ -35,6 +35,12 @@ struct dp_iface {
 	uint16_t zone;	  /* of connection tracking: 0, or the VRF's table */
 	bool up;
 	bool virtual; /* veth, tap: transport checksums may be unfinished */
+	/* as the file has it for this interface, or for the port it is on */
+	uint8_t rp_filter;	 /* enum conf_rp_filter */
+	bool rp_default;	 /* to loose: a default route counts */
+	bool redirects;		 /* ICMP redirects are sent */
+	bool directed_broadcast; /* what is for its subnet's broadcast address goes out */
+	uint16_t mss;		 /* TCP in and out announces no more; 0: whatever; CONF_MSS_PMTU */
 	struct fib *fib4, *fib6;
 	/* addresses an ICMP error may come from, the preferred first */
 	unsigned nip4, nip6;
@@ -56,12 +62,22 @@ static inline uint32_t own_bit(uint32_t addr)
 	return (addr * 0x9e3779b1u) >> 20; /* 12 bits */
 }
 
+/* How packets are forwarded wherever they come from. */
+struct dp_settings {
+	bool martians_allowed; /* 0/8 and 240/4 are addresses like others (D3) */
+	bool source_routes;    /* LSRR and SSRR are forwarded */
+	bool hash_l3;	       /* next hops are chosen by addresses alone */
+	uint32_t seed;	       /* of that choice */
+	/* ICMP errors of all workers: a second, at once, a second to one destination */
+	uint32_t icmp_rate, icmp_burst, icmp_each;
+};
+
 /* What control publishes: immutable. */
 struct dp_config {
 	uint64_t generation;
+	struct dp_settings set;
 	struct nh_table *nht;
 	struct neigh_table *neigh;
-	uint32_t hash_seed;
 	uint64_t own4[OWN_WORDS]; /* Bloom bits of this router's IPv4 addresses: source check */
 	unsigned nifaces;
 	uint16_t port_iface[PORTS_MAX]; /* the untagged interface of a port, or IFACE_NONE */

@@ -43,7 +43,7 @@ static uint32_t mix_bytes(uint32_t h, const uint8_t *p, unsigned len)
 
 uint32_t route_hash(const struct dp *dp, struct pkt *p)
 {
-	uint32_t h = dp->cfg->hash_seed;
+	uint32_t h = dp->cfg->set.seed;
 
 	/* What it could not walk hashes without ports. The fragments of one datagram agree in no
 	 * more than the addresses: only the first shows what stands behind further headers. */

@@ -281,7 +281,9 @@ static inline void pipe_config(struct pipe *p)
 	p->neigh->mask = PIPE_NEIGH - 1;
 	p->cfg->nht = &p->nht;
 	p->cfg->neigh = p->neigh;
-	p->cfg->hash_seed = 12345;
+	p->cfg->set = (struct dp_settings){
+		.seed = 12345, .icmp_rate = 1000, .icmp_burst = 50, .icmp_each = 1
+	};
 	p->cfg->nifaces = PIPE_IFACES;
 	memset(p->cfg->port_iface, 0xff, sizeof(p->cfg->port_iface));
 	for (unsigned i = 0; i < PIPE_PORTS; i++)

@@ -124,9 +124,9 @@ static void test_seed(void **state)
 		unsigned before;
 
 		frame_flow(&f, false, 2, n);
-		p.cfg->hash_seed = 1;
+		p.cfg->set.seed = 1;
 		before = path_of(&p, &f);
-		p.cfg->hash_seed = 2;
+		p.cfg->set.seed = 2;
 		moved += path_of(&p, &f) != before;
 	}
 	assert_in_range(moved, 250, 500); /* of three to one: 375 */

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* See settings.h. Interfaces that the file does not name keep Linux's defaults. */
+#include "router/settings.h"
+
+#include "router/router.h"
+
+struct dp_settings settings_of(const struct conf *c, uint32_t seed)
+{
+	return (struct dp_settings){
+		.martians_allowed = c->forwarding.martians_allowed,
+		.source_routes = c->forwarding.source_routes,
+		.hash_l3 = c->forwarding.hash == CONF_HASH_L3,
+		.seed = c->forwarding.seed ? c->forwarding.seed : seed,
+		.icmp_rate = c->forwarding.icmp_rate,
+		.icmp_burst = c->forwarding.icmp_burst,
+		.icmp_each = c->forwarding.icmp_each,
+	};
+}
+
+static const struct conf_iface *iface_of(const struct router *r, const struct link *l)
+{
+	for (unsigned i = 0; r->conf && i < r->conf->nifaces; i++)
+		if (ports_find_link(r, &r->conf->ifaces[i]) == l)
+			return &r->conf->ifaces[i];
+	return NULL;
+}
+
+void settings_iface(void *router, const struct link *l, struct dp_iface *f)
+{
+	const struct router *r = router;
+	const struct conf_iface *c = iface_of(r, l);
+	const struct link *parent = state_vlan_parent(r->state, l);
+
+	if (!c && parent)
+		c = iface_of(r, parent);
+	f->redirects = !c || !c->no_redirects;
+	if (!c)
+		return;
+	f->rp_filter = (uint8_t)c->rp_filter;
+	f->rp_default = c->rp_default;
+	f->directed_broadcast = c->directed_broadcast;
+	f->mss = (uint16_t)c->mss;
+}

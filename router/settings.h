@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the file says of forwarding, put where packet code and state.h want it. [control] */
+#ifndef ROUTER_SETTINGS_H
+#define ROUTER_SETTINGS_H
+
+#include "router/net/dp.h"
+
+struct conf;
+struct link;
+
+/* Of all packets. seed: the multipath hash's, where the file names none. */
+struct dp_settings settings_of(const struct conf *c, uint32_t seed);
+
+/* Of one interface, for struct state; router is the struct router. A VLAN has its port's. */
+void settings_iface(void *router, const struct link *l, struct dp_iface *f);
+
+#endif
