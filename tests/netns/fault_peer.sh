@@ -36,7 +36,7 @@ check "the sender is told, at a bounded rate" [ $(($(told) - before)) -ge 3 ]
 check "more often than that would be too often" [ $(($(told) - before)) -lt 100 ]
 note "ICMP errors: $(($(told) - before)) for $(json "$T/dead" 'd["packets"]') packets"
 load_stop
-is "live traffic loses nothing to the dead" "$((load_sent - load_got))" 0
+is "live traffic loses nothing to the dead" "$load_lost" 0
 none_held()
 {
 	[ "$(ctl_json 'd["held"]' show status)" = 0 ]
