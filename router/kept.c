@@ -60,7 +60,7 @@ static const char *name_of(unsigned i)
 
 /* ---- this boot, this namespace */
 
-static void boot_read(char out[40])
+void kept_boot(char out[40])
 {
 	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? 0 : read(fd, out, 36);
@@ -70,7 +70,7 @@ static void boot_read(char out[40])
 		close(fd);
 }
 
-static uint64_t netns_read(void)
+uint64_t kept_netns(void)
 {
 	struct stat st;
 
@@ -102,8 +102,8 @@ int kept_create(uint32_t frames, uint32_t frame_size, struct kept **out)
 	if (!k)
 		return -ENOMEM;
 	dimensions(&h);
-	boot_read(h.boot);
-	h.netns = netns_read();
+	kept_boot(h.boot);
+	h.netns = kept_netns();
 	h.bytes = lay_out(&h).bytes;
 	k->bytes = h.bytes;
 	k->fd = memfd_create("router-state", MFD_CLOEXEC);
@@ -155,7 +155,7 @@ static int header_check(const struct kept_header *h, uint64_t bytes, char *why, 
 	struct kept_header now = { 0 };
 
 	dimensions(&now);
-	boot_read(now.boot);
+	kept_boot(now.boot);
 	if (h->magic != now.magic)
 		return refuse(why, size, "it is no state of a router");
 	if (h->version != now.version || h->header_size != now.header_size)
@@ -163,7 +163,7 @@ static int header_check(const struct kept_header *h, uint64_t bytes, char *why, 
 			      now.version);
 	if (memcmp(h->boot, now.boot, sizeof(now.boot)) != 0)
 		return refuse(why, size, "it is from before the last boot");
-	if (h->netns != netns_read()) {
+	if (h->netns != kept_netns()) {
 		refuse(why, size, "it is of another network namespace");
 		return -EXDEV;
 	}

@@ -87,6 +87,10 @@ int kept_adopt(int fd, struct kept **out, char *why, size_t size);
  * own, where they are. 0 or -errno. */
 int kept_carry_over(struct kept **k);
 
+/* This start of the kernel, "" if it cannot be read; and this network namespace. */
+void kept_boot(char out[40]);
+uint64_t kept_netns(void);
+
 /* Unmaps and closes; what others keep of it stays. */
 void kept_destroy(struct kept *k);
 

@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -259,8 +258,7 @@ static int start_state(struct router *r)
 	r->state->addr_changed = on_addr_changed;
 	r->state->name_id = stateful_name_id;
 	r->state->iface_settings = settings_iface;
-	if (getrandom(&r->hash_seed, sizeof(r->hash_seed), 0) < 0)
-		r->hash_seed = 1;
+	r->hash_seed = settings_seed(r->run_dir);
 	r->state->settings = settings_of(r->conf, r->hash_seed);
 	r->state->port_before = restart_port_before;
 	err = netlink_create(r->loop, &state_netlink_ops, r->state, &r->nl);

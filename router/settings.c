@@ -2,6 +2,11 @@
 /* See settings.h. Interfaces that the file does not name keep Linux's defaults. */
 #include "router/settings.h"
 
+#include <stdio.h>
+#include <sys/random.h>
+
+#include "router/kept.h"
+#include "router/net/siphash.h"
 #include "router/router.h"
 
 struct dp_settings settings_of(const struct conf *c, uint32_t seed)
@@ -15,6 +20,29 @@ struct dp_settings settings_of(const struct conf *c, uint32_t seed)
 		.icmp_burst = c->forwarding.icmp_burst,
 		.icmp_each = c->forwarding.icmp_each,
 	};
+}
+
+/* The boot's id is 122 random bits that no packet shows; what is made of them does not tell them.
+ */
+uint32_t settings_seed(const char *run_dir)
+{
+	static const uint8_t key[16] = "multipath seed";
+	union {
+		struct {
+			char boot[40];
+			uint64_t netns;
+			char run_dir[208];
+		};
+		uint64_t word[32];
+	} of = { 0 };
+	uint32_t seed;
+
+	kept_boot(of.boot);
+	if (!of.boot[0])
+		return getrandom(&seed, sizeof(seed), 0) == sizeof(seed) ? seed : 1;
+	of.netns = kept_netns();
+	snprintf(of.run_dir, sizeof(of.run_dir), "%s", run_dir);
+	return (uint32_t)siphash_words(key, of.word, 32);
 }
 
 static const struct conf_iface *iface_of(const struct router *r, const struct link *l)

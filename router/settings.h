@@ -11,6 +11,10 @@ struct link;
 /* Of all packets. seed: the multipath hash's, where the file names none. */
 struct dp_settings settings_of(const struct conf *c, uint32_t seed);
 
+/* That seed: the same as long as the machine runs, so that no restart moves flows; another for each
+ * router on it, so that routers in a row do not choose alike; unknown outside. */
+uint32_t settings_seed(const char *run_dir);
+
 /* Of one interface, for struct state; router is the struct router. A VLAN has its port's. */
 void settings_iface(void *router, const struct link *l, struct dp_iface *f);
 
