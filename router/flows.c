@@ -34,7 +34,7 @@ uint32_t flows_route(struct dp *dp, struct pkt *p, const struct flow_key *to)
 	struct addr a;
 
 	if (n && n->type == NH_GROUP) {
-		slot = nh_group_member(n, route_hash(dp, p));
+		slot = route_choose(dp, p, n);
 		n = nh_get(dp->cfg->nht, slot);
 	}
 	if (!n || n->type != NH_GLEAN)

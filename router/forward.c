@@ -26,7 +26,7 @@ void forward_own(struct dp *dp, struct pkt *p)
 
 	counter_add(&dp->count->generated, 1);
 	if (n && n->type == NH_GROUP) { /* once: its source will be another flow's */
-		slot = nh_group_member(n, route_hash(dp, p));
+		slot = route_choose(dp, p, n);
 		n = nh_get(dp->cfg->nht, slot);
 	}
 	if (!icmp_source(dp, p,
@@ -168,7 +168,7 @@ void forward(struct dp *dp, struct pkt *p, uint32_t slot)
 	struct nh *n = slot ? nh_get(dp->cfg->nht, slot) : NULL;
 
 	if (n && n->type == NH_GROUP)
-		n = nh_get(dp->cfg->nht, nh_group_member(n, route_hash(dp, p)));
+		n = nh_get(dp->cfg->nht, route_choose(dp, p, n));
 	if (!n) {
 		refuse(dp, p, DROP_NO_ROUTE, ICMP_ERROR_NO_ROUTE, 0);
 		return;

@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUCKETS_PER_WEIGHT 16
-
 static uint32_t path_hash(const struct netlink_route *r)
 {
 	uint32_t h = hash_bytes(&r->mtu, sizeof(r->mtu), r->type ^ r->nhid << 8);
@@ -115,32 +113,40 @@ static uint32_t hop_slot(const struct state *s, const struct path_hop *h)
 	return h->hop.via.family ? h->adj->slot : s->glean[state_link(s, h->hop.ifindex)->iface];
 }
 
-/* Buckets in proportion to the weights, each next hop's together: a flow's hash picks one. */
-static struct nh *nh_group(const struct state *s, const struct path *p)
+static struct nh *nh_empty_group(unsigned buckets)
 {
-	uint64_t total = 0, upto = 0;
-	unsigned buckets, at = 0;
-	struct nh *n;
+	struct nh *n = calloc(1, sizeof(*n) + buckets * sizeof(n->bucket[0]));
 
-	for (unsigned i = 0; i < p->nhops; i++)
-		if (hop_usable(s, &p->hops[i]))
-			total += p->hops[i].hop.weight;
-	if (!total)
-		return nh_single(s, p, &p->hops[0]);
-	buckets = total * BUCKETS_PER_WEIGHT < NH_BUCKETS ? (unsigned)total * BUCKETS_PER_WEIGHT
-							  : NH_BUCKETS;
-	n = calloc(1, sizeof(*n) + buckets * sizeof(n->bucket[0]));
 	if (!n)
 		return NULL;
 	n->type = NH_GROUP;
 	n->nbuckets = (uint16_t)buckets;
+	return n;
+}
+
+/* Buckets in proportion to the weights, each next hop's together: a flow's hash picks one. */
+static struct nh *nh_group(const struct state *s, const struct path *p)
+{
+	uint32_t weight[NETLINK_HOPS_MAX], slot[NETLINK_HOPS_MAX], count[NETLINK_HOPS_MAX];
+	unsigned usable = 0, buckets, at = 0;
+	struct nh *n;
+
 	for (unsigned i = 0; i < p->nhops; i++) {
 		if (!hop_usable(s, &p->hops[i]))
 			continue;
-		upto += p->hops[i].hop.weight;
-		while (at < buckets && at < (upto * buckets + total / 2) / total)
-			n->bucket[at++] = hop_slot(s, &p->hops[i]);
+		weight[usable] = p->hops[i].hop.weight;
+		slot[usable++] = hop_slot(s, &p->hops[i]);
 	}
+	if (!usable)
+		return nh_single(s, p, &p->hops[0]);
+	buckets = nh_buckets(weight, usable);
+	n = nh_empty_group(buckets);
+	if (!n)
+		return NULL;
+	nh_deal(weight, usable, buckets, count);
+	for (unsigned i = 0; i < usable; i++)
+		while (count[i]--)
+			n->bucket[at++] = slot[i];
 	return n;
 }
 

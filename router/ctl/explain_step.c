@@ -302,7 +302,7 @@ uint32_t explain_route(struct explain *e, const struct flow_key *to)
 	tell_prefix(e, to, prefix, sizeof(prefix));
 	if (n && n->type == NH_GROUP) {
 		snprintf(more, sizeof(more), ", of several by the hash of the flow");
-		slot = nh_group_member(n, route_hash(&e->dp, &e->p));
+		slot = route_choose(&e->dp, &e->p, n);
 		n = hop(e, slot);
 	}
 	if (n && n->type == NH_GLEAN) {

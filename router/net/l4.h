@@ -51,6 +51,15 @@ static inline bool l4_icmp_is_query(uint8_t type, bool ip6)
 	return type == 0 || type == 8 || (type >= 13 && type <= 18);
 }
 
+/* What quotes the packet it is about: unreachable, quench, time exceeded, parameter problem; too
+ * big. A redirect quotes one, too, but is about the next hop. */
+static inline bool l4_icmp_is_error(uint8_t type, bool ip6)
+{
+	if (ip6)
+		return type >= 1 && type <= 4;
+	return type == 3 || type == 4 || type == 11 || type == 12;
+}
+
 /* Protocols that begin with two ports which NAT may change. SCTP has ports too, but its CRC covers
  * them, and its hosts know an association by them at all their addresses. */
 static inline bool l4_nat_ports(uint8_t proto)

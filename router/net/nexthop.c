@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Neighbour lookup by hash; see nexthop.h. */
+/* Neighbour lookup by hash, and the buckets of groups; see nexthop.h. */
 #include "router/net/nexthop.h"
 
 #include <string.h>
@@ -44,5 +44,71 @@ uint32_t neigh_lookup(const struct neigh_table *t, const struct nh_table *nht, u
 		n = nh_get(nht, slot);
 		if (n->iface == iface && !memcmp(&n->addr, a, sizeof(*a)))
 			return slot;
+	}
+}
+
+/* ---- the buckets of a group */
+
+#define BUCKETS_FEW 8 /* of the lightest member: rounding is within a sixteenth of its share */
+
+static uint32_t gcd(uint32_t a, uint32_t b)
+{
+	while (b) {
+		uint32_t r = a % b;
+
+		a = b;
+		b = r;
+	}
+	return a;
+}
+
+unsigned nh_buckets(const uint32_t *weight, unsigned n)
+{
+	uint32_t unit = 0, lightest = UINT32_MAX;
+	uint64_t total = 0, enough;
+
+	for (unsigned i = 0; i < n; i++) {
+		unit = gcd(weight[i], unit);
+		total += weight[i];
+		if (weight[i] < lightest)
+			lightest = weight[i];
+	}
+	enough = (BUCKETS_FEW * total + lightest - 1) / lightest;
+	if (enough < NH_BUCKETS)
+		enough = NH_BUCKETS;
+	if (enough > total / unit)
+		enough = total / unit; /* which is exact */
+	return enough < NH_BUCKETS_MAX ? (unsigned)enough : NH_BUCKETS_MAX;
+}
+
+static unsigned richest(const uint32_t *count, unsigned n)
+{
+	unsigned most = 0;
+
+	for (unsigned i = 1; i < n; i++)
+		if (count[i] > count[most])
+			most = i;
+	return most;
+}
+
+void nh_deal(const uint32_t *weight, unsigned n, unsigned buckets, uint32_t *count)
+{
+	uint64_t total = 0, upto = 0;
+	uint32_t dealt = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		total += weight[i];
+	for (unsigned i = 0; i < n; i++) {
+		upto += weight[i];
+		count[i] = (uint32_t)((upto * buckets + total / 2) / total) - dealt;
+		dealt += count[i];
+	}
+	for (unsigned i = 0; i < n; i++) {
+		unsigned from = richest(count, n);
+
+		if (count[i] || !weight[i] || count[from] < 2)
+			continue;
+		count[from]--;
+		count[i]++;
 	}
 }

@@ -12,7 +12,9 @@
 #ifndef ROUTER_NET_NEXTHOP_H
 #define ROUTER_NET_NEXTHOP_H
 
+#include <assert.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "router/lib/addr.h"
@@ -34,8 +36,9 @@ extern const char *const nh_type_names[];
 
 enum nh_state { NH_UNRESOLVED, NH_RESOLVED, NH_FAILED };
 
-#define NH_L2_MAX  18
-#define NH_BUCKETS 1024 /* at most, in a group */
+#define NH_L2_MAX      18
+#define NH_BUCKETS     1024 /* in a group, unless the weights of its members ask for more */
+#define NH_BUCKETS_MAX 65535
 
 struct nh {
 	uint8_t type;  /* enum nh_type */
@@ -48,9 +51,15 @@ struct nh {
 	uint16_t nbuckets;
 	uint16_t failures; /* NH_ADJ: how often Linux has given up on it */
 	uint8_t l2[20];
-	struct addr addr;  /* NH_ADJ: the neighbour */
+	uint8_t hash; /* NH_GROUP: enum conf_hash */
+	union {
+		struct addr addr; /* NH_ADJ: the neighbour */
+		uint8_t *busy;	  /* NH_GROUP, resilient: a byte a bucket, set by workers when a
+				     packet took it, cleared by control; else NULL */
+	};
 	uint32_t bucket[]; /* NH_GROUP: slots; nbuckets of them, a power of two or not */
 };
+static_assert(sizeof(struct nh) == 64, "a cache line");
 
 #define NH_SLOTS (1u << 20) /* virtual; slot 0 is "no route" and never used */
 
@@ -67,11 +76,23 @@ static inline struct nh *nh_get(const struct nh_table *t, uint32_t slot)
 	return __atomic_load_n(&t->slot[slot], __ATOMIC_CONSUME);
 }
 
-/* The member of a group for a flow hash. */
+/* The member of a group for a flow hash. A byte that all workers read is written only when it must
+ * be. */
 static inline uint32_t nh_group_member(const struct nh *g, uint32_t hash)
 {
-	return g->bucket[((uint64_t)hash * g->nbuckets) >> 32];
+	uint32_t b = (uint32_t)(((uint64_t)hash * g->nbuckets) >> 32);
+
+	if (g->busy && !__atomic_load_n(&g->busy[b], __ATOMIC_RELAXED))
+		__atomic_store_n(&g->busy[b], 1, __ATOMIC_RELAXED);
+	return g->bucket[b];
 }
+
+/* How many buckets a group of n members with these weights should have: as few as divide as the
+ * weights say, or come near. None of the weights is 0, and n is not. [any] */
+unsigned nh_buckets(const uint32_t *weight, unsigned n);
+/* What each of n members gets of so many buckets, into count[]. Who weighs anything at all gets one
+ * at least, if there are enough. [any] */
+void nh_deal(const uint32_t *weight, unsigned n, unsigned buckets, uint32_t *count);
 
 /* Neighbours by (interface, address), for NH_GLEAN. Open addressing; grown by replacing the whole.
  */
