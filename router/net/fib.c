@@ -22,17 +22,15 @@ struct fib *fib_create(struct fib_pool *p, int family)
 	f = calloc(1, sizeof(*f));
 	if (!f)
 		return NULL;
-	f->root_base = fib_arena_alloc(&p->read, fib_units(FIB_ROOT_BYTES));
-	if (!f->root_base) {
-		free(f);
-		errno = ENOSPC;
-		return NULL;
-	}
 	f->pool = p;
 	f->mem = p->read.mem;
 	f->bits = family == AF_INET ? 32 : 128;
 	f->lookup = fib_lookup_best();
-	f->root = memset(fib_arena_at(&p->read, f->root_base), 0, FIB_ROOT_BYTES);
+	if (fib_root_create(f)) {
+		free(f);
+		errno = ENOSPC;
+		return NULL;
+	}
 	return f;
 }
 
@@ -71,19 +69,21 @@ static void free_strides(struct fib_arena *a, const struct fib_stride *s)
 void fib_destroy(struct fib *f)
 {
 	struct fib_arena *a;
+	const uint32_t *root;
 
 	if (!f)
 		return;
 	a = &f->pool->read;
-	for (uint32_t i = 0; i < FIB_ROOT_ENTRIES; i++) {
-		uint32_t base = f->root[i] & ~FIB_NODE;
+	root = fib_root_words(f);
+	for (uint32_t i = 0; i < fib_root_entries(f->root.levels); i++) {
+		uint32_t base = root[i] & ~FIB_NODE;
 
-		if (!(f->root[i] & FIB_NODE))
+		if (!(root[i] & FIB_NODE))
 			continue;
 		free_below(a, fib_arena_at(a, base));
 		free_array(a, base, sizeof(struct fib_node));
 	}
-	free_array(a, f->root_base, FIB_ROOT_BYTES);
+	fib_root_destroy(f);
 	free_strides(&f->pool->shadow, &f->top);
 	free(f);
 }

@@ -5,12 +5,13 @@
  * Writers: one thread (control). Readers: any number, lock-free, inside an RCU read side (QSBR: a
  * worker between two quiescent reports). An update is one store for every address it concerns: a
  * reader finds the old value or the new one, never a gap or a shorter match between. (A prefix of
- * less than 16 bits is several such stores: two addresses inside it may change one after the
+ * less than 18 bits is several such stores: two addresses inside it may change one after the
  * other.)
  *
  * What an update replaced is put aside and given back by fib_pool_reclaim(), which the writer calls
- * after a grace period that began after its last update. About 1 KiB is put aside an update, and
- * counts as used; a bulk load waits for a grace period whenever fib_pool_retired() says some MiB.
+ * after a grace period that began after its last update. Some 100 bytes are put aside an update,
+ * and count as used; a bulk load waits for a grace period whenever fib_pool_retired() says some
+ * MiB.
  */
 #ifndef ROUTER_NET_FIB_H
 #define ROUTER_NET_FIB_H
@@ -22,8 +23,10 @@
 #define FIB_NONE 0u /* no route; a stored value is 1 .. FIB_MAX */
 #define FIB_MAX	 ((1u << 30) - 1)
 
-/* Node and leaf memory shared by all tables, so that an empty table costs its root only
- * (<= 256 KiB). Grows by need up to max_bytes (virtual; touched when used). */
+/* Node and leaf memory shared by all tables, so that an empty table costs its root only: 256 bytes.
+ * With its first route it gets a root of 1 MiB, for fast lookups, unless a sixteenth of max_bytes
+ * has gone into such roots; then with its 4,097th. Grows by need up to max_bytes (virtual; touched
+ * when used). */
 struct fib_pool;
 struct fib_pool *fib_pool_create(size_t max_bytes); /* NULL: errno */
 void fib_pool_destroy(struct fib_pool *p);	    /* after all its tables */

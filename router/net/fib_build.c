@@ -6,8 +6,8 @@
  * New arrays are built beside the old ones. In the node of the prefix's stride, and below it, only
  * what inherits the changed value is built again: slots that a longer prefix covers keep their
  * arrays. Above it, each array on the path is copied with one node exchanged, up to the root entry.
- * A prefix of up to 16 bits does this for every root entry that inherits it. Each of these entries
- * changes by one store, so an address has its old value or its new one.
+ * A prefix no longer than the root's index does this for every root entry that inherits it. Each of
+ * these entries changes by one store, so an address has its old value or its new one.
  *
  * A node has a child where its stride has a kid, but for one case: a delete leaves emptied strides
  * in the shadow until the read side, which drops their nodes, has followed. [control] only.
@@ -79,7 +79,7 @@ static int refresh_children(struct fib_update *u, const struct fib_stride *s,
 		unsigned i = (unsigned)__builtin_ctzll(left);
 		unsigned rank = count_bits(old->vec[FIB_CHILD] & fib_below(i));
 		const struct fib_stride *kid = fib_stride_kid(&u->pool->shadow, s, i);
-		uint64_t open = fib_stride_open(kid, 6, ~0ull, 0);
+		uint64_t open = fib_stride_open(kid, ~0ull, 0);
 
 		if (!open)
 			continue;
@@ -107,7 +107,7 @@ static int refresh_node(struct fib_update *u, const struct fib_stride *s,
 	uint32_t slot[64];
 	int rc = 0;
 
-	fib_stride_expand(&u->pool->shadow, s, 6, inherit, slot);
+	fib_stride_expand(&u->pool->shadow, s, inherit, slot);
 	*node = *old;
 	if (affected & ~child)
 		rc = build_leaves(u, slot, old, node);
@@ -132,7 +132,7 @@ static int relink_node(struct fib_update *u, unsigned level, const struct fib_no
 	*node = *old;
 	node->vec[FIB_CHILD] = put ? had | bit : had & ~bit;
 	if (skip != put) {
-		fib_stride_expand(&u->pool->shadow, u->path[level], 6, u->inherit[level], slot);
+		fib_stride_expand(&u->pool->shadow, u->path[level], u->inherit[level], slot);
 		rc = build_leaves(u, slot, old, node);
 		if (rc)
 			return rc;
@@ -155,7 +155,7 @@ static int relink_node(struct fib_update *u, unsigned level, const struct fib_no
 
 static const struct fib_node *root_node(const struct fib_update *u, uint32_t entry)
 {
-	uint32_t word = u->f->root[entry]; /* the writer's own stores: no ordering needed */
+	uint32_t word = fib_root_words(u->f)[entry];
 
 	return word & FIB_NODE ? nodes_at(u, word & ~FIB_NODE) : &no_node;
 }
@@ -163,7 +163,7 @@ static const struct fib_node *root_node(const struct fib_update *u, uint32_t ent
 /* The entry is to lead to a copy of node; what it leads to now is retired. */
 static int store_node(struct fib_update *u, uint32_t entry, const struct fib_node *node)
 {
-	uint32_t word = u->f->root[entry], base;
+	uint32_t word = fib_root_words(u->f)[entry], base;
 	int rc = fib_pool_alloc(u->pool, sizeof(*node), &base);
 
 	if (!rc && (word & FIB_NODE))
@@ -176,7 +176,7 @@ static int store_node(struct fib_update *u, uint32_t entry, const struct fib_nod
 
 static int store_value(struct fib_update *u, uint32_t entry, uint32_t value)
 {
-	uint32_t word = u->f->root[entry];
+	uint32_t word = fib_root_words(u->f)[entry];
 	int rc = 0;
 
 	if (word & FIB_NODE)
@@ -186,11 +186,21 @@ static int store_value(struct fib_update *u, uint32_t entry, uint32_t value)
 
 /* ---- a prefix below the root: one entry */
 
+static unsigned root_level(const struct fib_update *u)
+{
+	return u->f->root.levels;
+}
+
+static uint32_t root_entry(const struct fib_update *u)
+{
+	return (uint32_t)fib_key_bits(u->key, 0, 6 * root_level(u));
+}
+
 /* Reads the nodes of the path from the old root entry; beyond its end they are no_node. */
 static void old_nodes(const struct fib_update *u, const struct fib_node *old[FIB_LEVELS])
 {
-	old[FIB_READ_LEVEL] = root_node(u, fib_key_bits(u->key, 0, FIB_ROOT_BITS));
-	for (unsigned l = FIB_READ_LEVEL; l < u->level; l++) {
+	old[root_level(u)] = root_node(u, root_entry(u));
+	for (unsigned l = root_level(u); l < u->level; l++) {
 		unsigned at = fib_key_slot(u->key, l);
 		uint64_t child = old[l]->vec[FIB_CHILD];
 
@@ -224,9 +234,7 @@ static bool only_child(const struct fib_update *u, unsigned level, const struct 
 static int build_path(struct fib_update *u, const struct fib_node *old[FIB_LEVELS],
 		      struct fib_node node, bool gone)
 {
-	uint32_t entry = fib_key_bits(u->key, 0, FIB_ROOT_BITS);
-
-	for (unsigned l = u->level; l-- > FIB_READ_LEVEL;) {
+	for (unsigned l = u->level; l-- > root_level(u);) {
 		struct fib_node child = node;
 		bool last = gone && only_child(u, l, old[l]);
 		int rc = last ? drop_node(u, old[l])
@@ -236,8 +244,8 @@ static int build_path(struct fib_update *u, const struct fib_node *old[FIB_LEVEL
 			return rc;
 		gone = last;
 	}
-	return gone ? store_value(u, entry, u->inherit[FIB_READ_LEVEL])
-		    : store_node(u, entry, &node);
+	return gone ? store_value(u, root_entry(u), u->inherit[root_level(u)])
+		    : store_node(u, root_entry(u), &node);
 }
 
 static int build_long(struct fib_update *u)
@@ -252,7 +260,7 @@ static int build_long(struct fib_update *u)
 	old_nodes(u, old);
 	target = old[u->level];
 	if (target != &no_node)
-		affected = fib_stride_open(s, 6, fib_stride_covers(6, u->place), u->place);
+		affected = fib_stride_open(s, fib_stride_covers(u->place), u->place);
 	rc = gone ? drop_node(u, target)
 		  : refresh_node(u, s, target, u->inherit[u->level], affected, &node);
 	if (rc || !memcmp(&node, target, sizeof(node)))
@@ -266,7 +274,7 @@ static int build_entry(struct fib_update *u, const struct fib_stride *s, uint32_
 		       uint32_t inherit)
 {
 	const struct fib_node *old = root_node(u, entry);
-	uint64_t open = fib_stride_open(s, 6, ~0ull, 0);
+	uint64_t open = fib_stride_open(s, ~0ull, 0);
 	struct fib_node node;
 	int rc;
 
@@ -282,25 +290,23 @@ static int build_entry(struct fib_update *u, const struct fib_stride *s, uint32_
 static int build_short(struct fib_update *u, const struct fib_stride *s, unsigned level,
 		       uint32_t first, uint32_t inherit, uint64_t affected)
 {
-	unsigned width = fib_level_width(level);
-	unsigned span = 1u << (FIB_ROOT_BITS - fib_level_depth(level) - width);
+	uint32_t span = fib_root_entries(root_level(u) - level - 1);
 	uint32_t slot[64];
 	int rc = 0;
 
-	fib_stride_expand(&u->pool->shadow, s, width, inherit, slot);
+	fib_stride_expand(&u->pool->shadow, s, inherit, slot);
 	for (uint64_t left = affected; left && !rc; left &= left - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(left);
 		uint32_t entry = first + i * span;
 		const struct fib_stride *kid = fib_stride_kid(&u->pool->shadow, s, i);
-		unsigned kid_width = fib_level_width(level + 1);
 
 		if (!(s->child >> i & 1))
 			rc = fib_pool_store(u->pool, entry, span, slot[i]);
-		else if (level + 1 == FIB_READ_LEVEL)
+		else if (level + 1 == root_level(u))
 			rc = build_entry(u, kid, entry, slot[i]);
 		else
 			rc = build_short(u, kid, level + 1, entry, slot[i],
-					 fib_stride_open(kid, kid_width, fib_slots(kid_width), 0));
+					 fib_stride_open(kid, ~0ull, 0));
 	}
 	return rc;
 }
@@ -308,11 +314,10 @@ static int build_short(struct fib_update *u, const struct fib_stride *s, unsigne
 static int build_root(struct fib_update *u)
 {
 	const struct fib_stride *s = u->path[u->level];
-	unsigned width = fib_level_width(u->level), depth = fib_level_depth(u->level);
-	uint32_t first = depth ? fib_key_bits(u->key, 0, depth) << (FIB_ROOT_BITS - depth) : 0;
-	uint64_t affected = fib_stride_open(s, width, fib_stride_covers(width, u->place), u->place);
+	uint64_t affected = fib_stride_open(s, fib_stride_covers(u->place), u->place);
+	uint32_t span = fib_root_entries(root_level(u) - u->level);
 
-	return build_short(u, s, u->level, first, u->inherit[u->level], affected);
+	return build_short(u, s, u->level, root_entry(u) & -span, u->inherit[u->level], affected);
 }
 
 int fib_publish(struct fib_update *u, bool overdraw)
@@ -320,10 +325,10 @@ int fib_publish(struct fib_update *u, bool overdraw)
 	int rc;
 
 	fib_pool_begin(u->pool, overdraw);
-	rc = u->level < FIB_READ_LEVEL ? build_root(u) : build_long(u);
+	rc = u->level < root_level(u) ? build_root(u) : build_long(u);
 	if (rc)
 		fib_pool_abort(u->pool);
 	else
-		fib_pool_commit(u->pool, fib_arena_at(&u->pool->read, u->f->root_base));
+		fib_pool_commit(u->pool, fib_root_words(u->f));
 	return rc;
 }

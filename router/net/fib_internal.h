@@ -2,20 +2,25 @@
 /*
  * What the files of the FIB share. Nobody else includes this but its unit test.
  *
- * A table has two sides. The READ side is what a lookup walks: a root array indexed by the first 16
+ * A table has two sides. The READ side is what a lookup walks: a root array indexed by the first
  * bits, then nodes of six bits each, every node two 64-bit vectors and the bases of an array of
  * child nodes and an array of leaves, both without holes: the rank of a bit in its vector is the
  * index in its array (Asai and Ohara, "Poptrie", SIGCOMM 2015). Arrays are immutable once a root
  * entry leads to them.
  *
+ * The root stands for the first levels of such nodes: for one (64 entries) while the table is
+ * small, for three (2^18 entries, 1 MiB) when it is worth that. Then a /24 is one node below the
+ * root.
+ *
  * The SHADOW side is the control thread's: one struct fib_stride for every six bits, saying which
- * prefixes end inside it and with what value. It has a stride for every read node, and three more
- * levels above them (6 + 6 + 4 bits) for the prefixes that end inside the root array.
+ * prefixes end inside it and with what value. It has a stride for every read node, and those above
+ * them for the prefixes that end inside the root array.
  *
  * fib_arena.c   units of 16 bytes, given out and taken back, merged with their neighbours
  * fib_pool.c    the two arenas of a pool; what an update made and what it replaced
  * fib_shadow.c  strides: insert, remove, longest match, expansion to slots
  * fib_build.c   from the shadow to the reader: new arrays, then the store
+ * fib_root.c    root arrays: born small, made wide
  * fib_update.c  fib_set(), fib_del()
  * fib_lookup.c  the lookups
  * fib.c         create, destroy, exact match
@@ -24,6 +29,7 @@
 #define ROUTER_NET_FIB_INTERNAL_H
 
 #include <assert.h>
+#include <stdalign.h>
 #include <stdbool.h>
 
 #include "router/net/fib.h"
@@ -90,6 +96,8 @@ struct fib_pool {
 	struct fib_store *store; /* what this update will publish */
 	size_t stores;
 	size_t stores_cap;
+	unsigned wide;	    /* tables whose root is wide */
+	unsigned wide_free; /* so many may be, however few routes they have */
 };
 
 /* One update: begin, then any number of alloc, retire and store, then commit or abort. Only commit
@@ -103,9 +111,26 @@ void fib_pool_abort(struct fib_pool *p);
 
 /* ---- read side */
 
-#define FIB_ROOT_BITS	 16u
-#define FIB_ROOT_ENTRIES (1u << FIB_ROOT_BITS)
-#define FIB_ROOT_BYTES	 (FIB_ROOT_ENTRIES * sizeof(uint32_t))
+#define FIB_ROOT_NARROW 1u    /* levels that a root array stands for, at first, .. */
+#define FIB_ROOT_WIDE	3u    /* .. and for good */
+#define FIB_WIDE_ROUTES 4096u /* so many are worth a wide root in any pool */
+
+/* Replaced as one word, since a reader needs both. */
+struct fib_root {
+	alignas(8) uint32_t base;
+	uint32_t levels;
+};
+static_assert(sizeof(struct fib_root) == 8, "one store");
+
+static inline uint32_t fib_root_entries(unsigned levels)
+{
+	return 1u << (6 * levels);
+}
+
+static inline size_t fib_root_bytes(unsigned levels)
+{
+	return fib_root_entries(levels) * sizeof(uint32_t);
+}
 
 /* A root entry: a value (0: the default route), or FIB_NODE | the unit of a node. */
 #define FIB_NODE (1u << 31)
@@ -138,7 +163,8 @@ struct fib_key {
 	uint64_t hi, lo;
 };
 
-static inline unsigned fib_key_bits(struct fib_key k, unsigned from, unsigned n)
+/* Bits from .. from + n - 1; those behind the last are 0. 1 <= n <= 64. */
+static inline uint64_t fib_key_bits(struct fib_key k, unsigned from, unsigned n)
 {
 	uint64_t w = k.hi;
 
@@ -146,7 +172,7 @@ static inline unsigned fib_key_bits(struct fib_key k, unsigned from, unsigned n)
 		w = k.lo << (from - 64);
 	else if (from)
 		w = k.hi << from | k.lo >> (64 - from);
-	return (unsigned)(w >> (64 - n));
+	return w >> (64 - n);
 }
 
 /* A prefix inside a stride is a place in a binary heap: 2..3 the two of one bit, 4..7 the four of
@@ -159,45 +185,29 @@ struct fib_stride {
 };
 static_assert(sizeof(struct fib_stride) == 32, "stride arrays are sized in multiples of 32 bytes");
 
-#define FIB_LEVELS     22u /* of strides, for 128 bits */
-#define FIB_READ_LEVEL 3u  /* the first level that has read nodes */
-
-static inline unsigned fib_level_depth(unsigned level)
-{
-	return level < FIB_READ_LEVEL ? 6 * level : FIB_ROOT_BITS + 6 * (level - FIB_READ_LEVEL);
-}
-
-static inline unsigned fib_level_width(unsigned level)
-{
-	return level == 2 ? 4 : 6;
-}
+#define FIB_LEVELS 22u /* of strides, for 128 bits */
 
 static inline unsigned fib_level_of(unsigned len) /* of a prefix of len >= 1 bits */
 {
-	return len > FIB_ROOT_BITS ? FIB_READ_LEVEL + (len - FIB_ROOT_BITS - 1) / 6 : (len - 1) / 6;
+	return (len - 1) / 6;
 }
 
 static inline unsigned fib_key_slot(struct fib_key k, unsigned level)
 {
-	return fib_key_bits(k, fib_level_depth(level), fib_level_width(level));
+	return (unsigned)fib_key_bits(k, 6 * level, 6);
 }
 
 static inline unsigned fib_key_place(struct fib_key k, unsigned len)
 {
-	unsigned depth = fib_level_depth(fib_level_of(len));
+	unsigned depth = 6 * fib_level_of(len);
 
-	return 1u << (len - depth) | fib_key_bits(k, depth, len - depth);
+	return 1u << (len - depth) | (unsigned)fib_key_bits(k, depth, len - depth);
 }
 
 /* Bits 0 .. i - 1; i <= 63. */
 static inline uint64_t fib_below(unsigned i)
 {
 	return (1ull << i) - 1;
-}
-
-static inline uint64_t fib_slots(unsigned width) /* all slots of a stride */
-{
-	return ~0ull >> (64 - (1u << width));
 }
 
 static inline bool fib_stride_has(const struct fib_stride *s, unsigned place)
@@ -213,12 +223,11 @@ static inline bool fib_stride_empty(const struct fib_stride *s)
 uint32_t *fib_stride_value(const struct fib_arena *a, const struct fib_stride *s, unsigned place);
 struct fib_stride *fib_stride_kid(const struct fib_arena *a, const struct fib_stride *s,
 				  unsigned slot);
-unsigned fib_stride_match(const struct fib_stride *s, unsigned width, unsigned slot);
-uint64_t fib_stride_covers(unsigned width, unsigned place);
-uint64_t fib_stride_open(const struct fib_stride *s, unsigned width, uint64_t slots,
-			 unsigned longer_than);
-void fib_stride_expand(const struct fib_arena *a, const struct fib_stride *s, unsigned width,
-		       uint32_t inherit, uint32_t slot[64]);
+unsigned fib_stride_match(const struct fib_stride *s, unsigned slot);
+uint64_t fib_stride_covers(unsigned place);
+uint64_t fib_stride_open(const struct fib_stride *s, uint64_t slots, unsigned longer_than);
+void fib_stride_expand(const struct fib_arena *a, const struct fib_stride *s, uint32_t inherit,
+		       uint32_t slot[64]);
 int fib_stride_insert(struct fib_arena *a, struct fib_stride *s, unsigned place, uint32_t value);
 uint32_t fib_stride_hide(struct fib_arena *a, struct fib_stride *s, unsigned place);
 void fib_stride_unhide(struct fib_arena *a, struct fib_stride *s, unsigned place, uint32_t value);
@@ -230,13 +239,12 @@ void fib_stride_drop_kid(struct fib_arena *a, struct fib_stride *s, unsigned slo
 
 struct fib {
 	/* read by every lookup */
-	const uint32_t *root;
-	const char *mem; /* the pool's read arena */
+	struct fib_root root; /* atomic */
+	const char *mem;      /* the pool's read arena */
 	const struct fib_lookup *lookup;
 	uint32_t fallback; /* the default route's value; atomic */
 
 	/* [control] */
-	uint32_t root_base;
 	unsigned bits; /* of an address: 32 or 128 */
 	size_t count;
 	struct fib_pool *pool;
@@ -244,6 +252,17 @@ struct fib {
 };
 
 struct fib_key fib_key(const struct fib *f, const void *addr);
+
+int fib_root_create(struct fib *f);
+void fib_root_destroy(struct fib *f);
+/* Before a route is added: makes the root wide if that is worth its memory, and there is some. */
+void fib_root_grow(struct fib *f);
+
+/* [control] The root array as it is; its own stores need no ordering. */
+static inline uint32_t *fib_root_words(const struct fib *f)
+{
+	return (uint32_t *)(void *)(f->pool->read.mem + (size_t)f->root.base * FIB_UNIT);
+}
 
 /* ---- one change of one prefix, of at least one bit */
 

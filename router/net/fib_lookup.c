@@ -19,6 +19,9 @@
 /* Addresses that go down together: enough to hide a cache miss, few enough for the CPU to track. */
 #define WAVE 64u
 
+/* Ten levels use up 60 of a key's 64 bits. */
+#define KEY_LEVELS 10u
+
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
 struct wave {
@@ -29,9 +32,22 @@ struct wave {
 	uint32_t word[WAVE];	/* by address: the root entry */
 };
 
-static ALWAYS_INLINE uint32_t load_root(const struct fib *f, uint64_t entry)
+struct root {
+	const uint32_t *entry;
+	unsigned levels;
+};
+
+static ALWAYS_INLINE struct root load_root(const struct fib *f)
 {
-	return __atomic_load_n(&f->root[entry], __ATOMIC_ACQUIRE);
+	struct fib_root r;
+
+	__atomic_load(&f->root, &r, __ATOMIC_ACQUIRE);
+	return (struct root){ (const void *)(f->mem + (size_t)r.base * FIB_UNIT), r.levels };
+}
+
+static ALWAYS_INLINE uint32_t load_entry(const struct root *r, uint64_t hi)
+{
+	return __atomic_load_n(&r->entry[hi >> (64 - 6 * r->levels)], __ATOMIC_ACQUIRE);
 }
 
 static ALWAYS_INLINE uint32_t load_fallback(const struct fib *f)
@@ -39,12 +55,12 @@ static ALWAYS_INLINE uint32_t load_fallback(const struct fib *f)
 	return __atomic_load_n(&f->fallback, __ATOMIC_ACQUIRE);
 }
 
-static ALWAYS_INLINE uint64_t load_half(const struct in6_addr *dst, unsigned half)
+static ALWAYS_INLINE struct fib_key load_key6(const struct in6_addr *dst)
 {
-	uint64_t w;
+	uint64_t w[2];
 
-	memcpy(&w, dst->s6_addr + 8 * half, sizeof(w));
-	return be64toh(w);
+	memcpy(w, dst, sizeof(w));
+	return (struct fib_key){ be64toh(w[0]), be64toh(w[1]) };
 }
 
 /* The node or the leaf (*child says which) that the key's first six bits lead to. */
@@ -62,44 +78,45 @@ static ALWAYS_INLINE const char *step(const char *mem, const char *at, uint64_t 
 	return mem + (uint64_t)node->base[kind] * FIB_UNIT + index * size;
 }
 
-static ALWAYS_INLINE uint32_t descend(const char *mem, uint32_t word, uint64_t key, uint64_t more)
+static ALWAYS_INLINE uint32_t descend(const char *mem, uint32_t word, struct fib_key k,
+				      unsigned level)
 {
 	const char *at = mem + (uint64_t)(word & ~FIB_NODE) * FIB_UNIT;
-	uint64_t child = 1;
+	uint64_t key = k.hi << 6 * level, child = 1;
 	uint32_t value;
 
-	for (unsigned left = FIB_LEVELS - FIB_READ_LEVEL; child; left--) {
+	while (child) {
 		at = step(mem, at, key, &child);
-		key <<= 6;
-		if (left == FIB_LEVELS - FIB_READ_LEVEL - 7)
-			key = more;
+		level++;
+		key = level % KEY_LEVELS ? key << 6 : fib_key_bits(k, 6 * level, 64);
 	}
 	memcpy(&value, at, sizeof(value));
 	return value;
 }
 
-static ALWAYS_INLINE uint32_t find_one(const struct fib *f, uint64_t hi, uint64_t lo)
+static ALWAYS_INLINE uint32_t find_one(const struct fib *f, struct fib_key k)
 {
-	uint32_t value = load_root(f, hi >> (64 - FIB_ROOT_BITS));
+	struct root r = load_root(f);
+	uint32_t value = load_entry(&r, k.hi);
 
 	if (value & FIB_NODE)
-		value = descend(f->mem, value, hi << FIB_ROOT_BITS, lo);
+		value = descend(f->mem, value, k, r.levels);
 	return value ? value : load_fallback(f);
 }
 
 /* First pass, for address i: m on the work list so far, returns the new m. */
-static ALWAYS_INLINE unsigned start(const struct fib *f, struct wave *w, unsigned i, unsigned m,
-				    uint64_t hi)
+static ALWAYS_INLINE unsigned start(const char *mem, const struct root *r, struct wave *w,
+				    unsigned i, unsigned m, uint64_t hi)
 {
-	uint32_t word = load_root(f, hi >> (64 - FIB_ROOT_BITS));
+	uint32_t word = load_entry(r, hi);
 	uint32_t is_node = word >> 31;
-	const char *node = f->mem + (uint64_t)(word & (FIB_NODE - 1) & -is_node) * FIB_UNIT;
+	const char *node = mem + (uint64_t)(word & (FIB_NODE - 1) & -is_node) * FIB_UNIT;
 
 	__builtin_prefetch(node);
 	w->word[i] = word;
 	w->leaf[i] = (const char *)&w->word[i];
 	w->node[m] = node;
-	w->key[m] = hi << FIB_ROOT_BITS;
+	w->key[m] = hi << 6 * r->levels;
 	w->of[m] = i;
 	return m + is_node;
 }
@@ -139,6 +156,7 @@ static ALWAYS_INLINE void burst4(const struct fib *f, const uint32_t *dst, uint3
 				 unsigned n)
 {
 	uint32_t fallback = load_fallback(f);
+	struct root r = load_root(f);
 	struct wave w;
 
 	for (unsigned done = 0, some; done < n; done += some) {
@@ -146,7 +164,7 @@ static ALWAYS_INLINE void burst4(const struct fib *f, const uint32_t *dst, uint3
 
 		some = n - done < WAVE ? n - done : WAVE;
 		for (unsigned i = 0; i < some; i++)
-			m = start(f, &w, i, m, (uint64_t)be32toh(dst[done + i]) << 32);
+			m = start(f->mem, &r, &w, i, m, (uint64_t)be32toh(dst[done + i]) << 32);
 		while (m)
 			m = pass(f->mem, &w, m);
 		finish(&w, value + done, some, fallback);
@@ -154,42 +172,42 @@ static ALWAYS_INLINE void burst4(const struct fib *f, const uint32_t *dst, uint3
 }
 
 /*
- * First pass of IPv6. The addresses of a burst often lie in one network, and a /48 is six levels
- * down: the levels above the bit where they part are walked once for all. *level becomes the next
- * one to visit.
+ * First pass of IPv6. The addresses of a burst often lie in one network, and a /48 is five levels
+ * below a wide root: the levels above the bit where they part are walked once for all. *level
+ * becomes the next one to visit.
  */
-static ALWAYS_INLINE unsigned start6(const struct fib *f, struct wave *w, unsigned n,
-				     const struct in6_addr *const *dst, unsigned *level)
+static ALWAYS_INLINE unsigned start6(const char *mem, const struct root *r, struct wave *w,
+				     unsigned n, const struct in6_addr *const *dst, unsigned *level)
 {
-	uint64_t first = load_half(dst[0], 0), differ = 1, child = 1;
+	uint64_t first = load_key6(dst[0]).hi, differ = 1, child = 1;
 	unsigned m = 0, shared;
 	const char *at;
 	uint32_t word;
 
 	for (unsigned i = 0; i < n; i++) {
-		w->key[i] = load_half(dst[i], 0);
+		w->key[i] = load_key6(dst[i]).hi;
 		differ |= w->key[i] ^ first;
 	}
-	shared = (unsigned)__builtin_clzll(differ);
-	shared = shared < FIB_ROOT_BITS ? 0 : (shared - FIB_ROOT_BITS) / 6;
-	*level = shared;
-	if (!shared) {
+	shared = (unsigned)__builtin_clzll(differ) / 6;
+	if (shared <= r->levels) {
+		*level = r->levels;
 		for (unsigned i = 0; i < n; i++)
-			m = start(f, w, i, m, w->key[i]);
+			m = start(mem, r, w, i, m, w->key[i]);
 		return m;
 	}
-	word = load_root(f, first >> (64 - FIB_ROOT_BITS));
+	*level = shared;
+	word = load_entry(r, first);
 	w->word[0] = word;
 	at = (const char *)&w->word[0];
 	if (word & FIB_NODE)
-		at = f->mem + (uint64_t)(word & ~FIB_NODE) * FIB_UNIT;
+		at = mem + (uint64_t)(word & ~FIB_NODE) * FIB_UNIT;
 	else
 		child = 0;
-	for (unsigned k = 0; child && k < shared; k++)
-		at = step(f->mem, at, first << (FIB_ROOT_BITS + 6 * k), &child);
+	for (unsigned l = r->levels; child && l < shared; l++)
+		at = step(mem, at, first << 6 * l, &child);
 	for (unsigned i = 0; i < n; i++) {
 		w->leaf[i] = w->node[i] = at;
-		w->key[i] <<= FIB_ROOT_BITS + 6 * shared;
+		w->key[i] <<= 6 * shared;
 		w->of[i] = i;
 	}
 	return child ? n : 0;
@@ -199,32 +217,32 @@ static ALWAYS_INLINE void burst6(const struct fib *f, const struct in6_addr *con
 				 uint32_t *value, unsigned n)
 {
 	uint32_t fallback = load_fallback(f);
+	struct root r = load_root(f);
 	struct wave w;
 
 	for (unsigned done = 0, some; done < n; done += some) {
 		unsigned m, level;
 
 		some = n - done < WAVE ? n - done : WAVE;
-		m = start6(f, &w, some, dst + done, &level);
-		/* 16 bits of the root and eight levels use up the first half of the address. */
-		for (; m && level < 8; level++)
+		m = start6(f->mem, &r, &w, some, dst + done, &level);
+		for (; m; level++) {
+			for (unsigned j = 0; level % KEY_LEVELS == 0 && j < m; j++)
+				w.key[j] =
+					fib_key_bits(load_key6(dst[done + w.of[j]]), 6 * level, 64);
 			m = pass(f->mem, &w, m);
-		for (unsigned j = 0; j < m; j++)
-			w.key[j] = load_half(dst[done + w.of[j]], 1);
-		while (m)
-			m = pass(f->mem, &w, m);
+		}
 		finish(&w, value + done, some, fallback);
 	}
 }
 
 static ALWAYS_INLINE uint32_t one4(const struct fib *f, uint32_t dst)
 {
-	return find_one(f, (uint64_t)be32toh(dst) << 32, 0);
+	return find_one(f, (struct fib_key){ (uint64_t)be32toh(dst) << 32, 0 });
 }
 
 static ALWAYS_INLINE uint32_t one6(const struct fib *f, const struct in6_addr *dst)
 {
-	return find_one(f, load_half(dst, 0), load_half(dst, 1));
+	return find_one(f, load_key6(dst));
 }
 
 /* ---- for any CPU */

@@ -17,6 +17,7 @@
 
 #define OVERDRAFT_MIN (1u << 20)
 #define GROW_MIN      64u
+#define WIDE_SHARE    16u /* of a pool's memory may be wide roots of small tables */
 
 static size_t overdraft(size_t max_bytes)
 {
@@ -38,6 +39,7 @@ struct fib_pool *fib_pool_create(size_t max_bytes)
 	rc = fib_arena_init(&p->shadow, shadow, shadow, false);
 	if (rc)
 		goto fini_read;
+	p->wide_free = (unsigned)(max_bytes / WIDE_SHARE / fib_root_bytes(FIB_ROOT_WIDE));
 	return p;
 
 fini_read:

@@ -72,9 +72,9 @@ struct fib_stride *fib_stride_kid(const struct fib_arena *a, const struct fib_st
 }
 
 /* The place of the longest prefix that covers the slot; 0: none. */
-unsigned fib_stride_match(const struct fib_stride *s, unsigned width, unsigned slot)
+unsigned fib_stride_match(const struct fib_stride *s, unsigned slot)
 {
-	unsigned place = 1u << width | slot;
+	unsigned place = 64 | slot;
 
 	while (place > 1 && !fib_stride_has(s, place))
 		place >>= 1;
@@ -82,10 +82,10 @@ unsigned fib_stride_match(const struct fib_stride *s, unsigned width, unsigned s
 }
 
 /* The slots below a place. */
-uint64_t fib_stride_covers(unsigned width, unsigned place)
+uint64_t fib_stride_covers(unsigned place)
 {
 	unsigned len = 31 - (unsigned)__builtin_clz(place);
-	unsigned span = 1u << (width - len);
+	unsigned span = 64u >> len;
 	uint64_t run = span == 64 ? ~0ull : fib_below(span);
 
 	return run << ((place - (1u << len)) * span);
@@ -93,8 +93,7 @@ uint64_t fib_stride_covers(unsigned width, unsigned place)
 
 /* Those of slots that no prefix at a place above longer_than covers: as places ascend by length,
  * these are the slots that follow the prefix at longer_than (0: the stride's inherited value). */
-uint64_t fib_stride_open(const struct fib_stride *s, unsigned width, uint64_t slots,
-			 unsigned longer_than)
+uint64_t fib_stride_open(const struct fib_stride *s, uint64_t slots, unsigned longer_than)
 {
 	for (unsigned w = longer_than / 64; w < 2; w++) {
 		uint64_t left = s->prefix[w];
@@ -102,15 +101,14 @@ uint64_t fib_stride_open(const struct fib_stride *s, unsigned width, uint64_t sl
 		if (w == longer_than / 64)
 			left &= ~fib_below(longer_than % 64) & ~(1ull << (longer_than % 64));
 		for (; left && slots; left &= left - 1)
-			slots &=
-				~fib_stride_covers(width, w * 64 + (unsigned)__builtin_ctzll(left));
+			slots &= ~fib_stride_covers(w * 64 + (unsigned)__builtin_ctzll(left));
 	}
 	return slots;
 }
 
 /* The value of every slot: shorter prefixes first, longer ones over them. */
-void fib_stride_expand(const struct fib_arena *a, const struct fib_stride *s, unsigned width,
-		       uint32_t inherit, uint32_t slot[64])
+void fib_stride_expand(const struct fib_arena *a, const struct fib_stride *s, uint32_t inherit,
+		       uint32_t slot[64])
 {
 	const uint32_t *value = fib_arena_at(a, s->values);
 
@@ -120,7 +118,7 @@ void fib_stride_expand(const struct fib_arena *a, const struct fib_stride *s, un
 		for (uint64_t left = s->prefix[w]; left; left &= left - 1) {
 			unsigned place = w * 64 + (unsigned)__builtin_ctzll(left);
 			unsigned len = 31 - (unsigned)__builtin_clz(place);
-			unsigned span = 1u << (width - len);
+			unsigned span = 64u >> len;
 			uint32_t *at = slot + (place - (1u << len)) * span;
 
 			for (unsigned i = 0; i < span; i++)

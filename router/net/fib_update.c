@@ -34,7 +34,7 @@ static int find_path(struct fib_update *u, struct fib *f, const void *addr, unsi
 	for (unsigned l = 0; l < u->level; l++) {
 		struct fib_stride *s = u->path[l];
 		unsigned slot = fib_key_slot(u->key, l);
-		unsigned match = fib_stride_match(s, fib_level_width(l), slot);
+		unsigned match = fib_stride_match(s, slot);
 
 		u->inherit[l + 1] = match ? *fib_stride_value(a, s, match) : u->inherit[l];
 		if (!(s->child >> slot & 1)) {
@@ -107,6 +107,7 @@ int fib_set(struct fib *f, const void *addr, unsigned len, uint32_t value)
 		set_default(f, value);
 		return 0;
 	}
+	fib_root_grow(f);
 	rc = find_path(&u, f, addr, len, true);
 	if (rc)
 		return rc;

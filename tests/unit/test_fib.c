@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The FIB's answers at the edges of every prefix, for small tables of every shape. Requirement F17.
- */
+/* The FIB's answers at the edges of every prefix, for small tables of every shape, with either
+ * root. Requirement F17. */
 #include "tests/unit/fib_table.h"
 
-static void all_lengths(int family)
+static void all_lengths(int family, size_t pool)
 {
 	struct table t;
 
-	table_open(&t, family, POOL_BYTES);
+	table_open(&t, family, pool);
 	for (unsigned len = 0; len <= t.bits; len++)
 		for (unsigned i = 0; i < 3; i++)
 			set_route(&t, oracle_add(&t, random128(), len), 1 + len * 3 + i);
@@ -18,11 +18,11 @@ static void all_lengths(int family)
 }
 
 /* One address and all the prefixes that hold it, added and removed in random order. */
-static void nest(int family, unsigned __int128 inside)
+static void nest(int family, size_t pool, unsigned __int128 inside)
 {
 	struct table t;
 
-	table_open(&t, family, POOL_BYTES);
+	table_open(&t, family, pool);
 	for (unsigned len = 0; len <= t.bits; len++)
 		oracle_add(&t, inside, len);
 	for (unsigned i = 0; i < 8 * t.bits; i++) {
@@ -41,12 +41,12 @@ static void nest(int family, unsigned __int128 inside)
 }
 
 /* Prefixes crowded into few strides: set, replaced, removed. */
-static void churn(int family, unsigned prefixes, unsigned updates)
+static void churn(int family, size_t pool, unsigned prefixes, unsigned updates)
 {
 	unsigned __int128 base[4];
 	struct table t;
 
-	table_open(&t, family, POOL_BYTES);
+	table_open(&t, family, pool);
 	for (unsigned i = 0; i < 4; i++)
 		base[i] = random128();
 	for (unsigned i = 0; i < prefixes; i++) {
@@ -72,32 +72,74 @@ static void churn(int family, unsigned prefixes, unsigned updates)
 	table_close(&t);
 }
 
+static const struct {
+	int family;
+	size_t pool;
+} kinds[] = {
+	{ AF_INET, POOL_BYTES },
+	{ AF_INET, POOL_NARROW },
+	{ AF_INET6, POOL_BYTES },
+	{ AF_INET6, POOL_NARROW },
+};
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
 static void test_all_lengths(void **state)
 {
 	(void)state;
-	all_lengths(AF_INET);
-	all_lengths(AF_INET6);
+	for (unsigned i = 0; i < KINDS; i++)
+		all_lengths(kinds[i].family, kinds[i].pool);
 }
 
 static void test_nests(void **state)
 {
-	const int family[2] = { AF_INET, AF_INET6 };
-
 	(void)state;
-	for (int i = 0; i < 2; i++) {
-		nest(family[i], 0);
-		nest(family[i], ~U128(0));
-		nest(family[i], random128());
+	for (unsigned i = 0; i < KINDS; i++) {
+		nest(kinds[i].family, kinds[i].pool, 0);
+		nest(kinds[i].family, kinds[i].pool, ~U128(0));
+		nest(kinds[i].family, kinds[i].pool, random128());
 	}
 }
 
 static void test_churn(void **state)
 {
 	(void)state;
-	churn(AF_INET, 40, 4000);
-	churn(AF_INET, 400, 8000);
-	churn(AF_INET6, 40, 4000);
-	churn(AF_INET6, 400, 8000);
+	for (unsigned i = 0; i < KINDS; i++) {
+		churn(kinds[i].family, kinds[i].pool, 40, 2000);
+		churn(kinds[i].family, kinds[i].pool, 400, 4000);
+	}
+}
+
+/* In a pool where wide roots are dear a table gets one with its 4,097th route. */
+static void test_root_widens(void **state)
+{
+	(void)state;
+	for (unsigned k = 0; k < 2; k++) {
+		struct table t;
+
+		table_open(&t, k ? AF_INET6 : AF_INET, POOL_NARROW);
+		set_route(&t, oracle_add(&t, 0, 0), 1);
+		for (unsigned len = 1; len <= 30; len++) /* what is above the root, and across it */
+			for (unsigned i = 0; i < 4; i++)
+				set_route(&t, oracle_add(&t, random128(), len), 1 + len);
+		while (fib_count(t.fib) < FIB_WIDE_ROUTES) {
+			unsigned __int128 any = random128() & ~mask(12);
+
+			set_route(&t, oracle_add(&t, any | U128(t.n % 64) << 58, 22 + t.n % 9), 7);
+		}
+		assert_int_equal(t.fib->root.levels, FIB_ROOT_NARROW);
+		for (size_t i = 0; i < t.n; i += 9)
+			check_route(&t, &t.route[i]);
+		set_route(&t, oracle_add(&t, random128(), 24), 9);
+		assert_int_equal(t.fib->root.levels, FIB_ROOT_WIDE);
+		fib_pool_reclaim(t.pool);
+		for (size_t i = 0; i < t.n; i += 3)
+			check_route(&t, &t.route[i]);
+		for (size_t i = 0; i < t.n; i += 2)
+			del_route(&t, &t.route[i]);
+		for (size_t i = 0; i < t.n; i += 7)
+			check_route(&t, &t.route[i]);
+		table_close(&t);
+	}
 }
 
 /* Point-to-point links and host routes: /31 and /32, /127 and /128. */
@@ -194,10 +236,10 @@ static void test_burst_sizes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_all_lengths),   cmocka_unit_test(test_nests),
-		cmocka_unit_test(test_churn),	      cmocka_unit_test(test_host_routes),
-		cmocka_unit_test(test_default_route), cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_burst_sizes),
+		cmocka_unit_test(test_all_lengths), cmocka_unit_test(test_nests),
+		cmocka_unit_test(test_churn),	    cmocka_unit_test(test_root_widens),
+		cmocka_unit_test(test_host_routes), cmocka_unit_test(test_default_route),
+		cmocka_unit_test(test_refusals),    cmocka_unit_test(test_burst_sizes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,12 +22,12 @@ static void test_update_leaves_others_alone(void **state)
 	fib_pool_reclaim(t.pool);
 	set_route(&t, &t.route[0], 4);
 	assert_int_equal(fib_pool_retired(t.pool), 0);
-	set_route(&t, &t.route[2], 5); /* one stride's leaves, its siblings' array, the root node */
-	assert_in_range(fib_pool_retired(t.pool), 1, 16 + 64 * sizeof(struct fib_node) + 32);
-	set_route(&t, oracle_add(&t, ip4(0x0a030000), 18), 6);
-	set_route(&t, oracle_add(&t, ip4(0x0a03c800), 24), 7);
+	set_route(&t, &t.route[2], 5); /* one node's leaves, and the root node */
+	assert_int_equal(fib_pool_retired(t.pool), 16 + 32);
+	set_route(&t, oracle_add(&t, ip4(0x0a030000), 20), 6);
+	set_route(&t, oracle_add(&t, ip4(0x0a032004), 30), 7);
 	fib_pool_reclaim(t.pool);
-	set_route(&t, &t.route[t.n - 2], 8); /* leaves and root node; the /24's node stays */
+	set_route(&t, &t.route[t.n - 2], 8); /* leaves and root node; the /30's node stays */
 	assert_int_equal(fib_pool_retired(t.pool), 16 + 32);
 	check_all(&t);
 	table_close(&t);
@@ -41,8 +41,6 @@ static void test_no_space(void **state)
 		struct table t;
 
 		table_open(&t, i ? AF_INET6 : AF_INET, 288 * 1024);
-		assert_null(fib_create(t.pool, AF_INET));
-		assert_int_equal(errno, ENOSPC);
 		while (refused < 200) {
 			unsigned len = 1 + (unsigned)(random64() % t.bits);
 			struct route *r = oracle_add(&t, random128(), len);
@@ -65,6 +63,43 @@ static void test_no_space(void **state)
 		check_all(&t);
 		table_close(&t); /* a full table can be emptied */
 	}
+}
+
+/* Room for the memory of a root, or none. */
+static void test_no_space_for_a_table(void **state)
+{
+	struct fib_pool *pool = fib_pool_create(2 * 256);
+	struct fib *f[2];
+
+	(void)state;
+	assert_non_null(pool);
+	f[0] = fib_create(pool, AF_INET);
+	f[1] = fib_create(pool, AF_INET6);
+	assert_non_null(f[0]);
+	assert_non_null(f[1]);
+	assert_null(fib_create(pool, AF_INET));
+	assert_int_equal(errno, ENOSPC);
+	fib_destroy(f[0]);
+	fib_destroy(f[1]);
+	assert_int_equal(fib_pool_bytes(pool), 0);
+	fib_pool_destroy(pool);
+}
+
+/* A pool that is nearly full has no room for a wide root, and the table goes on with the small. */
+static void test_no_space_for_a_root(void **state)
+{
+	struct table t;
+
+	(void)state;
+	table_open(&t, AF_INET, 512 * 1024);
+	for (uint32_t i = 0; i < FIB_WIDE_ROUTES + 8; i++) {
+		set_route(&t, oracle_add(&t, ip4(0x0a000000 | i << 6), 26), 1 + i % 3);
+		fib_pool_reclaim(t.pool);
+	}
+	assert_int_equal(t.fib->root.levels, FIB_ROOT_NARROW);
+	for (size_t i = 0; i < t.n; i += 5)
+		check_route(&t, &t.route[i]);
+	table_close(&t);
 }
 
 /* Deletes that nobody reclaims use up the overdraft too; what they could not delete is there. */
@@ -236,6 +271,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_update_leaves_others_alone),
 		cmocka_unit_test(test_no_space),
+		cmocka_unit_test(test_no_space_for_a_table),
+		cmocka_unit_test(test_no_space_for_a_root),
 		cmocka_unit_test(test_no_space_to_delete),
 		cmocka_unit_test(test_arena_merges),
 		cmocka_unit_test(test_tables_share_a_pool),
