@@ -73,16 +73,22 @@ static uint16_t mtu_for(const struct pkt *p, const struct nh *n)
 	return p->flags & PKT_IP6 && n->mtu < IP6_MTU_MIN ? IP6_MTU_MIN : n->mtu;
 }
 
+static bool may_be_cut(const struct pkt *p)
+{
+	return !(p->flags & PKT_IP6) && !(pkt_ip4(p)->frag & htons(IP4_DF));
+}
+
 static void too_big(struct dp *dp, struct pkt *p, const struct nh *n)
 {
 	struct pkt part[FRAGMENTS_MAX];
-	uint16_t frag = p->flags & PKT_IP6 ? IP4_DF : ntohs(pkt_ip4(p)->frag);
+	uint16_t frag;
 	unsigned count;
 
-	if (frag & IP4_DF) {
+	if (!may_be_cut(p)) {
 		refuse(dp, p, DROP_TOO_BIG, ICMP_ERROR_TOO_BIG, mtu_for(p, n));
 		return;
 	}
+	frag = ntohs(pkt_ip4(p)->frag);
 	if ((frag & IP4_OFFSET) * 8u + p->len > UINT16_MAX) { /* cut, its end would come around */
 		pkt_drop(dp, p, DROP_IP4_LENGTH);
 		return;
@@ -144,6 +150,11 @@ static void to_neighbour(struct dp *dp, struct pkt *p, struct nh *n)
 	}
 	if (beyond_scope(p)) {
 		refuse(dp, p, DROP_SCOPE, ICMP_ERROR_SCOPE, 0);
+		return;
+	}
+	/* Now, for a neighbour does not know the MTU of the route. */
+	if (p->len > mtu_for(p, n) && !may_be_cut(p)) {
+		too_big(dp, p, n);
 		return;
 	}
 	if (n->type == NH_GLEAN) {

@@ -14,7 +14,7 @@
 #include "router/shape.h"
 
 /* Forward p by this slot of the next hop table (0: no route), asking the questions in the order
- * Linux does: route, TTL, scope, neighbour, MTU. Takes ownership. */
+ * Linux does: route, TTL, scope, MTU, neighbour. Takes ownership. */
 void forward(struct dp *dp, struct pkt *p, uint32_t slot);
 
 /* Drop p for `why` and tell its sender, unless the rules or limits of ICMP errors forbid it. Takes

@@ -379,8 +379,7 @@ static enum drop_reason dead_end(const struct nh *n)
 	return DROP_NO_ROUTE;
 }
 
-/* In the order forward() asks; DROP__COUNT: none. Who waits for a neighbour is not asked for its
- * length yet. */
+/* In the order forward() asks; DROP__COUNT: none. */
 static enum drop_reason refusal(const struct explain *e, const struct nh *n)
 {
 	if (!n)
@@ -391,7 +390,7 @@ static enum drop_reason refusal(const struct explain *e, const struct nh *n)
 		return DROP_TTL;
 	if (link_local(&e->packet.src) || link_local(&e->packet.dst))
 		return DROP_SCOPE;
-	return is_resolved(n) && is_too_big(e, n) ? DROP_TOO_BIG : DROP__COUNT;
+	return is_too_big(e, n) ? DROP_TOO_BIG : DROP__COUNT;
 }
 
 bool explain_would_leave(struct explain *e, const struct flow_key *to, uint32_t slot)

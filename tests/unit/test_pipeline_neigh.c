@@ -318,6 +318,33 @@ static void test_asked_when_known(void **state)
 	pipe_close(&p);
 }
 
+/* But for the length: a route may have an MTU of its own, which its gateway does not know (F8,
+ * G22). Who cannot be cut need not wait to be told. */
+static void test_mtu_of_route(void **state)
+{
+	struct pipe p;
+	struct frame f;
+
+	(void)state;
+	pipe_open(&p);
+	p.nht.slot[p.dark4]->mtu = p.nht.slot[p.dark6]->mtu = 1300;
+	frame_to(&f, beyond(false, VIA_DARK), 1281);
+	frame_ip4(&f)->frag = htons(IP4_DF);
+	frame_sum4(&f);
+	pipe_answers(&p, &f, DROP_TOO_BIG, 3, 4, 1300);
+	frame_to(&f, beyond(true, VIA_DARK), 1261);
+	pipe_answers(&p, &f, DROP_TOO_BIG, 2, 0, 1300);
+	assert_int_equal(p.w->dp.nheld, 0);
+	frame_to(&f, beyond(true, VIA_DARK), 1260);
+	pipe_receive(&p, &f);
+	frame_to(&f, beyond(false, VIA_DARK), 1281);
+	pipe_receive(&p, &f);
+	pipe_turn(&p);
+	pipe_quiet(&p);
+	assert_int_equal(p.w->dp.nheld, 2);
+	pipe_close(&p);
+}
+
 /* An error of ours waits too; when nobody answers it is dropped without a word. */
 static void test_own_error_waits(void **state)
 {
@@ -372,6 +399,7 @@ int main(void)
 		cmocka_unit_test(test_neighbours_full),
 		cmocka_unit_test(test_total_full),
 		cmocka_unit_test(test_ring_full),
+		cmocka_unit_test(test_mtu_of_route),
 		cmocka_unit_test(test_asked_when_known),
 		cmocka_unit_test(test_own_error_waits),
 		cmocka_unit_test(test_stop),
