@@ -16,6 +16,7 @@
 #include "router/flows.h"
 #include "router/forward.h"
 #include "router/net/csum.h"
+#include "router/net/hopopts.h"
 #include "router/net/parse.h"
 #include "router/net/policy.h"
 #include "router/net/route.h"
@@ -83,6 +84,22 @@ static bool ingress(struct dp *dp, struct pkt *p, uint8_t *frame, const struct d
 	return shape_ingress(dp, p, frame, f->len);
 }
 
+/* G26. Of extension headers a router processes no other. False: it has been taken. */
+static bool hop_options(struct dp *dp, struct pkt *p)
+{
+	uint32_t pointer = 0;
+
+	if (pkt_ip6(p)->next != IPPROTO_HOPOPTS)
+		return true;
+	switch (hopopts_check(p, &pointer)) {
+	case HOPOPTS_PASS: return true;
+	case HOPOPTS_DROP: pkt_drop(dp, p, DROP_IP6_OPTIONS); break;
+	case HOPOPTS_FIELD: refuse(dp, p, DROP_IP6_OPTIONS, ICMP_ERROR_PARAMETER, pointer); break;
+	case HOPOPTS_UNKNOWN: refuse(dp, p, DROP_IP6_OPTIONS, ICMP_ERROR_OPTION, pointer); break;
+	}
+	return false;
+}
+
 static inline void parse_one(struct dp *dp, struct batch *b, const struct dp_iface *in,
 			     uint16_t index, const struct dp_frame *f, enum way way)
 {
@@ -107,6 +124,8 @@ static inline void parse_one(struct dp *dp, struct batch *b, const struct dp_ifa
 	p->flags |= PKT_SLOW;
 	if (!(p->flags & PKT_IP6))
 		goto four;
+	if (!hop_options(dp, p))
+		return;
 	b->p6[b->n6] = *p;
 	p = &b->p6[b->n6];
 six:

@@ -21,6 +21,7 @@
 	X(IP6_VERSION,     "ip6-version",      "parse",   "IPv6 version is wrong")                     \
 	X(IP6_LENGTH,      "ip6-length",       "parse",   "IPv6 payload length is wrong")              \
 	X(IP6_EXTENSION,   "ip6-extension",    "parse",   "IPv6 extension header is malformed")        \
+	X(IP6_OPTIONS,     "ip6-options",      "parse",   "IPv6 hop-by-hop options forbid it")         \
 	X(IP6_RH0,         "ip6-rh0",          "parse",   "IPv6 routing header type 0 (RFC 5095)")     \
 	X(MARTIAN_SRC,     "martian-source",   "parse",   "source address that may not be routed")     \
 	X(MARTIAN_DST,     "martian-dest",     "parse",   "destination that may not be routed")        \

@@ -161,7 +161,7 @@ static void build6(const struct pkt *p, enum icmp_error e, uint32_t info, struct
 	struct ip6_header *n = pkt_ip6(out);
 	uint32_t quote = p->len < QUOTE6_MAX ? p->len : QUOTE6_MAX;
 	uint8_t *icmp = out->l3 + IP6_HLEN;
-	uint32_t word = htonl(e == ICMP_ERROR_TOO_BIG || e == ICMP_ERROR_PARAMETER ? info : 0);
+	uint32_t word = htonl(info);
 
 	out->len = (uint16_t)(IP6_HLEN + ICMP_HLEN + quote);
 	memset(n, 0, sizeof(*n));

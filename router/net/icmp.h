@@ -15,6 +15,7 @@
 	X(PROHIBIT, 3, 13, 1, 1)                                                                   \
 	X(TOO_BIG, 3, 4, 2, 0)                                                                     \
 	X(PARAMETER, 12, 0, 4, 0)                                                                  \
+	X(OPTION, 12, 0, 4, 2)                                                                     \
 	X(SCOPE, 3, 0, 1, 2)
 
 enum icmp_error {
