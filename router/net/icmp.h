@@ -10,7 +10,7 @@
 	X(TTL, 11, 0, 3, 0)                                                                        \
 	X(NO_ROUTE, 3, 0, 1, 0)                                                                    \
 	X(HOST, 3, 1, 1, 3)                                                                        \
-	X(UNREACHABLE, 3, 1, 1, 0)                                                                 \
+	X(UNREACHABLE, 3, 1, 1, 6)                                                                 \
 	X(PORT, 3, 3, 1, 4)                                                                        \
 	X(PROHIBIT, 3, 13, 1, 1)                                                                   \
 	X(TOO_BIG, 3, 4, 2, 0)                                                                     \

@@ -87,7 +87,7 @@ refused "IPv6: no route" "Destination unreachable: No route" 2001:db8:9::1
 dropped "IPv4: a blackhole" blackhole ns a ping -c 1 -W 0.5 198.51.1.1
 dropped "IPv6: a blackhole" blackhole ns a ping -c 1 -W 0.5 2001:db8:f1::1
 refused "IPv4: unreachable" "Destination Host Unreachable" 198.51.2.1
-refused "IPv6: unreachable" "Destination unreachable: No route" 2001:db8:f2::1
+refused "IPv6: unreachable" "Destination unreachable: Unknown code 6" 2001:db8:f2::1
 refused "IPv4: prohibit" "Packet filtered" 198.51.3.1
 refused "IPv6: prohibit" "Administratively prohibited" 2001:db8:f3::1
 refused "IPv4: a host that is not there" "Destination Host Unreachable" 10.0.2.77

@@ -334,7 +334,7 @@ static void test_route_types(void **state)
 		enum drop_reason why;
 		int code; /* of destination unreachable; -1: silent */
 	} rows[] = {
-		{ TO_BLACKHOLE, DROP_BLACKHOLE, -1 },	 { TO_UNREACHABLE, DROP_UNREACHABLE, 0 },
+		{ TO_BLACKHOLE, DROP_BLACKHOLE, -1 },	 { TO_UNREACHABLE, DROP_UNREACHABLE, 6 },
 		{ TO_PROHIBIT, DROP_PROHIBIT, 1 },	 { TO_THROW, DROP_NO_ROUTE, 0 },
 		{ TO_FOREIGN, DROP_EGRESS_FOREIGN, -1 }, { TO_DOWN, DROP_EGRESS_DOWN, 0 },
 		{ TO_NOWHERE, DROP_NO_ROUTE, 0 },
