@@ -333,9 +333,30 @@ static void test_checksum_zero(void **state)
 	pipe_close(&p);
 }
 
+/* RFC 8950: an IPv4 route over an IPv6 next hop, plain and as a member of a group; and the reverse.
+ */
+static void test_other_family(void **state)
+{
+	struct pipe p;
+	struct frame f;
+
+	(void)state;
+	pipe_open(&p);
+	for (unsigned six = 0; six < 2; six++) {
+		struct addr to = six ? net6(700, 1) : net4(172, 16, 0, 1);
+		uint32_t slot = pipe_learn(&p, 1, on_link(!six, 1, 2), NH_RESOLVED, 0);
+
+		pipe_route(&p, to, six ? 64 : 24, slot);
+		frame_to(&f, to, 40);
+		pipe_forwards(&p, &f, 1);
+	}
+	pipe_close(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_other_family),
 		cmocka_unit_test(test_tags),
 		cmocka_unit_test(test_tag_counters),
 		cmocka_unit_test(test_unknown_tags),
