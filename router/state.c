@@ -50,7 +50,7 @@ int state_create(struct state **out)
 	};
 	if (s->nht.slot == MAP_FAILED || s->free_slots == MAP_FAILED || !s->pool[0] ||
 	    !s->pool[1] || table_init(&s->adjs) || table_init(&s->paths) ||
-	    table_init(&s->routes) || table_init(&s->objects))
+	    table_init(&s->routes) || table_init(&s->objects) || table_init(&s->refused))
 		return -ENOMEM; /* the process ends */
 	s->neigh = calloc(1, sizeof(*s->neigh) + 64 * sizeof(s->neigh->entry[0]));
 	if (!s->neigh)
@@ -401,16 +401,9 @@ const struct netlink_ops state_netlink_ops = {
 
 /* ---- publication */
 
-void state_publish(struct state *s)
+/* Frees what was replaced, once no worker can have it. */
+static void free_retired(struct state *s)
 {
-	if (s->addrs_dirty || s->config->neigh != s->neigh)
-		state_build_config(s);
-	s->addrs_dirty = false;
-	if (s->ifaces_dirty && s->publish) {
-		s->publish(s->arg, s->config);
-		state_routes_moved(s);
-	}
-	s->ifaces_dirty = false;
 	if (!s->nretired && !s->nretired_slots && !fib_pool_retired(s->pool[0]) &&
 	    !fib_pool_retired(s->pool[1]))
 		return;
@@ -428,6 +421,21 @@ void state_publish(struct state *s)
 	s->nretired_slots = 0;
 	fib_pool_reclaim(s->pool[0]);
 	fib_pool_reclaim(s->pool[1]);
+}
+
+void state_publish(struct state *s)
+{
+	if (s->addrs_dirty || s->config->neigh != s->neigh)
+		state_build_config(s);
+	s->addrs_dirty = false;
+	if (s->ifaces_dirty && s->publish) {
+		s->publish(s->arg, s->config);
+		state_routes_moved(s);
+	}
+	s->ifaces_dirty = false;
+	do
+		free_retired(s);
+	while (fibs_try_refused(s));
 }
 
 void state_rename(struct state *s)
@@ -482,6 +490,7 @@ void state_destroy(struct state *s)
 	table_fini(&s->paths);
 	table_fini(&s->routes);
 	table_fini(&s->objects);
+	table_fini(&s->refused);
 	munmap(s->nht.slot, NH_SLOTS * sizeof(*s->nht.slot));
 	munmap(s->free_slots, NH_SLOTS * sizeof(*s->free_slots));
 	free(s->retired);

@@ -129,9 +129,12 @@ struct state {
 	bool ifaces_dirty, addrs_dirty;
 	unsigned nunasked;
 	struct dp_message unasked[UNASKED_MAX]; /* asks put off until the dump ends */
-	bool neighs_unknown; /* an interface is new: until the dump ends we do not know whom Linux
-				knows */
-	bool fib_full;	     /* a route did not fit: said once */
+	bool neighs_unknown;  /* an interface is new: until the dump ends we do not know whom Linux
+				 knows */
+	struct table refused; /* what did not fit into a FIB; see state_fib.c */
+	uint32_t refused_at;  /* the bucket to go on with */
+	bool fib_room;	      /* some was made since the refused were last tried */
+	bool fib_full;	      /* said, and not yet taken back */
 	bool syncing;
 
 	/* waits for a grace period */
@@ -188,6 +191,10 @@ const struct route *state_route_for(const struct state *s, uint32_t table, const
 const struct route *state_route_exact(const struct state *s, uint32_t table,
 				      const struct prefix *p);
 struct fib *state_fib(struct state *s, uint32_t table, int family, bool create);
+/* Why a route is not in the FIB of its table: there is none, packets of other routes only (TOS),
+ * another route of the prefix comes first, or it did not fit. */
+enum route_use { ROUTE_USED, ROUTE_NO_TABLE, ROUTE_BY_TOS, ROUTE_SHADOWED, ROUTE_NO_ROOM };
+enum route_use state_route_use(const struct state *s, const struct route *r);
 
 /* ---- inside state*.c */
 void state_retire(struct state *s, void *p);
@@ -229,6 +236,9 @@ void routes_object_gone(struct state *s, uint32_t nhid);
 void route_event(struct state *s, const struct netlink_route *r);
 void routes_sweep(struct state *s);
 void routes_forget(struct state *s);
+struct route *route_head(const struct state *s, uint32_t table, const struct prefix *p);
+void fib_refresh(struct state *s, uint32_t table, const struct prefix *p);
+bool fibs_try_refused(struct state *s);
 void state_build_config(struct state *s);
 /* The link a VLAN lies on; NULL: it is none, or its parent is in another namespace. */
 const struct link *state_vlan_parent(const struct state *s, const struct link *l);

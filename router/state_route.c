@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Linux's routes and the FIBs made of them; see state.h.
+ * Linux's routes; see state.h. The FIBs made of them are in state_fib.c.
  *
  * Linux is not symmetric in what it tells. IPv4: a route is one message with all its next hops, a
  * replace names the one it replaces by metric and TOS, and routes that go because a link or a
@@ -15,19 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "router/lib/log.h"
-#include "router/lib/rcu.h"
-
-#define TABLE_DEFAULT 253
-#define RETIRED_MAX                                                                                \
-	(4u << 20) /* bytes of a FIB that may wait for a grace period during a long dump */
-
 static uint32_t route_hash(uint32_t table, const struct prefix *p)
 {
 	return hash_bytes(p, sizeof(p->addr) + 1, table);
 }
 
-static struct route *route_head(const struct state *s, uint32_t table, const struct prefix *p)
+struct route *route_head(const struct state *s, uint32_t table, const struct prefix *p)
 {
 	struct table_node *n = table_find(&s->routes, route_hash(table, p));
 
@@ -38,100 +31,6 @@ static struct route *route_head(const struct state *s, uint32_t table, const str
 			return r;
 	}
 	return NULL;
-}
-
-/* ---- the FIBs that a table feeds */
-
-/* A lookup asks local, main, default, in this order; a VRF only its own table. Each is folded into
- * one FIB. */
-static unsigned feeders(uint32_t table, uint32_t out[3])
-{
-	if (table == TABLE_MAIN) {
-		out[0] = TABLE_LOCAL;
-		out[1] = TABLE_MAIN;
-		out[2] = TABLE_DEFAULT;
-		return 3;
-	}
-	out[0] = table;
-	return 1;
-}
-
-static struct route *best_of(const struct state *s, uint32_t table, const struct prefix *p)
-{
-	struct route *r = route_head(s, table, p);
-
-	while (r && r->tos)
-		r = r->next;
-	return r;
-}
-
-static void fib_refresh_one(struct state *s, struct fib_table *t, const struct prefix *p)
-{
-	uint32_t tables[3];
-	unsigned n = feeders(t->table, tables);
-	struct fib_pool *pool = s->pool[t->family == AF_INET6];
-	struct route *r = NULL;
-	int err;
-
-	for (unsigned i = 0; i < n; i++) {
-		for (struct route *x = route_head(s, tables[i], p); x; x = x->next)
-			x->in_fib = false;
-		r = r ? r : best_of(s, tables[i], p);
-	}
-	err = r ? fib_set(t->fib, p->addr.bytes, p->len, r->path->slot)
-		: fib_del(t->fib, p->addr.bytes, p->len);
-	state_routes_moved(s);
-	if (r)
-		r->in_fib = !err;
-	if (fib_pool_retired(pool) > RETIRED_MAX) {
-		rcu_wait();
-		fib_pool_reclaim(pool);
-	}
-	if (err == -ENOSPC && !s->fib_full) {
-		s->fib_full = true;
-		log_err("table %u: the FIB is full at %zu routes; further routes are not used",
-			t->table, fib_count(t->fib));
-	}
-}
-
-static void fib_refresh(struct state *s, uint32_t table, const struct prefix *p)
-{
-	for (struct fib_table *t = s->tables; t; t = t->next) {
-		uint32_t tables[3];
-		unsigned n = feeders(t->table, tables);
-
-		if (t->family != p->addr.family)
-			continue;
-		for (unsigned i = 0; i < n; i++)
-			if (tables[i] == table)
-				fib_refresh_one(s, t, p);
-	}
-}
-
-struct fib *state_fib(struct state *s, uint32_t table, int family, bool create)
-{
-	struct fib_table *t = s->tables;
-
-	while (t && (t->table != table || t->family != family))
-		t = t->next;
-	if (t || !create)
-		return t ? t->fib : NULL;
-	t = calloc(1, sizeof(*t));
-	if (!t)
-		return NULL;
-	t->table = table;
-	t->family = family;
-	t->fib = fib_create(s->pool[family == AF_INET6], family);
-	if (!t->fib) {
-		free(t);
-		return NULL;
-	}
-	t->next = s->tables;
-	s->tables = t;
-	for (struct route *r = s->first; r; r = r->next_all)
-		if (r->dst.addr.family == family)
-			fib_refresh_one(s, t, &r->dst);
-	return t->fib;
 }
 
 /* ---- routes in and out */
@@ -565,23 +464,4 @@ void routes_forget(struct state *s)
 const struct route *state_route_exact(const struct state *s, uint32_t table, const struct prefix *p)
 {
 	return route_head(s, table, p);
-}
-
-const struct route *state_route_for(const struct state *s, uint32_t table, const struct addr *a)
-{
-	struct prefix p = { .addr = *a };
-	uint32_t tables[3];
-	unsigned n = feeders(table, tables);
-
-	for (int len = (int)addr_bits(a); len >= 0; len--) {
-		p.len = (uint8_t)len;
-		p = prefix_masked(&p);
-		for (unsigned i = 0; i < n; i++) {
-			const struct route *r = best_of(s, tables[i], &p);
-
-			if (r)
-				return r;
-		}
-	}
-	return NULL;
 }

@@ -268,10 +268,15 @@ static json_t *hops_json(const struct state *s, const struct path *p, char *text
 
 static const char *route_state(const struct state *s, const struct route *r)
 {
+	static const char *const unused[] = { [ROUTE_NO_TABLE] = "no-table",
+					      [ROUTE_BY_TOS] = "by-tos",
+					      [ROUTE_SHADOWED] = "shadowed",
+					      [ROUTE_NO_ROOM] = "fib-full" };
 	const struct nh *n = s->nht.slot[r->path->slot];
+	enum route_use use = state_route_use(s, r);
 
-	if (!r->in_fib)
-		return "not-used";
+	if (use != ROUTE_USED)
+		return unused[use];
 	return n->type == NH_FOREIGN ? "not-ours" : n->type == NH_DOWN ? "down" : "active";
 }
 

@@ -41,7 +41,8 @@ struct fib *fib_create(struct fib_pool *p, int family); /* AF_INET or AF_INET6; 
 void fib_destroy(struct fib *f);			/* no reader may be left */
 
 /* Add or replace (atomically) the prefix addr/len; addr: 4 or 16 bytes in network order, host bits
- * ignored. 0, -EINVAL (len, value), -ENOSPC (over the pool's max; the table is unchanged). */
+ * ignored. 0, -EINVAL (len, value), -ENOSPC (over the pool's max, which a replacement may exceed by
+ * a sixteenth; the table is unchanged). */
 int fib_set(struct fib *f, const void *addr, unsigned len, uint32_t value);
 /* 0, or -ENOENT. May go over the pool's max by an eighth, so that a full table can shrink; -ENOSPC
  * (the prefix is still there; reclaim and try again) only when that is used up as well. */

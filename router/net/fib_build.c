@@ -320,11 +320,11 @@ static int build_root(struct fib_update *u)
 	return build_short(u, s, u->level, root_entry(u) & -span, u->inherit[u->level], affected);
 }
 
-int fib_publish(struct fib_update *u, bool overdraw)
+int fib_publish(struct fib_update *u, enum fib_change change)
 {
 	int rc;
 
-	fib_pool_begin(u->pool, overdraw);
+	fib_pool_begin(u->pool, change);
 	rc = u->level < root_level(u) ? build_root(u) : build_long(u);
 	if (rc)
 		fib_pool_abort(u->pool);

@@ -92,7 +92,7 @@ struct fib_pool {
 	struct fib_blocks retired; /* waiting for a grace period; from mark on: this update's */
 	struct fib_blocks made;	   /* by this update: freed again if it fails */
 	size_t mark;
-	bool overdraw;		 /* this update may go over the limit */
+	uint32_t limit;		 /* in units: how far this update may go */
 	struct fib_store *store; /* what this update will publish */
 	size_t stores;
 	size_t stores_cap;
@@ -100,9 +100,11 @@ struct fib_pool {
 	unsigned wide_free; /* so many may be, however few routes they have */
 };
 
+enum fib_change { FIB_ADD, FIB_REPLACE, FIB_REMOVE };
+
 /* One update: begin, then any number of alloc, retire and store, then commit or abort. Only commit
  * touches what readers see. alloc, retire and store: 0 or -ENOSPC. */
-void fib_pool_begin(struct fib_pool *p, bool overdraw);
+void fib_pool_begin(struct fib_pool *p, enum fib_change change);
 int fib_pool_alloc(struct fib_pool *p, size_t bytes, uint32_t *base);
 int fib_pool_retire(struct fib_pool *p, uint32_t base, size_t bytes);
 int fib_pool_store(struct fib_pool *p, uint32_t first, uint32_t count, uint32_t word);
@@ -277,6 +279,6 @@ struct fib_update {
 };
 
 /* Makes readers see what the shadow says; all of it, or (-ENOSPC) nothing. */
-int fib_publish(struct fib_update *u, bool overdraw);
+int fib_publish(struct fib_update *u, enum fib_change change);
 
 #endif

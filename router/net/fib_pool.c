@@ -8,7 +8,8 @@
  * Replaced arrays stay readable until fib_pool_reclaim(). [control] only.
  *
  * max_bytes bounds the read side: roots, nodes, leaves, retired arrays. A delete may overdraw it by
- * an eighth (and at least 1 MiB), for a full table must still be able to shrink.
+ * an eighth (and at least 1 MiB), for a full table must still be able to shrink. A replacement may
+ * by half of that: it needs room for a moment only, or nearly so.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -113,12 +114,16 @@ static int push(struct fib_blocks *b, uint32_t base, uint32_t units)
 	return 0;
 }
 
-void fib_pool_begin(struct fib_pool *p, bool overdraw)
+void fib_pool_begin(struct fib_pool *p, enum fib_change change)
 {
+	uint32_t overdraw = p->read.reserve - p->read.limit;
+
 	p->made.n = 0;
 	p->stores = 0;
 	p->mark = p->retired.n;
-	p->overdraw = overdraw;
+	p->limit = p->read.limit + (change == FIB_REMOVE    ? overdraw
+				    : change == FIB_REPLACE ? overdraw / 2
+							    : 0);
 }
 
 int fib_pool_alloc(struct fib_pool *p, size_t bytes, uint32_t *base)
@@ -128,8 +133,7 @@ int fib_pool_alloc(struct fib_pool *p, size_t bytes, uint32_t *base)
 	uint32_t block;
 	int rc;
 
-	if (p->overdraw)
-		p->read.limit = p->read.reserve;
+	p->read.limit = p->limit;
 	block = fib_arena_alloc(&p->read, units);
 	p->read.limit = limit;
 	if (!block)

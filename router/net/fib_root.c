@@ -112,7 +112,7 @@ void fib_root_grow(struct fib *f)
 
 	if (!wants_wide(f))
 		return;
-	fib_pool_begin(f->pool, false);
+	fib_pool_begin(f->pool, FIB_ADD);
 	if (build_wide(f, &wide)) {
 		fib_pool_abort(f->pool); /* the narrow one is right, too */
 		return;

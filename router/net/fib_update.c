@@ -61,7 +61,7 @@ static int replace_value(struct fib_update *u, uint32_t value)
 	if (old == value)
 		return 0;
 	*at = value;
-	rc = fib_publish(u, false);
+	rc = fib_publish(u, FIB_REPLACE);
 	if (rc)
 		*at = old;
 	return rc;
@@ -75,7 +75,7 @@ static int insert_prefix(struct fib_update *u, uint32_t value)
 
 	if (rc)
 		goto prune;
-	rc = fib_publish(u, false);
+	rc = fib_publish(u, FIB_ADD);
 	if (rc)
 		goto remove;
 	u->f->count++;
@@ -136,7 +136,7 @@ int fib_del(struct fib *f, const void *addr, unsigned len)
 	if (!fib_stride_has(s, u.place))
 		return -ENOENT;
 	value = fib_stride_hide(&u.pool->shadow, s, u.place);
-	rc = fib_publish(&u, true);
+	rc = fib_publish(&u, FIB_REMOVE);
 	if (rc) {
 		fib_stride_unhide(&u.pool->shadow, s, u.place, value);
 		return rc;

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The FIBs made of Linux's routes: for each prefix the route that Linux would take; see state.h.
+ *
+ * A FIB has a limit. A route that does not fit is refused: packets go by a shorter prefix, as if it
+ * did not exist, the log says so once, and it is kept in mind by its prefix. When memory was given
+ * back, the next publication tries the refused again, in turn, until so many in a row were refused
+ * that the FIB must be full. A FIB never leads where a route led before: what cannot be replaced is
+ * taken out, since its slot may soon be another's. [control]
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "router/lib/log.h"
+#include "router/lib/rcu.h"
+#include "router/state.h"
+
+#define TABLE_DEFAULT 253
+
+/* Bytes of a FIB that may wait for a grace period during a long dump. */
+#define RETIRED_MAX (4u << 20)
+/* So many are worth a grace period for one route that would not fit without. */
+#define RETIRED_WORTH (64u << 10)
+/* So many refusals in a row: it is full. */
+#define REFUSALS_MAX 64u
+
+/* A prefix that has a route, and is not in the FIB. */
+struct refusal {
+	struct table_node node; /* by table and prefix */
+	struct fib_table *t;
+	struct prefix dst;
+};
+
+/* A lookup asks local, main, default, in this order; a VRF only its own table. Each is folded into
+ * one FIB. */
+static unsigned feeders(uint32_t table, uint32_t out[3])
+{
+	if (table == TABLE_MAIN) {
+		out[0] = TABLE_LOCAL;
+		out[1] = TABLE_MAIN;
+		out[2] = TABLE_DEFAULT;
+		return 3;
+	}
+	out[0] = table;
+	return 1;
+}
+
+static bool feeds(uint32_t table, const struct fib_table *t)
+{
+	uint32_t tables[3];
+	unsigned n = feeders(t->table, tables);
+	bool found = false;
+
+	for (unsigned i = 0; i < n; i++)
+		found |= tables[i] == table;
+	return found;
+}
+
+static struct route *best_of(const struct state *s, uint32_t table, const struct prefix *p)
+{
+	struct route *r = route_head(s, table, p);
+
+	while (r && r->tos)
+		r = r->next;
+	return r;
+}
+
+/* ---- what was refused */
+
+static uint32_t refusal_hash(const struct fib_table *t, const struct prefix *p)
+{
+	return hash_bytes(p, sizeof(p->addr) + 1, t->table);
+}
+
+static struct refusal *refusal_find(const struct state *s, const struct fib_table *t,
+				    const struct prefix *p)
+{
+	struct table_node *n = table_find(&s->refused, refusal_hash(t, p));
+
+	for (; n; n = table_find_next(n)) {
+		struct refusal *x = table_entry(n, struct refusal, node);
+
+		if (x->t == t && prefix_equal(&x->dst, p))
+			return x;
+	}
+	return NULL;
+}
+
+static void refusal_add(struct state *s, struct fib_table *t, const struct prefix *p)
+{
+	struct refusal *x = refusal_find(s, t, p) ? NULL : calloc(1, sizeof(*x));
+
+	if (x) {
+		x->t = t;
+		x->dst = *p;
+		table_add(&s->refused, &x->node, refusal_hash(t, p));
+	}
+	if (!s->fib_full)
+		log_err("table %u: the FIB is full at %zu routes; further routes are not used",
+			t->table, fib_count(t->fib));
+	s->fib_full = true;
+}
+
+static void refusal_del(struct state *s, const struct fib_table *t, const struct prefix *p)
+{
+	struct refusal *x = refusal_find(s, t, p);
+
+	if (!x)
+		return;
+	table_del(&s->refused, &x->node);
+	free(x);
+	if (!s->refused.count) {
+		log_info("the FIB has room again: all routes are in use");
+		s->fib_full = false;
+	}
+}
+
+/* ---- the best route of a prefix into a FIB, or its prefix out of it */
+
+static void reclaim(struct fib_pool *pool)
+{
+	rcu_wait();
+	fib_pool_reclaim(pool);
+}
+
+static int change(struct fib_table *t, const struct prefix *p, const struct route *r)
+{
+	return r ? fib_set(t->fib, p->addr.bytes, p->len, r->path->slot)
+		 : fib_del(t->fib, p->addr.bytes, p->len);
+}
+
+/* 0, or -ENOSPC: the prefix is not in the FIB. */
+static int apply(struct state *s, struct fib_table *t, const struct prefix *p,
+		 const struct route *r)
+{
+	struct fib_pool *pool = s->pool[t->family == AF_INET6];
+	int err = change(t, p, r);
+
+	if (err == -ENOSPC && fib_pool_retired(pool) > (r ? RETIRED_WORTH : 0)) {
+		reclaim(pool);
+		err = change(t, p, r);
+	}
+	if (err == -ENOSPC ? fib_pool_retired(pool) > 0 : !r)
+		s->fib_room = true;
+	if (r && err == -ENOSPC && fib_get(t->fib, p->addr.bytes, p->len))
+		(void)apply(s, t, p, NULL);
+	if (fib_pool_retired(pool) > RETIRED_MAX)
+		reclaim(pool);
+	return err;
+}
+
+static int fib_refresh_one(struct state *s, struct fib_table *t, const struct prefix *p)
+{
+	uint32_t tables[3];
+	unsigned n = feeders(t->table, tables);
+	struct route *r = NULL;
+	int err;
+
+	for (unsigned i = 0; i < n; i++) {
+		for (struct route *x = route_head(s, tables[i], p); x; x = x->next)
+			x->in_fib = false;
+		r = r ? r : best_of(s, tables[i], p);
+	}
+	err = apply(s, t, p, r);
+	state_routes_moved(s);
+	if (r)
+		r->in_fib = !err;
+	if (err == -ENOSPC)
+		refusal_add(s, t, p);
+	else if (s->refused.count)
+		refusal_del(s, t, p);
+	return err;
+}
+
+void fib_refresh(struct state *s, uint32_t table, const struct prefix *p)
+{
+	for (struct fib_table *t = s->tables; t; t = t->next)
+		if (t->family == p->addr.family && feeds(table, t))
+			(void)fib_refresh_one(s, t, p);
+}
+
+/* Replaced memory was given back: if some of it came from routes that are gone, others may fit.
+ * True: some did and others did not, which should be tried again when what the former replaced was
+ * given back. */
+bool fibs_try_refused(struct state *s)
+{
+	uint32_t buckets = s->refused.mask + 1, before = s->refused.count;
+	unsigned in_a_row = 0;
+
+	if (!before || !s->fib_room)
+		return false;
+	for (uint32_t i = 0; i < buckets && in_a_row < REFUSALS_MAX; i++) {
+		struct table_node *n = s->refused.bucket[s->refused_at++ % buckets], *next;
+
+		for (; n; n = next) {
+			struct refusal *x = table_entry(n, struct refusal, node);
+			struct prefix p = x->dst; /* x goes with success */
+
+			next = n->next;
+			in_a_row = fib_refresh_one(s, x->t, &p) ? in_a_row + 1 : 0;
+		}
+	}
+	s->fib_room = s->refused.count && s->refused.count < before;
+	return s->fib_room;
+}
+
+/* ---- tables */
+
+struct fib *state_fib(struct state *s, uint32_t table, int family, bool create)
+{
+	struct fib_table *t = s->tables;
+
+	while (t && (t->table != table || t->family != family))
+		t = t->next;
+	if (t || !create)
+		return t ? t->fib : NULL;
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return NULL;
+	t->table = table;
+	t->family = family;
+	t->fib = fib_create(s->pool[family == AF_INET6], family);
+	if (!t->fib) {
+		free(t);
+		return NULL;
+	}
+	t->next = s->tables;
+	s->tables = t;
+	for (struct route *r = s->first; r; r = r->next_all)
+		if (r->dst.addr.family == family && feeds(r->table, t))
+			(void)fib_refresh_one(s, t, &r->dst);
+	return t->fib;
+}
+
+enum route_use state_route_use(const struct state *s, const struct route *r)
+{
+	const struct fib_table *t = s->tables;
+
+	if (r->in_fib)
+		return ROUTE_USED;
+	while (t && !(t->family == r->dst.addr.family && feeds(r->table, t)))
+		t = t->next;
+	if (!t)
+		return ROUTE_NO_TABLE;
+	if (r->tos)
+		return ROUTE_BY_TOS;
+	return best_of(s, r->table, &r->dst) == r && refusal_find(s, t, &r->dst) ? ROUTE_NO_ROOM
+										 : ROUTE_SHADOWED;
+}
+
+const struct route *state_route_for(const struct state *s, uint32_t table, const struct addr *a)
+{
+	struct prefix p = { .addr = *a };
+	uint32_t tables[3];
+	unsigned n = feeders(table, tables);
+
+	for (int len = (int)addr_bits(a); len >= 0; len--) {
+		p.len = (uint8_t)len;
+		p = prefix_masked(&p);
+		for (unsigned i = 0; i < n; i++) {
+			const struct route *r = best_of(s, tables[i], &p);
+
+			if (r)
+				return r;
+		}
+	}
+	return NULL;
+}
