@@ -334,13 +334,14 @@ static int start_workers(struct router *r)
 		return -ENOMEM;
 	for (unsigned w = 0; w < n; w++) {
 		int cpu = r->conf->workers.ncpus ? (int)r->conf->workers.cpus[w] : -1;
-		int err = worker_create(r->mem, w, n, cpu, r->conf->workers.poll == CONF_POLL_BUSY,
+		int err = worker_create(r->mem, w, cpu, r->conf->workers.poll == CONF_POLL_BUSY,
 					r->wake_fd, &r->worker[w]);
 
 		if (err)
 			return err;
 		r->nworkers++;
 		r->worker[w]->peers = r->worker;
+		r->worker[w]->dp.icmp = &r->worker[0]->icmp;
 		r->worker[w]->config = r->state->config;
 	}
 	restart_workers(r);

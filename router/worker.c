@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/random.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -30,8 +31,6 @@
 #include "router/worker_internal.h"
 
 #define MESSAGES      1024
-#define ICMP_PER_SEC  1000
-#define ICMP_BURST    50
 #define LOOK_SLEEP_MS 10 /* packets wait for a neighbour, or a queue for frames */
 #define NOTES	      512
 #define OWED_NAPS     5			   /* doublings of a millisecond */
@@ -438,12 +437,12 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
-int worker_create(struct xsk_mem *mem, unsigned index, unsigned nworkers, int cpu, bool busy,
-		  int control_fd, struct worker **out)
+int worker_create(struct xsk_mem *mem, unsigned index, int cpu, bool busy, int control_fd,
+		  struct worker **out)
 {
 	struct worker *w = aligned_alloc(64, (sizeof(*w) + 63) / 64 * 64);
 	struct epoll_event ev = { .events = EPOLLIN };
-	uint32_t burst = ICMP_BURST / nworkers;
+	uint8_t secret[16];
 
 	if (!w)
 		return -ENOMEM;
@@ -457,8 +456,8 @@ int worker_create(struct xsk_mem *mem, unsigned index, unsigned nworkers, int cp
 	ev.data.fd = w->wake_fd;
 	w->own_kept = true;
 	w->kept = calloc(1, sizeof(*w->kept));
-	if (!w->kept || w->wake_fd < 0 || w->epoll_fd < 0 ||
-	    spsc_init(&w->messages, MESSAGES, sizeof(struct dp_message)) ||
+	if (!w->kept || getrandom(secret, sizeof(secret), 0) < 0 || w->wake_fd < 0 ||
+	    w->epoll_fd < 0 || spsc_init(&w->messages, MESSAGES, sizeof(struct dp_message)) ||
 	    spsc_init(&w->notes, NOTES, sizeof(struct dp_note)) ||
 	    epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, w->wake_fd, &ev)) {
 		int err = errno ? -errno : -ENOMEM;
@@ -468,8 +467,7 @@ int worker_create(struct xsk_mem *mem, unsigned index, unsigned nworkers, int cp
 	}
 	w->count = &w->kept->count;
 	frame_cache_init(&w->cache, mem);
-	icmp_limits_init(&w->icmp, ICMP_PER_SEC / nworkers, burst ? burst : 1,
-			 (uint32_t)clock_now() + index);
+	icmp_limits_init(&w->icmp, secret);
 	w->dp = (struct dp){ .base = mem->base,
 			     .frame_shift = mem->shift,
 			     .count = w->count,

@@ -18,7 +18,7 @@
 #include "router/lib/spsc.h"
 #include "router/net/dp.h"
 #include "router/net/hold.h"
-#include "router/net/icmp.h"
+#include "router/net/icmp_limit.h"
 #include "xsk/port.h"
 
 #define WORKERS_MAX 64
@@ -77,7 +77,7 @@ struct worker {
 	bool own_kept;
 	struct dp_counters *count; /* in kept */
 	struct frame_cache cache;
-	struct icmp_limits icmp;
+	struct icmp_limits icmp; /* of all workers, if we are the first of them */
 	struct hold hold;
 	uint64_t rate_at;
 	uint64_t beat_at;		    /* ns, of the last beat; beat_of: to whom */
@@ -96,9 +96,9 @@ struct worker {
 	struct dp dp;
 };
 
-/* nworkers: among how many the ICMP budget is shared. 0 or -errno. [control] */
-int worker_create(struct xsk_mem *mem, unsigned index, unsigned nworkers, int cpu, bool busy,
-		  int control_fd, struct worker **out);
+/* 0 or -errno. [control] */
+int worker_create(struct xsk_mem *mem, unsigned index, int cpu, bool busy, int control_fd,
+		  struct worker **out);
 /* Before it starts: what outlives it is there, and goes on from what it says. */
 void worker_keep(struct worker *w, struct worker_kept *kept);
 int worker_start(struct worker *w);

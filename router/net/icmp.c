@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * ICMP errors: when (RFC 1812 4.3.2.7, RFC 4443 2.4), how much is quoted (576 and 1280 bytes in
- * all), how often (token buckets). The quote is the packet as it was received: errors are built
+ * all), how often (icmp_limit.h). The quote is the packet as it was received: errors are built
  * before anything is rewritten.
  */
 #include "router/net/icmp.h"
@@ -9,19 +9,17 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "router/lib/clock.h"
 #include "router/net/csum.h"
+#include "router/net/icmp_limit.h"
 #include "router/net/parse.h"
 
-#define ICMP_HLEN	8
-#define QUOTE4_MAX	(576 - IP4_HLEN - ICMP_HLEN)
-#define QUOTE6_MAX	(1280 - IP6_HLEN - ICMP_HLEN)
-#define TTL_OWN		64
-#define TARGET_BURST	6
-#define TARGET_INTERVAL NSEC_PER_SEC
-#define TOS_CONTROL	0xc0	    /* internetwork control, RFC 1812 4.3.2.5 */
-#define TOS_KEPT	0x1c	    /* of the packet's; not ECN, which is no host's word about us */
-#define UNNUMBERED	0xc0000008u /* 192.0.0.8, RFC 7600: who has no address speaks as this */
+#define ICMP_HLEN   8
+#define QUOTE4_MAX  (576 - IP4_HLEN - ICMP_HLEN)
+#define QUOTE6_MAX  (1280 - IP6_HLEN - ICMP_HLEN)
+#define TTL_OWN	    64
+#define TOS_CONTROL 0xc0	/* internetwork control, RFC 1812 4.3.2.5 */
+#define TOS_KEPT    0x1c	/* of the packet's; not ECN, which is no host's word about us */
+#define UNNUMBERED  0xc0000008u /* 192.0.0.8, RFC 7600: who has no address speaks as this */
 
 static const struct {
 	uint8_t type4, code4, type6, code6;
@@ -30,66 +28,6 @@ static const struct {
 	ICMP_ERRORS(X)
 #undef X
 };
-
-void icmp_limits_init(struct icmp_limits *l, uint32_t per_second, uint32_t burst, uint32_t seed)
-{
-	memset(l, 0, sizeof(*l));
-	l->per_second = per_second;
-	l->burst = burst;
-	l->tokens = burst;
-	l->random = seed | 1;
-	l->ip_id = (uint16_t)(seed >> 16);
-}
-
-static uint32_t limits_random(struct icmp_limits *l)
-{
-	l->random ^= l->random << 13;
-	l->random ^= l->random >> 17;
-	l->random ^= l->random << 5;
-	return l->random;
-}
-
-static bool total_allows(struct icmp_limits *l, uint64_t now)
-{
-	uint64_t step = NSEC_PER_SEC / l->per_second;
-	uint64_t gained = (now - l->tokens_at) / step;
-
-	if (gained) {
-		l->tokens = gained > l->burst - l->tokens ? l->burst : l->tokens + (uint32_t)gained;
-		l->tokens_at += gained * step;
-		if (l->tokens == l->burst)
-			l->tokens_at = now;
-	}
-	if (l->tokens == 0)
-		return false;
-	l->tokens--;
-	if (l->tokens && (limits_random(l) & 7) == 0)
-		l->tokens--;
-	return true;
-}
-
-/* What this destination may still be told, up to date. */
-static struct icmp_target *target_of(struct icmp_limits *l, uint64_t now, const uint8_t *addr,
-				     size_t len)
-{
-	uint64_t w[2] = { 0 }, key, gained;
-	struct icmp_target *t;
-
-	memcpy(w, addr, len);
-	key = (w[0] ^ (w[1] * 0x9e3779b97f4a7c15ull)) * 0xff51afd7ed558ccdull;
-	key ^= key >> 29;
-	key |= 1;
-	t = &l->target[(key >> 20) % (sizeof(l->target) / sizeof(l->target[0]))];
-	if (t->key != key)
-		*t = (struct icmp_target){ .key = key, .at = now, .tokens = TARGET_BURST };
-	gained = (now - t->at) / TARGET_INTERVAL;
-	if (gained) {
-		t->tokens = gained >= TARGET_BURST - t->tokens ? TARGET_BURST
-							       : t->tokens + (uint32_t)gained;
-		t->at += gained * TARGET_INTERVAL;
-	}
-	return t;
-}
 
 static bool may_answer4(const struct pkt *p)
 {
@@ -137,7 +75,7 @@ static void build4(struct dp *dp, const struct pkt *p, enum icmp_error e, uint32
 	*n = (struct ip4_header){ .ver_ihl = 0x45,
 				  .tos = (uint8_t)((h->tos & TOS_KEPT) | TOS_CONTROL),
 				  .len = htons(out->len),
-				  .id = htons(dp->icmp->ip_id++),
+				  .id = (uint16_t)icmp_random(dp),
 				  .ttl = TTL_OWN,
 				  .proto = IPPROTO_ICMP,
 				  .dst = h->src };
@@ -177,21 +115,10 @@ static void build6(const struct pkt *p, enum icmp_error e, uint32_t info, struct
 	memcpy(icmp + ICMP_HLEN, h, quote);
 }
 
-/* A destination pays only for what it is told: when the total is used up, it still has its own. */
+/* Linux limits neither family's "too big": path MTU discovery hangs on it. */
 static bool limits_allow(struct dp *dp, const struct pkt *p, enum icmp_error e)
 {
-	bool six = p->flags & PKT_IP6;
-	const uint8_t *to = six ? pkt_ip6(p)->src : (const uint8_t *)&pkt_ip4(p)->src;
-	struct icmp_target *t;
-
-	/* Linux limits neither family's "too big": path MTU discovery hangs on it. */
-	if (e == ICMP_ERROR_TOO_BIG)
-		return true;
-	t = target_of(dp->icmp, dp->now, to, six ? 16 : 4);
-	if (t->tokens == 0 || !total_allows(dp->icmp, dp->now))
-		return false;
-	t->tokens--;
-	return true;
+	return e == ICMP_ERROR_TOO_BIG || icmp_limits_allow(dp, p);
 }
 
 bool icmp_error(struct dp *dp, const struct pkt *p, enum icmp_error e, uint32_t info,

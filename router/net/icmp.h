@@ -25,23 +25,6 @@ enum icmp_error {
 		ICMP_ERROR__COUNT
 };
 
-/* How many errors one worker may send. Linux's defaults: one a second to each destination, with a
- * burst of six, and 1000 a second in total with a burst of 50; both a little random, so that nobody
- * can count other people's packets by them (CVE-2020-25705). "Too big" is never limited. */
-struct icmp_limits {
-	uint32_t per_second, burst; /* in total */
-	uint64_t tokens_at;
-	uint32_t tokens;
-	uint32_t random;
-	uint16_t ip_id;
-	struct icmp_target {
-		uint64_t key;
-		uint64_t at; /* ns: when `tokens` was right */
-		uint32_t tokens;
-	} target[1024];
-};
-void icmp_limits_init(struct icmp_limits *l, uint32_t per_second, uint32_t burst, uint32_t seed);
-
 /*
  * Build the error about p, unless the rules forbid one (an error about an error, a later fragment
  * of IPv4, a source that is no host's) or the limit does. True: *out is a packet to route, its

@@ -103,7 +103,7 @@ static void setup(struct bench_router *b, int family)
 	b->wp.rx[1].port = 1;
 	b->wp.nrx = 2;
 	make_config(b, family);
-	if (worker_create(b->mem, 0, 1, -1, true, -1, &b->w))
+	if (worker_create(b->mem, 0, -1, true, -1, &b->w))
 		die("worker");
 	b->w->config = b->cfg;
 	b->w->ports = &b->wp;

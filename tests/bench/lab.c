@@ -164,8 +164,8 @@ static void setup(struct lab *l, const char *yaml, unsigned classes, unsigned bu
 	}
 	l->wp.nrx = 2;
 	make_config(l);
-	if (worker_create(l->mem, 0, two ? 2 : 1, -1, true, -1, &l->w) ||
-	    (two && worker_create(l->mem, 1, 2, -1, true, -1, &l->second)))
+	if (worker_create(l->mem, 0, -1, true, -1, &l->w) ||
+	    (two && worker_create(l->mem, 1, -1, true, -1, &l->second)))
 		lab_die("worker");
 	l->w->config = l->cfg;
 	l->w->ports = &l->wp;

@@ -13,7 +13,7 @@
  *	0xa0-0xbf	a turn; the wire sends nothing
  *	0xc0-0xdf	time passes: 40 ms times the next byte
  *	0xe0-0xff	the unresolved gateways become known, fail, or are forgotten; the MTU
- *changes
+ *			change
  */
 #include <stddef.h>
 
@@ -105,6 +105,7 @@ static void change(struct pipe *p, uint8_t op)
 	if (p->nold + 4 > 2 * PIPE_SLOTS)
 		return;
 	p->cfg->iface[1].mtu = mtus[op >> 2 & 3];
+	p->cfg->set.source_routes = op >> 4 & 1;
 	for (unsigned six = 0; six < 2; six++) {
 		pipe_learn(p, 1, on_link(six, 1, 9), states[op & 3], op);
 		pipe_learn(p, 1, on_link(six, 1, 2), NH_RESOLVED, 0);
@@ -130,6 +131,7 @@ static void open_once(void)
 
 static void put_back(struct pipe *p)
 {
+	static const uint8_t secret[16];
 	struct dp_message m;
 
 	hold_drop(&p->w->dp);
@@ -142,8 +144,9 @@ static void put_back(struct pipe *p)
 		free(p->old[--p->nold]);
 	memcpy(p->nht.slot, first_slots, sizeof(first_slots));
 	p->cfg->iface[1].mtu = 1500;
+	p->cfg->set.source_routes = false;
 	p->now = p->w->rate_at = 1000 * NSEC_PER_SEC;
-	icmp_limits_init(&p->w->icmp, 1000, 50, 1);
+	icmp_limits_init(&p->w->icmp, secret);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

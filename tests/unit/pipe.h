@@ -310,7 +310,7 @@ static inline void pipe_open_sized(struct pipe *p, uint32_t frames, uint32_t rin
 	}
 	p->wp.nrx = PIPE_PORTS;
 	pipe_config(p);
-	must(worker_create(p->mem, 0, 1, -1, true, -1, &p->w));
+	must(worker_create(p->mem, 0, -1, true, -1, &p->w));
 	p->w->config = p->cfg;
 	p->w->ports = &p->wp;
 	p->w->rate_at = p->now;

@@ -21,7 +21,7 @@ static void duo_open(struct duo *d, const char *yaml)
 	struct pipe *p = &d->f.p;
 
 	flows_open_for(&d->f, yaml, 1000 * NSEC_PER_SEC, 2);
-	must(worker_create(p->mem, 1, 2, -1, true, -1, &d->second));
+	must(worker_create(p->mem, 1, -1, true, -1, &d->second));
 	d->ports = p->wp;
 	d->ports.rx[0] = p->wp.rx[2];
 	d->ports.rx[1] = p->wp.rx[1];

@@ -153,7 +153,7 @@ static void test_cut_beyond_the_end(void **state)
 /* Options with the copy bit are in all fragments, the others in the first only. */
 static void test_options(void **state)
 {
-	static const uint8_t options[12] = { 148, 4, 0, 0, 7, 7, 4, 1, 2, 3, 4, 0 };
+	static const uint8_t options[12] = { 148, 4, 0, 0, 7, 7, 8, 1, 2, 3, 4, 0 };
 	static const uint8_t later[12] = { 148, 4, 0, 0, 1, 1, 1, 1, 1, 1, 1, 0 };
 	struct pipe p;
 	struct frame f, got;
@@ -216,6 +216,7 @@ static void test_own_error(void **state)
 {
 	struct pipe p;
 	struct frame f, whole, got;
+	unsigned at = 0, n = 0;
 
 	(void)state;
 	pipe_open(&p);
@@ -226,10 +227,14 @@ static void test_own_error(void **state)
 	set_mtu(&p, 0, 68);
 	pipe_receive(&p, &f);
 	pipe_turn(&p);
-	frame_ip4(&whole)->id = htons((uint16_t)(ntohs(frame_ip4(&whole)->id) + 1));
 	assert_int_equal(ntohs(frame_ip4(&whole)->len), 576);
-	assert_int_equal(expect_fragments(&p, &whole, 0, 68, 0), 12);
-	assert_false(pipe_sent(&p, 0, &got));
+	for (; pipe_sent(&p, 0, &got); n++) {
+		if (n == 0) /* another error, another number */
+			frame_ip4(&whole)->id = frame_ip4(&got)->id;
+		at += expect_fragment(&got, &whole, 68, at, 0);
+	}
+	assert_int_equal(at, 556);
+	assert_int_equal(n, 12);
 	pipe_close(&p);
 }
 

@@ -338,6 +338,70 @@ static void test_limit_is_fair(void **state)
 	pipe_close(&p);
 }
 
+/* All workers share the limits, and a reload changes them at once. */
+static void test_limit_is_shared(void **state)
+{
+	struct dp other;
+	struct pkt pkt;
+	struct frame f;
+	struct pipe p;
+	unsigned sent = 0;
+
+	(void)state;
+	pipe_open(&p);
+	other = p.w->dp;
+	other.cfg = p.cfg;
+	other.now = p.now;
+	other.random = 1ull << 48;
+	frame_to(&f, beyond(false, TO_NOWHERE), 20);
+	pkt = (struct pkt){ .l3 = f.b + f.l3 };
+	assert_int_equal(errors_for(&p, &f, 4), 4);
+	for (unsigned i = 0; i < 10; i++)
+		sent += icmp_limits_allow(&other, &pkt);
+	assert_int_equal(sent, 2);
+	p.cfg->set.icmp_each = 20; /* for what is told from now on */
+	p.now += 6 * NSEC_PER_SEC;
+	assert_int_equal(errors_for(&p, &f, 20), 6);
+	p.now += 100 * NSEC_PER_MSEC;
+	assert_int_equal(errors_for(&p, &f, 20), 2);
+	p.cfg->set.icmp_each = 1;
+	p.cfg->set.icmp_burst = 2;
+	p.cfg->set.icmp_rate = 1;
+	p.now += 3600 * NSEC_PER_SEC;
+	assert_in_range(errors_for(&p, &f, 20), 1, 2);
+	p.now += 1500 * NSEC_PER_MSEC;
+	other.now = p.now;
+	sent = icmp_limits_allow(&other, &pkt);
+	assert_in_range(sent + errors_for(&p, &f, 20), 1, 2);
+	pipe_close(&p);
+}
+
+/* CVE-2020-25705: who sends as many packets as there are errors cannot tell by them whether
+ * somebody else was told of something meanwhile. */
+static void test_limit_is_random(void **state)
+{
+	unsigned least = 50, most = 0;
+	struct frame f;
+	struct pipe p;
+
+	(void)state;
+	pipe_open(&p);
+	route_back_to_many(&p);
+	for (unsigned turn = 0; turn < 40; turn++) {
+		unsigned sent = 0;
+
+		p.now += 10 * NSEC_PER_SEC;
+		for (unsigned host = 0; host < 60; host++) {
+			frame_from_many(&f, turn * 60 + host);
+			sent += errors_for(&p, &f, 1);
+		}
+		least = sent < least ? sent : least;
+		most = sent > most ? sent : most;
+	}
+	assert_in_range(most, least + 3, 50);
+	pipe_close(&p);
+}
+
 /* Without a frame there is no error, but the drop is counted all the same. */
 static void test_no_frame(void **state)
 {
@@ -376,6 +440,8 @@ int main(void)
 		cmocka_unit_test(test_limit_per_target),
 		cmocka_unit_test(test_limit_in_total),
 		cmocka_unit_test(test_limit_is_fair),
+		cmocka_unit_test(test_limit_is_shared),
+		cmocka_unit_test(test_limit_is_random),
 		cmocka_unit_test(test_no_frame),
 	};
 

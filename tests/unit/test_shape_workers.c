@@ -34,7 +34,7 @@ static void duo_open(struct duo *d, const char *yaml, uint64_t now)
 
 	memset(d, 0, sizeof(*d));
 	flows_open_for(&d->f, "conntrack: {}\n", now, 2);
-	must(worker_create(p->mem, 1, 2, -1, false, -1, &d->second));
+	must(worker_create(p->mem, 1, -1, false, -1, &d->second));
 	d->ports = p->wp;
 	d->ports.nrx = 1;
 	p->wp.rx[0] = p->wp.rx[2];

@@ -60,7 +60,7 @@ static int rig_up(void **state)
 			xsk_memport_open(rig.mem, i ? "wan" : "lan", 1, RING, &rig.port[i]), 0);
 		xsk_memwire_init(&rig.wire[i], rig.port[i], 0);
 	}
-	assert_int_equal(worker_create(rig.mem, 0, 1, -1, true, -1, &rig.w), 0);
+	assert_int_equal(worker_create(rig.mem, 0, -1, true, -1, &rig.w), 0);
 	ports_publish(&rig, true);
 	s->arg = &rig;
 	s->publish = to_worker;
