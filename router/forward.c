@@ -6,6 +6,7 @@
 #include "router/net/frag.h"
 #include "router/net/fragment.h"
 #include "router/net/hold.h"
+#include "router/net/options.h"
 #include "router/net/policy.h"
 #include "router/net/route.h"
 #include "router/pipeline.h"
@@ -96,6 +97,8 @@ static void too_big(struct dp *dp, struct pkt *p, const struct nh *n)
 	/* Hosts behind one address may number alike; a fragment has its datagram's new id. */
 	if (p->flags & PKT_TRANSLATED && !(p->flags & PKT_FRAGMENT))
 		pkt_ip4(p)->id = frag_new_id(dp->st->frags); /* the sums are made anew */
+	if (has_options(p))
+		options_forward(dp, p, n);
 	count = fragment4(dp, p, n->mtu, part);
 	if (!count) {
 		pkt_drop(dp, p, DROP_FRAG_NO_FRAME);
@@ -129,6 +132,8 @@ static void transmit(struct dp *dp, struct pkt *p, struct nh *n)
 		too_big(dp, p, n);
 		return;
 	}
+	if (has_options(p))
+		options_forward(dp, p, n);
 	if (!(p->flags & PKT_OWN))
 		step_ttl(p);
 	emit(dp, p, n);

@@ -11,12 +11,14 @@
  */
 #include "router/pipeline.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "router/flows.h"
 #include "router/forward.h"
 #include "router/net/csum.h"
 #include "router/net/hopopts.h"
+#include "router/net/options.h"
 #include "router/net/parse.h"
 #include "router/net/policy.h"
 #include "router/net/route.h"
@@ -84,6 +86,28 @@ static bool ingress(struct dp *dp, struct pkt *p, uint8_t *frame, const struct d
 	return shape_ingress(dp, p, frame, f->len);
 }
 
+/* F7. What is malformed is answered before anybody looks for a route, as Linux does. A strict
+ * source route names every router: it is not to us that the packet should have come. False: it has
+ * been taken. */
+static bool options4(struct dp *dp, struct pkt *p)
+{
+	unsigned wrong = options_wrong(p);
+	bool strict;
+
+	if (wrong) {
+		refuse(dp, p, DROP_IP4_OPTIONS, ICMP_ERROR_PARAMETER, wrong);
+		return false;
+	}
+	if (!options_source_route(p, &strict) || (dp->cfg->set.source_routes && !strict))
+		return true;
+	if (dp->cfg->set.source_routes)
+		refuse(dp, p, DROP_SOURCE_ROUTE, ICMP_ERROR_PARAMETER,
+		       offsetof(struct ip4_header, dst));
+	else
+		pkt_drop(dp, p, DROP_SOURCE_ROUTE);
+	return false;
+}
+
 /* G26. Of extension headers a router processes no other. False: it has been taken. */
 static bool hop_options(struct dp *dp, struct pkt *p)
 {
@@ -122,8 +146,11 @@ static inline void parse_one(struct dp *dp, struct batch *b, const struct dp_ifa
 	if (!parse_frame(dp, p, frame, len))
 		return;
 	p->flags |= PKT_SLOW;
-	if (!(p->flags & PKT_IP6))
-		goto four;
+	if (!(p->flags & PKT_IP6)) {
+		if (!has_options(p) || options4(dp, p))
+			goto four;
+		return;
+	}
 	if (!hop_options(dp, p))
 		return;
 	b->p6[b->n6] = *p;

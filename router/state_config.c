@@ -6,6 +6,9 @@
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#include "router/lib/clock.h"
 
 const struct link *state_vlan_parent(const struct state *s, const struct link *l)
 {
@@ -84,6 +87,15 @@ static void add_own(struct dp_config *c, uint32_t addr)
 	c->own4[bit / 64] |= 1ull << (bit % 64);
 }
 
+/* Packet code has no clock; where it says when a packet came by, it says it in UT. */
+static uint64_t utc_ahead(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec - clock_now();
+}
+
 /* A new struct dp_config from what is known; published with the next state_publish(). */
 void state_build_config(struct state *s)
 {
@@ -100,6 +112,7 @@ void state_build_config(struct state *s)
 	c->nht = &s->nht;
 	c->neigh = s->neigh;
 	c->set = s->settings;
+	c->utc_ahead = utc_ahead();
 	c->nifaces = n;
 	memset(c->port_iface, 0xff, sizeof(c->port_iface));
 	for (unsigned i = 0; i < n; i++)

@@ -76,6 +76,8 @@ struct dp_settings {
 struct dp_config {
 	uint64_t generation;
 	struct dp_settings set;
+	uint64_t
+		utc_ahead; /* of CLOCK_REALTIME before CLOCK_MONOTONIC, ns, when it was published */
 	struct nh_table *nht;
 	struct neigh_table *neigh;
 	uint64_t own4[OWN_WORDS]; /* Bloom bits of this router's IPv4 addresses: source check */

@@ -12,6 +12,7 @@
 #include "router/net/csum.h"
 #include "router/net/icmp_limit.h"
 #include "router/net/parse.h"
+#include "router/net/ours.h"
 
 #define ICMP_HLEN   8
 #define QUOTE4_MAX  (576 - IP4_HLEN - ICMP_HLEN)
@@ -151,17 +152,8 @@ bool icmp_error(struct dp *dp, const struct pkt *p, enum icmp_error e, uint32_t 
 static bool source4(struct dp *dp, struct pkt *err, const struct dp_iface *out)
 {
 	struct ip4_header *h = pkt_ip4(err);
-	const struct dp_config *c = dp->cfg;
 
-	h->src = 0;
-	for (unsigned i = 0; i < out->nip4; i++) /* one on the subnet of who is told, if any */
-		if (!((out->ip4[i].addr ^ h->dst) & out->ip4[i].mask) && !h->src)
-			h->src = out->ip4[i].addr;
-	if (!h->src && out->nip4)
-		h->src = out->ip4[0].addr;
-	for (unsigned i = 0; i < c->nifaces && !h->src; i++)
-		if (c->iface[i].nip4)
-			h->src = c->iface[i].ip4[0].addr;
+	h->src = ours4_source(dp->cfg, out, h->dst);
 	if (!h->src)
 		h->src = htonl(UNNUMBERED);
 	h->csum = 0;

@@ -3,9 +3,11 @@
  * The careful parser: every frame that parse_quick*() would not take.
  *
  * Reads nothing beyond the frame's length. IPv4 rules are RFC 1812 5.2.2 and 5.3.7 (requirements
- * F1, F4, F7), IPv6 rules RFC 8200 and 4291 (G20, G21, G26).
+ * F1, F4; its options are net/options.c's), IPv6 rules RFC 8200 and 4291 (G20, G21, G26).
  */
 #include "router/net/parse.h"
+
+#include "router/net/ours.h"
 
 #define ETHERTYPE_IP4  0x0800
 #define ETHERTYPE_IP6  0x86dd
@@ -37,46 +39,10 @@ static const struct dp_iface *vlan_iface(const struct dp_config *c, uint16_t por
 	return NULL;
 }
 
-/* Options of IPv4: 0 fine, else the reason. The walk itself is what is checked: each length >= 2
- * and inside. */
-static int check_options4(const uint8_t *opt, unsigned len)
-{
-	for (unsigned i = 0; i < len;) {
-		uint8_t type = opt[i];
-
-		if (type == 0) /* end of list */
-			return 0;
-		if (type == 1) { /* no operation */
-			i++;
-			continue;
-		}
-		if (i + 1 >= len || opt[i + 1] < 2 || i + opt[i + 1] > len)
-			return DROP_IP4_OPTIONS;
-		if (type == 131 || type == 137) /* LSRR, SSRR */
-			return DROP_SOURCE_ROUTE;
-		i += opt[i + 1];
-	}
-	return 0;
-}
-
-static bool own_source(const struct dp_iface *in, const struct dp_config *c, uint32_t src)
-{
-	const struct nh *n;
-	uint32_t slot, bit = own_bit(src);
-
-	if (!(c->own4[bit / 64] >> (bit % 64) & 1) || !in->fib4)
-		return false;
-	slot = fib4_lookup(in->fib4, src);
-	n = slot ? nh_get(c->nht, slot) : NULL;
-	return n && n->type == NH_LOCAL;
-}
-
-static bool parse_ip4(struct dp *dp, struct pkt *p, const struct dp_iface *in, uint8_t *frame,
-		      uint32_t l2len, uint32_t len)
+static bool parse_ip4(struct dp *dp, struct pkt *p, uint8_t *frame, uint32_t l2len, uint32_t len)
 {
 	struct ip4_header *h = (struct ip4_header *)(frame + l2len);
 	uint32_t hlen, total;
-	int bad;
 
 	len -= l2len;
 	if (len < IP4_HLEN)
@@ -93,19 +59,13 @@ static bool parse_ip4(struct dp *dp, struct pkt *p, const struct dp_iface *in, u
 		return drop(dp, frame, DROP_MARTIAN_SRC);
 	if (ip4_martian(h->dst))
 		return drop(dp, frame, DROP_MARTIAN_DST);
-	if (own_source(in, dp->cfg, h->src))
+	if (ours4(dp->cfg, p->iface, h->src) == NH_LOCAL)
 		return drop(dp, frame, DROP_SRC_OURS);
 	p->l3 = (uint8_t *)h;
 	p->len = (uint16_t)total;
 	p->l4 = 0;
 	p->flags = 0;
 	p->l2len = (uint16_t)l2len;
-	if (hlen > IP4_HLEN) {
-		bad = check_options4((uint8_t *)h + IP4_HLEN, hlen - IP4_HLEN);
-		if (bad)
-			return drop(dp, frame, (enum drop_reason)bad);
-		p->flags |= PKT_SLOW;
-	}
 	return true;
 }
 
@@ -201,7 +161,7 @@ bool parse_frame(struct dp *dp, struct pkt *p, uint8_t *frame, uint32_t len)
 	pkt_begin(p);
 	p->iface = index;
 	if (type == ETHERTYPE_IP4)
-		return parse_ip4(dp, p, in, frame, l2len, len);
+		return parse_ip4(dp, p, frame, l2len, len);
 	if (type == ETHERTYPE_IP6)
 		return parse_ip6(dp, p, frame, l2len, len);
 	return drop(dp, frame, DROP_ETHERTYPE);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * IPv4 through the packet path: what is refused before it is routed, what goes on and how it looks
- * then. Requirements F1 to F4, F6, F7, F13, F17.
+ * then. Requirements F1 to F4, F6, F13, F17.
  */
 #include "tests/unit/pipe_rows.h"
 
@@ -276,54 +276,6 @@ static void test_own_source(void **state)
 	pipe_close(&p);
 }
 
-/* F7. Options as Linux treats them in transit, but for source routes (RFC 7126). */
-static void test_options(void **state)
-{
-	static const struct {
-		uint8_t len, b[40];
-		int drop;
-	} rows[] = {
-		{ 4, { 1, 1, 1, 1 }, -1 },	       /* no operation */
-		{ 4, { 0, 99, 99, 99 }, -1 },	       /* behind the end of list: anything */
-		{ 4, { 1, 0, 131, 0 }, -1 },	       /* even that */
-		{ 4, { 148, 4, 0, 0 }, -1 },	       /* router alert */
-		{ 4, { 222, 4, 7, 7 }, -1 },	       /* nobody knows it: it passes */
-		{ 4, { 222, 2, 1, 1 }, -1 },	       /* the shortest there is */
-		{ 8, { 7, 7, 4, 0, 0, 0, 0, 0 }, -1 }, /* record route: goes on unfilled */
-		{ 12, { 68, 12, 5, 0 }, -1 },	       /* timestamp */
-		{ 8, { 131, 7, 4, 10, 0, 1, 2, 0 }, DROP_SOURCE_ROUTE },
-		{ 8, { 137, 7, 4, 10, 0, 1, 2, 0 }, DROP_SOURCE_ROUTE },
-		{ 8, { 1, 131, 7, 8, 10, 0, 1, 2 }, DROP_SOURCE_ROUTE }, /* used up: still */
-		{ 4, { 222, 0, 0, 0 }, DROP_IP4_OPTIONS },
-		{ 4, { 222, 1, 0, 0 }, DROP_IP4_OPTIONS },
-		{ 4, { 222, 5, 0, 0 }, DROP_IP4_OPTIONS },
-		{ 4, { 222, 255, 0, 0 }, DROP_IP4_OPTIONS },
-		{ 4, { 1, 1, 1, 222 }, DROP_IP4_OPTIONS }, /* no room for its length */
-		{ 4, { 1, 1, 131, 0 }, DROP_IP4_OPTIONS },
-		{ 40, { 222, 40 }, -1 },
-		{ 40, { 222, 41 }, DROP_IP4_OPTIONS },
-		{ 40, { 222, 38, [38] = 222, 2 }, -1 },
-		{ 40, { 222, 39, [39] = 222 }, DROP_IP4_OPTIONS },
-	};
-	struct pipe p;
-	struct frame f;
-
-	(void)state;
-	pipe_open(&p);
-	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		frame_to(&f, beyond(false, VIA_OUT), 20);
-		frame_options(&f, rows[i].b, rows[i].len);
-		if (rows[i].drop >= 0) {
-			pipe_drops(&p, &f, (enum drop_reason)rows[i].drop);
-			continue;
-		}
-		pipe_forwards(&p, &f, 1);
-		frame_ttl(&f, 1);
-		pipe_answers(&p, &f, DROP_TTL, 11, 0, 0);
-	}
-	pipe_close(&p);
-}
-
 /* F13, F6: what each kind of route does. */
 static void test_route_types(void **state)
 {
@@ -433,7 +385,6 @@ int main(void)
 		cmocka_unit_test(test_ttl),
 		cmocka_unit_test(test_martians),
 		cmocka_unit_test(test_own_source),
-		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_route_types),
 		cmocka_unit_test(test_longest_match),
 		cmocka_unit_test(test_interface),
