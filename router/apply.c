@@ -16,8 +16,6 @@
 #include "router/stateful.h"
 #include "systemd/notify.h"
 
-#define METRIC6_DEFAULT 1024 /* what Linux makes of an IPv6 route without one */
-
 static struct link *iface_link(const struct router *r, const struct conf_iface *c)
 {
 	struct link *l = ports_find_link(r, c);
@@ -197,6 +195,17 @@ static void install_routes(struct router *r)
 	}
 }
 
+/* The choice among several that one of these files asks for is none of Linux's business. */
+static void hashes_follow(struct router *r, const struct conf *c)
+{
+	for (unsigned i = 0; i < c->nroutes; i++) {
+		struct prefix to = prefix_masked(&c->routes[i].to);
+
+		if (c->routes[i].nnexthops > 1)
+			state_hash_again(r->state, c->routes[i].table, &to);
+	}
+}
+
 static bool is_wanted(const struct router *r, const struct route *have)
 {
 	static struct netlink_route want;
@@ -351,6 +360,8 @@ int apply_reload(struct router *r, FILE *messages)
 	r->revision++;
 	lastconf_keep(r);
 	r->state->settings = settings_of(c, r->hash_seed);
+	hashes_follow(r, old);
+	hashes_follow(r, c);
 	state_rename(r->state);
 	stateful_apply(r);
 	stateful_publish(r, policy);

@@ -23,6 +23,7 @@
 
 #include "config/schema.h"
 #include "router/apply.h"
+#include "router/buckets.h"
 #include "router/ctl/qos_rate.h"
 #include "router/lib/clock.h"
 #include "router/lib/log.h"
@@ -258,6 +259,10 @@ static int start_state(struct router *r)
 	r->state->addr_changed = on_addr_changed;
 	r->state->name_id = stateful_name_id;
 	r->state->iface_settings = settings_iface;
+	r->state->route_hash = settings_route;
+	err = buckets_start(r);
+	if (err)
+		return err;
 	r->hash_seed = settings_seed(r->run_dir);
 	r->state->settings = settings_of(r->conf, r->hash_seed);
 	r->state->port_before = restart_port_before;
@@ -474,6 +479,7 @@ static void stop(struct router *r)
 	if (r->nworkers)
 		qos_stop(r);
 	qos_rate_stop(r);
+	buckets_stop(r);
 	state_destroy(r->state); /* lets go of the neighbours Linux keeps fresh for us */
 	netlink_destroy(r->nl);
 	for (unsigned w = 0; w < r->nworkers; w++) {

@@ -69,3 +69,21 @@ void settings_iface(void *router, const struct link *l, struct dp_iface *f)
 	f->directed_broadcast = c->directed_broadcast;
 	f->mss = (uint16_t)c->mss;
 }
+
+/* Linux does not keep it; so it is found by what Linux tells routes apart by. */
+uint8_t settings_route(void *router, const struct netlink_route *n)
+{
+	const struct router *r = router;
+
+	for (unsigned i = 0; n->protocol == NETLINK_PROTO && r->conf && i < r->conf->nroutes; i++) {
+		const struct conf_route *c = &r->conf->routes[i];
+		struct prefix to = prefix_masked(&c->to);
+		uint32_t metric = c->metric;
+
+		if (!metric && to.addr.family == AF_INET6)
+			metric = METRIC6_DEFAULT;
+		if (c->table == n->table && metric == n->metric && prefix_equal(&to, &n->dst))
+			return (uint8_t)c->hash;
+	}
+	return CONF_HASH_DEFAULT;
+}

@@ -5,6 +5,8 @@
 
 #include "router/net/dp.h"
 
+#define METRIC6_DEFAULT 1024 /* what Linux makes of an IPv6 route without one */
+
 struct conf;
 struct link;
 
@@ -17,5 +19,9 @@ uint32_t settings_seed(const char *run_dir);
 
 /* Of one interface, for struct state; router is the struct router. A VLAN has its port's. */
 void settings_iface(void *router, const struct link *l, struct dp_iface *f);
+
+struct netlink_route;
+/* How one of its next hops is chosen, for struct state: enum conf_hash. */
+uint8_t settings_route(void *router, const struct netlink_route *n);
 
 #endif

@@ -71,9 +71,21 @@ struct path {
 	uint32_t slot, refs;
 	uint8_t type;	/* RTN_* */
 	uint8_t family; /* of the routes: Linux treats their hops apart */
+	uint8_t hash;	/* enum conf_hash: how one of several is chosen */
+	bool truncated; /* there are more hops than NETLINK_HOPS_MAX */
 	uint32_t mtu, nhid;
 	unsigned nhops;
 	struct path_hop hops[]; /* nhid != 0: as the object has them now */
+};
+
+/* The buckets of a resilient group: state_resilient.c. */
+struct resilient {
+	unsigned nbuckets;
+	uint64_t idle, unbalanced; /* ns; unbalanced 0: never by force */
+	uint64_t unbalanced_at;	   /* since when some member has too many; 0: none has */
+	uint32_t *owner;	   /* the id of a member; 0: of none yet */
+	uint64_t *used_at;	   /* seen busy; 0: not since it has this owner */
+	uint8_t *busy;		   /* workers' */
 };
 
 struct nexthop_object {
@@ -81,6 +93,7 @@ struct nexthop_object {
 	struct netlink_nexthop n;
 	bool is_group, empty; /* a group that lost its last member is about to go */
 	bool seen;
+	struct resilient *res; /* or NULL: no resilient group */
 };
 
 /* ---- routes */
@@ -152,6 +165,10 @@ struct state {
 	uint16_t (*name_id)(void *arg, const struct link *l); /* dp_iface.name_id */
 	/* What the file says of an interface; f has all else already. */
 	void (*iface_settings)(void *arg, const struct link *l, struct dp_iface *f);
+	/* How the file wants one of several next hops of this route chosen: enum conf_hash. */
+	uint8_t (*route_hash)(void *arg, const struct netlink_route *r);
+	/* state_buckets_upkeep() has to be called then; 0: not any more. */
+	void (*buckets_due)(void *arg, uint64_t at);
 	/* The port that an earlier process had on a link which appears, or IFACE_NONE: what is
 	 * known of it is known from the first dump on. */
 	uint16_t (*port_before)(void *arg, const struct netlink_link *l);
@@ -181,6 +198,16 @@ void state_rename(struct state *s);
 /* Worker messages, and the upkeep of neighbours that are in use: call every few seconds. */
 void state_resolve(struct state *s, const struct dp_message *m);
 void state_neighbours_upkeep(struct state *s);
+
+/* What route_hash() says of this (masked) prefix has changed: publish afterwards. */
+void state_hash_again(struct state *s, uint32_t table, const struct prefix *p);
+
+/* Resilient groups: who is idle moves. Publish afterwards. */
+void state_buckets_upkeep(struct state *s, uint64_t now);
+
+/* How many buckets each member of a group has at present, into count[] (NETLINK_HOPS_MAX); returns
+ * how many there are in all. */
+unsigned object_buckets(const struct state *s, const struct nexthop_object *o, uint32_t *count);
 
 /* The local addresses of this host, for the XDP program: up to max, returns how many there are. */
 unsigned state_local_addrs(const struct state *s, struct addr *out, unsigned max);
@@ -220,8 +247,16 @@ void paths_follow_iface(struct state *s, int ifindex);
 void paths_mark_dead(struct state *s, int ifindex, bool dead, bool forced);
 void paths_follow_adj(struct state *s, const struct adj *a);
 void paths_follow_object(struct state *s, uint32_t nhid);
+void paths_follow_buckets(struct state *s, uint32_t nhid);
+bool hop_serves(const struct state *s, const struct netlink_hop *h);
+void resilient_update(struct state *s, struct nexthop_object *o);
+void resilient_free(struct state *s, struct nexthop_object *o);
+bool resilient_balance(struct state *s, struct nexthop_object *o, uint64_t now);
 unsigned object_hops(const struct state *s, uint32_t id, struct netlink_hop *out, unsigned max);
 bool link_has_carrier(const struct link *l);
+struct nexthop_object *object_find(const struct state *s, uint32_t id);
+bool object_member(const struct state *s, const struct nexthop_object *g, unsigned i,
+		   struct netlink_hop *out);
 bool object_concerns(const struct state *s, uint32_t id, uint32_t changed);
 void object_event(struct state *s, const struct netlink_nexthop *n);
 void objects_link_down(struct state *s, int ifindex);

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct nexthop_object *object_find(const struct state *s, uint32_t id)
+struct nexthop_object *object_find(const struct state *s, uint32_t id)
 {
 	struct table_node *n = table_find(&s->objects, id);
 
@@ -28,7 +28,20 @@ static struct netlink_hop object_hop(const struct netlink_nexthop *n, uint32_t w
 
 	h.flags &= (uint8_t)~RTNH_F_DEAD;
 	h.weight = weight;
+	h.nhid = n->id;
 	return h;
+}
+
+/* The next hop that a group's member i is. False: it is none. Groups do not nest. */
+bool object_member(const struct state *s, const struct nexthop_object *g, unsigned i,
+		   struct netlink_hop *out)
+{
+	const struct nexthop_object *m = object_find(s, g->n.members[i].id);
+
+	if (!m || m->n.nmembers || m->n.blackhole || m->n.fdb)
+		return false;
+	*out = object_hop(&m->n, g->n.members[i].weight);
+	return true;
 }
 
 unsigned object_hops(const struct state *s, uint32_t id, struct netlink_hop *out, unsigned max)
@@ -42,14 +55,43 @@ unsigned object_hops(const struct state *s, uint32_t id, struct netlink_hop *out
 		out[0] = object_hop(&o->n, 1);
 		return 1;
 	}
-	for (unsigned i = 0; i < o->n.nmembers && count < max; i++) {
-		const struct nexthop_object *m = object_find(s, o->n.members[i].id);
-
-		if (!m || m->n.nmembers || m->n.blackhole) /* groups do not nest */
-			continue;
-		out[count++] = object_hop(&m->n, o->n.members[i].weight);
-	}
+	for (unsigned i = 0; i < o->n.nmembers && count < max; i++)
+		count += object_member(s, o, i, &out[count]);
 	return count;
+}
+
+/* Of a group that is not resilient, as state_path.c deals them. */
+static unsigned plain_buckets(const struct state *s, const struct nexthop_object *o,
+			      uint32_t *count)
+{
+	uint32_t weight[NETLINK_HOPS_MAX], dealt[NETLINK_HOPS_MAX];
+	unsigned member[NETLINK_HOPS_MAX], n = 0, buckets;
+	struct netlink_hop h;
+
+	for (unsigned i = 0; i < o->n.nmembers; i++) {
+		if (!object_member(s, o, i, &h) || !hop_serves(s, &h))
+			continue;
+		member[n] = i;
+		weight[n++] = h.weight;
+	}
+	if (!n)
+		return 0;
+	buckets = nh_buckets(weight, n);
+	nh_deal(weight, n, buckets, dealt);
+	for (unsigned i = 0; i < n; i++)
+		count[member[i]] = dealt[i];
+	return buckets;
+}
+
+unsigned object_buckets(const struct state *s, const struct nexthop_object *o, uint32_t *count)
+{
+	memset(count, 0, o->n.nmembers * sizeof(count[0]));
+	if (!o->res)
+		return plain_buckets(s, o, count);
+	for (unsigned b = 0; b < o->res->nbuckets; b++)
+		for (unsigned i = 0; i < o->n.nmembers; i++)
+			count[i] += o->n.members[i].id == o->res->owner[b];
+	return o->res->nbuckets;
 }
 
 bool object_concerns(const struct state *s, uint32_t id, uint32_t changed)
@@ -107,6 +149,7 @@ static void object_remove(struct state *s, struct nexthop_object *o)
 
 	routes_object_gone(s, id);
 	table_del(&s->objects, &o->node);
+	resilient_free(s, o);
 	free(o);
 	if (!is_group)
 		groups_leave(s, id);
@@ -115,6 +158,7 @@ static void object_remove(struct state *s, struct nexthop_object *o)
 static bool same_object(const struct netlink_nexthop *a, const struct netlink_nexthop *b)
 {
 	return a->blackhole == b->blackhole && a->fdb == b->fdb && a->encap == b->encap &&
+	       a->resilient == b->resilient && a->buckets == b->buckets &&
 	       a->nmembers == b->nmembers && a->hop.ifindex == b->hop.ifindex &&
 	       addr_equal(&a->hop.via, &b->hop.via) &&
 	       !memcmp(a->members, b->members, a->nmembers * sizeof(a->members[0]));
@@ -140,6 +184,7 @@ void object_event(struct state *s, const struct netlink_nexthop *n)
 	o->n = *n;
 	o->is_group = n->nmembers;
 	o->seen = true;
+	resilient_update(s, o);
 	if (!same)
 		paths_follow_object(s, n->id);
 }

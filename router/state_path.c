@@ -11,6 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "router/lib/clock.h"
+
+/* How one of its next hops is chosen: of routes over several of their own, the file may say. */
+static uint8_t choice(const struct state *s, const struct netlink_route *r)
+{
+	return r->nhops > 1 && !r->nhid && s->route_hash ? s->route_hash(s->arg, r) : 0;
+}
+
 static uint32_t path_hash(const struct netlink_route *r)
 {
 	uint32_t h = hash_bytes(&r->mtu, sizeof(r->mtu), r->type ^ r->nhid << 8);
@@ -36,11 +44,13 @@ static bool same_hop(const struct netlink_hop *a, const struct netlink_hop *b)
 struct path *path_find(const struct state *s, const struct netlink_route *r)
 {
 	struct table_node *n = table_find(&s->paths, path_hash(r));
+	uint8_t hash = choice(s, r);
 
 	for (; n; n = table_find_next(n)) {
 		struct path *p = table_entry(n, struct path, node);
 		bool same = p->type == r->type && p->mtu == r->mtu && p->nhid == r->nhid &&
-			    p->family == r->dst.addr.family;
+			    p->family == r->dst.addr.family && p->hash == hash &&
+			    p->truncated == r->truncated;
 
 		if (same && r->nhid)
 			return p;
@@ -98,14 +108,25 @@ static struct nh *nh_single(const struct state *s, const struct path *p, const s
 	return n;
 }
 
+/* Can packets go there, or at least try to? */
+static bool may_serve(const struct state *s, const struct netlink_hop *h, const struct adj *a)
+{
+	return link_usable(s, state_link(s, h->ifindex)) && !h->encap &&
+	       !(h->flags & RTNH_F_DEAD) && !(a && a->state == NH_FAILED);
+}
+
+/* The same of a next hop that is in no path. */
+bool hop_serves(const struct state *s, const struct netlink_hop *h)
+{
+	return may_serve(s, h, h->via.family ? adj_find(s, h->ifindex, &h->via) : NULL);
+}
+
 static bool hop_usable(const struct state *s, const struct path_hop *h)
 {
-	const struct link *l = state_link(s, h->hop.ifindex);
-
-	if (!link_usable(s, l) || h->hop.encap || h->hop.flags & RTNH_F_DEAD)
+	if (!may_serve(s, &h->hop, h->adj))
 		return false;
-	return h->hop.via.family ? h->adj != NULL && h->adj->state != NH_FAILED
-				 : s->glean[l->iface] != 0;
+	return h->hop.via.family ? h->adj != NULL
+				 : s->glean[state_link(s, h->hop.ifindex)->iface] != 0;
 }
 
 static uint32_t hop_slot(const struct state *s, const struct path_hop *h)
@@ -124,6 +145,24 @@ static struct nh *nh_empty_group(unsigned buckets)
 	return n;
 }
 
+/* None is usable. Who asks a neighbour that does not answer hears that; from a link that is not
+ * ours nobody hears anything. */
+static const struct path_hop *least_bad(const struct state *s, const struct path *p)
+{
+	const struct path_hop *down = NULL;
+
+	for (unsigned i = 0; i < p->nhops; i++) {
+		const struct link *l = state_link(s, p->hops[i].hop.ifindex);
+		bool ours = l && l->iface != IFACE_NONE && !p->hops[i].hop.encap;
+
+		if (ours && link_usable(s, l) && p->hops[i].adj)
+			return &p->hops[i];
+		if (ours && !down)
+			down = &p->hops[i];
+	}
+	return down ? down : &p->hops[0];
+}
+
 /* Buckets in proportion to the weights, each next hop's together: a flow's hash picks one. */
 static struct nh *nh_group(const struct state *s, const struct path *p)
 {
@@ -138,11 +177,12 @@ static struct nh *nh_group(const struct state *s, const struct path *p)
 		slot[usable++] = hop_slot(s, &p->hops[i]);
 	}
 	if (!usable)
-		return nh_single(s, p, &p->hops[0]);
+		return nh_single(s, p, least_bad(s, p));
 	buckets = nh_buckets(weight, usable);
 	n = nh_empty_group(buckets);
 	if (!n)
 		return NULL;
+	n->hash = p->hash;
 	nh_deal(weight, usable, buckets, count);
 	for (unsigned i = 0; i < usable; i++)
 		while (count[i]--)
@@ -150,8 +190,35 @@ static struct nh *nh_group(const struct state *s, const struct path *p)
 	return n;
 }
 
-static struct nh *path_nh(const struct state *s, const struct path *p)
+/* As the object has its buckets. */
+static struct nh *nh_resilient(struct state *s, const struct path *p, struct nexthop_object *o)
 {
+	uint32_t slot[NETLINK_HOPS_MAX] = { 0 }, usable = 0, at;
+	struct nh *n;
+
+	resilient_balance(s, o, clock_now());
+	for (unsigned i = 0; i < p->nhops; i++) {
+		if (hop_usable(s, &p->hops[i]))
+			usable = slot[i] = hop_slot(s, &p->hops[i]);
+	}
+	if (!usable)
+		return p->nhops ? nh_single(s, p, least_bad(s, p)) : nh_plain(NH_BLACKHOLE);
+	n = nh_empty_group(o->res->nbuckets);
+	if (!n)
+		return NULL;
+	n->busy = o->res->busy;
+	for (unsigned b = 0; b < o->res->nbuckets; b++) {
+		for (at = 0; at < p->nhops && p->hops[at].hop.nhid != o->res->owner[b];)
+			at++;
+		n->bucket[b] = at < p->nhops && slot[at] ? slot[at] : usable;
+	}
+	return n;
+}
+
+static struct nh *path_nh(struct state *s, const struct path *p)
+{
+	struct nexthop_object *o;
+
 	switch (p->type) {
 	case RTN_LOCAL:
 	case RTN_ANYCAST: return nh_plain(NH_LOCAL);
@@ -163,6 +230,9 @@ static struct nh *path_nh(const struct state *s, const struct path *p)
 	case RTN_UNICAST: break;
 	default: return nh_plain(NH_FOREIGN);
 	}
+	o = p->nhid ? object_find(s, p->nhid) : NULL;
+	if (o && o->res)
+		return nh_resilient(s, p, o);
 	if (p->nhops == 0)
 		return nh_plain(p->nhid ? NH_BLACKHOLE : NH_FOREIGN);
 	return p->nhops == 1 ? nh_single(s, p, &p->hops[0]) : nh_group(s, p);
@@ -245,6 +315,8 @@ struct path *path_get(struct state *s, const struct netlink_route *r)
 	p->family = r->dst.addr.family;
 	p->mtu = r->mtu;
 	p->nhid = r->nhid;
+	p->hash = choice(s, r);
+	p->truncated = r->truncated;
 	p->nhops = n;
 	p->refs = 1;
 	for (unsigned i = 0; i < n; i++) {
@@ -367,5 +439,53 @@ void paths_follow_object(struct state *s, uint32_t nhid)
 
 		if (p->nhid && object_concerns(s, p->nhid, nhid))
 			follow_object(s, p);
+	}
+}
+
+/* Its buckets have other owners. */
+void paths_follow_buckets(struct state *s, uint32_t nhid)
+{
+	uint32_t b = 0;
+
+	for (struct table_node *n = table_walk(&s->paths, &b, NULL); n;
+	     n = table_walk(&s->paths, &b, n)) {
+		struct path *p = table_entry(n, struct path, node);
+
+		if (p->nhid == nhid)
+			path_store(s, p);
+	}
+}
+
+/* Told once more, a route finds the path that is now its own. */
+void state_hash_again(struct state *s, uint32_t table, const struct prefix *dst)
+{
+	static struct netlink_route again; /* [control] only; large */
+	const struct route *r = state_route_exact(s, table, dst);
+
+	for (; r; r = r->next) {
+		const struct path *p = r->path;
+
+		if (p->nhops < 2 || p->nhid)
+			continue;
+		memset(&again, 0, offsetof(struct netlink_route, hops));
+		again.replace = true;
+		again.dst = r->dst;
+		again.table = r->table;
+		again.metric = r->metric;
+		again.type = r->type;
+		again.protocol = r->protocol;
+		again.scope = r->scope;
+		again.tos = r->tos;
+		again.mtu = p->mtu;
+		again.truncated = p->truncated;
+		if (r->prefsrc)
+			again.prefsrc = addr_v4(r->prefsrc);
+		again.nhops = p->nhops;
+		for (unsigned i = 0; i < p->nhops; i++)
+			again.hops[i] = p->hops[i].hop;
+		if (choice(s, &again) == p->hash)
+			continue;
+		route_event(s, &again); /* changes the list */
+		return;
 	}
 }

@@ -55,9 +55,10 @@ struct netlink_addr {
 struct netlink_hop {
 	int ifindex;	 /* 0: none */
 	struct addr via; /* family 0: directly connected; may differ from the route's (RTA_VIA) */
-	uint32_t weight; /* 1 .. 256 */
+	uint32_t weight; /* 1 .. 256; 65536 in groups of nexthop objects */
 	uint8_t flags;	 /* RTNH_F_DEAD, RTNH_F_LINKDOWN, RTNH_F_ONLINK */
 	bool encap;	 /* carries a lightweight tunnel we do not do */
+	uint32_t nhid;	 /* the nexthop object it is, in a group of such; else 0 */
 };
 
 #define NETLINK_HOPS_MAX 128
@@ -86,9 +87,11 @@ struct netlink_nexthop { /* RTM_NEWNEXTHOP */
 	uint32_t id;
 	uint8_t family, protocol;
 	bool blackhole, fdb, encap, resilient;
-	struct netlink_hop hop; /* when it is no group */
-	bool truncated;		/* more than NETLINK_HOPS_MAX members: the rest is left out */
-	unsigned nmembers;	/* group: id and weight of each */
+	uint16_t buckets;		 /* resilient, and the next */
+	uint32_t idle_cs, unbalanced_cs; /* timers, in hundredths of a second (USER_HZ) */
+	struct netlink_hop hop;		 /* when it is no group */
+	bool truncated;	   /* more than NETLINK_HOPS_MAX members: the rest is left out */
+	unsigned nmembers; /* group: id and weight of each */
 	struct {
 		uint32_t id, weight;
 	} members[NETLINK_HOPS_MAX];

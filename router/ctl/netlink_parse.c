@@ -432,14 +432,24 @@ static bool group_parse(const struct nlattr *a, struct netlink_nexthop *out)
 	return true;
 }
 
+static bool resilient_parse(const struct nlattr *a, struct netlink_nexthop *out)
+{
+	const struct nlattr *tb[NHA_RES_GROUP_UNBALANCED_TIMER + 1];
+
+	return !a || (nested_index(a, tb, NHA_RES_GROUP_UNBALANCED_TIMER) &&
+		      attr_copy(tb[NHA_RES_GROUP_BUCKETS], &out->buckets, sizeof(out->buckets)) &&
+		      attr_u32(tb[NHA_RES_GROUP_IDLE_TIMER], &out->idle_cs) &&
+		      attr_u32(tb[NHA_RES_GROUP_UNBALANCED_TIMER], &out->unbalanced_cs));
+}
+
 bool netlink_parse_nexthop(const struct nlmsghdr *h, struct netlink_nexthop *out)
 {
 	const struct nhmsg *nhm = mnl_nlmsg_get_payload(h);
-	const struct nlattr *tb[NHA_FDB + 1];
+	const struct nlattr *tb[NHA_RES_GROUP + 1];
 	uint16_t type = NEXTHOP_GRP_TYPE_MPATH;
 
 	if (!message_is(h, RTM_NEWNEXTHOP, RTM_DELNEXTHOP, sizeof(*nhm)) ||
-	    !message_index(h, sizeof(*nhm), tb, NHA_FDB))
+	    !message_index(h, sizeof(*nhm), tb, NHA_RES_GROUP))
 		return false;
 	memset(out, 0, offsetof(struct netlink_nexthop, members));
 	out->deleted = h->nlmsg_type == RTM_DELNEXTHOP;
@@ -454,7 +464,8 @@ bool netlink_parse_nexthop(const struct nlmsghdr *h, struct netlink_nexthop *out
 	if (!attr_u32(tb[NHA_ID], &out->id) || !out->id ||
 	    !attr_copy(tb[NHA_GROUP_TYPE], &type, sizeof(type)) ||
 	    !attr_ifindex(tb[NHA_OIF], &out->hop.ifindex) ||
-	    !attr_addr(tb[NHA_GATEWAY], nhm->nh_family, &out->hop.via))
+	    !attr_addr(tb[NHA_GATEWAY], nhm->nh_family, &out->hop.via) ||
+	    !resilient_parse(tb[NHA_RES_GROUP], out))
 		return false;
 	out->resilient = type == NEXTHOP_GRP_TYPE_RES;
 	return !tb[NHA_GROUP] || group_parse(tb[NHA_GROUP], out);

@@ -185,11 +185,17 @@ static inline struct nlmsghdr *nexthop_message(void)
 						    { .id = 7, .weight = 9 } };
 	struct nlmsghdr *h;
 	struct nhmsg *nhm = message(&h, RTM_NEWNEXTHOP, sizeof(*nhm));
+	struct nlattr *nest;
 
 	nhm->nh_protocol = 17;
 	mnl_attr_put_u32(h, NHA_ID, 8);
 	mnl_attr_put(h, NHA_GROUP, sizeof(group), group);
 	mnl_attr_put_u16(h, NHA_GROUP_TYPE, NEXTHOP_GRP_TYPE_RES);
+	nest = mnl_attr_nest_start(h, NHA_RES_GROUP);
+	mnl_attr_put_u16(h, NHA_RES_GROUP_BUCKETS, 128);
+	mnl_attr_put_u32(h, NHA_RES_GROUP_IDLE_TIMER, 12000);
+	mnl_attr_put_u32(h, NHA_RES_GROUP_UNBALANCED_TIMER, 500);
+	mnl_attr_nest_end(h, nest);
 	return h;
 }
 

@@ -173,6 +173,9 @@ static void nexthops(void **state)
 	assert_true(netlink_parse_nexthop(h, &n));
 	assert_int_equal(n.id, 8);
 	assert_true(n.resilient);
+	assert_int_equal(n.buckets, 128);
+	assert_int_equal(n.idle_cs, 12000);
+	assert_int_equal(n.unbalanced_cs, 500);
 	assert_int_equal(n.nmembers, 2);
 	assert_int_equal(n.members[0].weight, 1);
 	assert_int_equal(n.members[1].id, 7);
@@ -196,8 +199,15 @@ static void nexthops(void **state)
 	mnl_attr_put(h, NHA_BLACKHOLE, 0, NULL);
 	mnl_attr_put(h, NHA_GROUP, sizeof(many), many);
 	assert_true(netlink_parse_nexthop(h, &n));
-	assert_true(n.blackhole && n.truncated);
+	assert_true(n.blackhole && n.truncated && !n.resilient);
 	assert_int_equal(n.nmembers, NETLINK_HOPS_MAX);
+	many[0].weight = 0xff; /* weights of 16 bits, since 6.12 */
+	((uint8_t *)&many[0])[5] = 0xff;
+	message(&h, RTM_NEWNEXTHOP, sizeof(*nhm));
+	mnl_attr_put_u32(h, NHA_ID, 9);
+	mnl_attr_put(h, NHA_GROUP, sizeof(many[0]), many);
+	assert_true(netlink_parse_nexthop(h, &n));
+	assert_int_equal(n.members[0].weight, 65536);
 }
 
 static void neighbours(void **state)
