@@ -16,6 +16,24 @@ static bool link_local6(const uint8_t a[16])
 	return a[0] == 0xfe && (a[1] & 0xc0) == 0x80;
 }
 
+/* p waits for its neighbour, if there is room. Who is refused for the first time is not told: a
+ * host that has just begun to talk would give up, where trying again helps it. */
+static void wait_for(struct dp *dp, struct pkt *p, uint16_t iface, const struct addr *to,
+		     const struct nh *n, enum hold_claim claim)
+{
+	enum hold_verdict v;
+
+	if (claim == HOLD_GUESS && neigh_was_known(dp->cfg->nht, iface, to))
+		claim = HOLD_SURE;
+	v = hold_add(dp, p, iface, to, n ? n->failures : 0, claim);
+	if (v == HOLD_KEPT)
+		return;
+	if (v == HOLD_REFUSED && !(n && n->state == NH_FAILED))
+		pkt_drop(dp, p, DROP_NEIGH_LIMIT);
+	else
+		refuse(dp, p, DROP_NEIGH_LIMIT, ICMP_ERROR_HOST, 0);
+}
+
 /* Route an error of ours. Its way out decides its source; an interface without a route back is as
  * good as the one the packet came by. */
 void forward_own(struct dp *dp, struct pkt *p)
@@ -44,7 +62,7 @@ void forward_own(struct dp *dp, struct pkt *p)
 
 		slot = neigh_lookup(dp->cfg->neigh, dp->cfg->nht, p->iface, &to);
 		if (!slot) {
-			hold_add(dp, p, p->iface, &to, 0);
+			wait_for(dp, p, p->iface, &to, NULL, HOLD_GUESS);
 			return;
 		}
 	}
@@ -146,6 +164,7 @@ static uint8_t ttl(const struct pkt *p)
 
 static void to_neighbour(struct dp *dp, struct pkt *p, struct nh *n)
 {
+	enum hold_claim claim = n->type == NH_GLEAN ? HOLD_GUESS : HOLD_SURE;
 	struct addr to;
 	uint32_t slot;
 
@@ -166,7 +185,7 @@ static void to_neighbour(struct dp *dp, struct pkt *p, struct nh *n)
 		to = destination(p);
 		slot = neigh_lookup(dp->cfg->neigh, dp->cfg->nht, n->iface, &to);
 		if (!slot) {
-			hold_add(dp, p, n->iface, &to, 0);
+			wait_for(dp, p, n->iface, &to, NULL, claim);
 			return;
 		}
 		n = nh_get(dp->cfg->nht, slot);
@@ -176,7 +195,7 @@ static void to_neighbour(struct dp *dp, struct pkt *p, struct nh *n)
 	else if (n->state == NH_RESOLVED)
 		transmit(dp, p, n);
 	else
-		hold_add(dp, p, n->iface, &n->addr, n->failures);
+		wait_for(dp, p, n->iface, &n->addr, n, claim);
 }
 
 void forward(struct dp *dp, struct pkt *p, uint32_t slot)

@@ -55,10 +55,28 @@ struct adj {
 	uint16_t failures;
 	bool kernel;  /* Linux has a neighbour entry */
 	bool managed; /* a gateway: Linux was asked to keep it fresh */
+	bool asking;  /* Linux was asked, and has not said yet */
 	bool seen;
 	uint16_t nud;  /* as Linux says, for show */
 	uint32_t refs; /* path members */
 	uint64_t asked_at;
+};
+
+/* How much Linux is asked at a time (state_ask.c). */
+struct ask_limit {
+	uint64_t at; /* when `tokens` was right */
+	uint32_t tokens;
+	uint32_t asking; /* adjacencies */
+};
+
+/* Neighbours Linux has given up on, the oldest at `next`. */
+#define FAILED_KEPT 64
+struct failed {
+	unsigned next;
+	struct {
+		int ifindex; /* 0: none yet */
+		struct addr addr;
+	} v[FAILED_KEPT];
 };
 
 struct path_hop {
@@ -140,6 +158,9 @@ struct state {
 	uint64_t generation;
 	struct dp_settings settings; /* to be published */
 	bool ifaces_dirty, addrs_dirty;
+	uint32_t asking; /* adjacencies, on all interfaces */
+	struct ask_limit ask[IFACES_MAX];
+	struct failed failed;
 	unsigned nunasked;
 	struct dp_message unasked[UNASKED_MAX]; /* asks put off until the dump ends */
 	bool neighs_unknown;  /* an interface is new: until the dump ends we do not know whom Linux
@@ -236,6 +257,8 @@ void adj_store(struct state *s, struct adj *a);
 void adj_neigh(struct state *s, const struct netlink_neigh *n);
 void adj_manage(struct state *s, struct adj *a);
 void adj_unmanage(struct state *s, struct adj *a);
+void adj_asked_end(struct state *s, struct adj *a);
+void adj_failed(struct state *s, const struct adj *a);
 void neighs_ask_linux(struct state *s);
 void neighs_known(struct state *s);
 void adj_iface_gone(struct state *s, uint16_t iface);

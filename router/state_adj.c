@@ -2,9 +2,9 @@
 /*
  * Next hop slots and adjacencies; see state.h.
  *
- * An adjacency lives while Linux has a neighbour entry for it or a path leads over it. Its slot
- * holds the link header that workers copy; a change of MAC, interface or state puts a new struct nh
- * there. [control]
+ * An adjacency lives while Linux has a neighbour entry for it or a path leads over it, or was asked
+ * for it a moment ago (state_ask.c). Its slot holds the link header that workers copy; a change of
+ * MAC, interface or state puts a new struct nh there. [control]
  */
 #include "router/state.h"
 
@@ -14,11 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "router/lib/clock.h"
-#include "router/lib/log.h"
-
 #define NUD_KNOWN  (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT | NUD_NOARP)
-#define ASK_EVERY  (50 * NSEC_PER_MSEC) /* one neighbour, at most */
 #define NEIGHS_MIN 64
 
 void state_retire(struct state *s, void *p)
@@ -224,10 +220,10 @@ struct adj *adj_get(struct state *s, const struct link *l, const struct addr *ad
 	return a;
 }
 
-/* Free it if neither Linux nor a path needs it. */
+/* Free it if neither Linux nor a path needs it, and no answer about it is waited for. */
 void adj_release(struct state *s, struct adj *a)
 {
-	if (a->refs || a->kernel)
+	if (a->refs || a->kernel || a->asking)
 		return;
 	neigh_remove(s, a->slot);
 	slot_release(s, a->slot);
@@ -262,6 +258,10 @@ void adj_neigh(struct state *s, const struct netlink_neigh *n)
 						     : NH_UNRESOLVED;
 	if (state == NH_FAILED)
 		a->failures++;
+	if (n->deleted && a->has_mac)
+		neigh_note_known(&s->nht, a->iface, &a->addr);
+	if (n->deleted || state != NH_UNRESOLVED)
+		adj_asked_end(s, a);
 	/* While Linux asks again for one that failed, packets to it need not wait in vain. */
 	if (state != a->state || state == NH_FAILED ||
 	    (n->has_mac && memcmp(a->mac, n->mac, sizeof(a->mac)) != 0)) {
@@ -277,6 +277,8 @@ void adj_neigh(struct state *s, const struct netlink_neigh *n)
 	}
 	if (n->deleted)
 		adj_release(s, a);
+	else if (state == NH_FAILED)
+		adj_failed(s, a);
 }
 
 /* The interface has gone: so have its neighbours. */
@@ -293,103 +295,8 @@ void adj_iface_gone(struct state *s, uint16_t iface)
 			continue;
 		a->kernel = false;
 		a->state = NH_UNRESOLVED;
+		adj_asked_end(s, a);
 		adj_store(s, a);
 		adj_release(s, a);
-	}
-}
-
-/* ---- asking Linux */
-
-/* A neighbour that somebody set by hand must not be asked for: it would cease to be permanent. So
- * nobody is, while we wait for the dump that tells. */
-static bool may_ask(const struct state *s, const struct adj *a)
-{
-	return s->nl && !s->neighs_unknown && !(a && a->nud & NUD_PERMANENT);
-}
-
-static void ask(struct state *s, struct adj *a, uint64_t now)
-{
-	if (now - a->asked_at < ASK_EVERY || !may_ask(s, a))
-		return;
-	a->asked_at = now;
-	netlink_neigh_use(s->nl, a->ifindex, &a->addr, a->managed);
-}
-
-/* A gateway: have Linux resolve it now and keep it fresh. */
-void adj_manage(struct state *s, struct adj *a)
-{
-	if (a->managed || !may_ask(s, a) || !s->config->iface[a->iface].up)
-		return;
-	a->managed = true;
-	a->asked_at = clock_now();
-	netlink_neigh_use(s->nl, a->ifindex, &a->addr, true);
-}
-
-void adj_unmanage(struct state *s, struct adj *a)
-{
-	if (a->managed && s->nl)
-		netlink_neigh_unmanage(s->nl, a->ifindex, &a->addr);
-	a->managed = false;
-}
-
-void neighs_ask_linux(struct state *s)
-{
-	s->neighs_unknown = true;
-	netlink_resync(s->nl);
-}
-
-void neighs_known(struct state *s)
-{
-	uint32_t b = 0;
-
-	s->neighs_unknown = false;
-	for (struct table_node *n = table_walk(&s->adjs, &b, NULL); n;
-	     n = table_walk(&s->adjs, &b, n))
-		if (table_entry(n, struct adj, node)->refs)
-			adj_manage(s, table_entry(n, struct adj, node));
-	for (unsigned i = 0; i < s->nunasked; i++)
-		state_resolve(s, &s->unasked[i]);
-	s->nunasked = 0;
-}
-
-void state_resolve(struct state *s, const struct dp_message *m)
-{
-	const struct dp_iface *f = &s->config->iface[m->iface];
-	const struct link *l = m->iface < s->config->nifaces ? state_link(s, f->ifindex) : NULL;
-	struct adj *a = l ? adj_find(s, l->l.ifindex, &m->addr) : NULL;
-
-	if (!l || l->iface != m->iface)
-		return;
-	if (s->neighs_unknown) { /* a packet waits: not to be forgotten */
-		if (s->nunasked < UNASKED_MAX)
-			s->unasked[s->nunasked++] = *m;
-	} else if (a)
-		ask(s, a, clock_now());
-	else if (may_ask(s, NULL))
-		netlink_neigh_use(s->nl, l->l.ifindex, &m->addr, false);
-}
-
-/* Gateways are kept fresh by Linux once asked; other neighbours when packets went to them: Linux
- * does not see those packets and would let the entry grow stale. */
-void state_neighbours_upkeep(struct state *s)
-{
-	uint64_t now = clock_now();
-	uint32_t b = 0;
-
-	for (struct table_node *n = table_walk(&s->adjs, &b, NULL); n;
-	     n = table_walk(&s->adjs, &b, n)) {
-		struct adj *a = table_entry(n, struct adj, node);
-		struct nh *h = s->nht.slot[a->slot];
-		bool used = __atomic_load_n(&h->used, __ATOMIC_RELAXED);
-
-		if (!s->config->iface[a->iface].up)
-			continue;
-		if (a->refs && !a->managed)
-			adj_manage(s, a);
-		else if (a->refs && a->state != NH_RESOLVED)
-			ask(s, a, now);
-		else if (used && !a->managed && a->nud & (NUD_STALE))
-			ask(s, a, now);
-		__atomic_store_n(&h->used, 0, __ATOMIC_RELAXED);
 	}
 }

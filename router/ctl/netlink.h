@@ -176,5 +176,7 @@ int netlink_neigh_static(struct netlink *nl, int ifindex, const struct addr *ip,
  * Unmanage keeps the entry. */
 int netlink_neigh_use(struct netlink *nl, int ifindex, const struct addr *ip, bool managed);
 int netlink_neigh_unmanage(struct netlink *nl, int ifindex, const struct addr *ip);
+/* Have Linux forget a neighbour it has given up on; not waited for. */
+int netlink_neigh_forget(struct netlink *nl, int ifindex, const struct addr *ip);
 
 #endif

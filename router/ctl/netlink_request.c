@@ -393,3 +393,11 @@ int netlink_neigh_unmanage(struct netlink *nl, int ifindex, const struct addr *i
 	err = request_run(nl, &r, false, NULL);
 	return add_or_delete_result(nl, false, err);
 }
+
+int netlink_neigh_forget(struct netlink *nl, int ifindex, const struct addr *ip)
+{
+	struct request r;
+
+	neigh_init(&r, RTM_DELNEIGH, 0, ifindex, ip, 0, 0);
+	return add_or_delete_result(nl, false, request_run(nl, &r, false, NULL));
+}

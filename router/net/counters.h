@@ -55,6 +55,7 @@
 	X(FRAG_NO_FRAME,   "frag-no-frame",    "forward", "no free frame for a fragment")              \
 	X(NEIGH_FAILED,    "neighbour-failed", "l2",      "Linux could not resolve the neighbour")     \
 	X(NEIGH_HOLD_FULL, "hold-full",        "l2",      "hold queue of the neighbour is full")       \
+	X(NEIGH_LIMIT,     "neighbour-limit",  "l2",      "too many unknown neighbours are waited for")  \
 	X(NEIGH_GONE,      "hold-gone",        "l2",      "interface went while a packet waited")      \
 	X(QDISC_FULL,      "qdisc-full",       "shape",   "the limit of a queue")                         \
 	X(QDISC_AQM,       "qdisc-aqm",        "shape",   "dropped early by active queue management")    \

@@ -132,9 +132,10 @@ struct ct_events;
 struct qos;
 struct qpkt;
 
-/* A message to the control thread. */
+/* A message to the control thread: a neighbour to have resolved. */
 struct dp_message {
 	uint16_t iface;
+	bool sure; /* a gateway, or known before: there is such a host */
 	struct addr addr;
 };
 

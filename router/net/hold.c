@@ -5,18 +5,81 @@
 #include <string.h>
 
 #include "router/lib/clock.h"
+#include "router/lib/table.h"
 
-static struct hold_entry *find(struct hold *h, uint16_t iface, const struct addr *a)
+#define SEEN_TICK  (50 * NSEC_PER_MSEC)
+#define SEEN_TICKS 0xfffu /* the clock of `seen` goes around after 3 minutes */
+#define SEEN_AGO   4	  /* ticks: later than a burst, */
+#define SEEN_FOR   80	  /* and not too late */
+
+/* So many entries there may be for a new one to be made. */
+static const unsigned limit[] = {
+	[HOLD_GUESS] = 80,
+	[HOLD_RETURN] = 112,
+	[HOLD_SURE] = HOLD_NEIGHBOURS,
+};
+
+static uint32_t key_hash(const struct dp *dp, uint16_t iface, const struct addr *a)
+{
+	return hash_bytes(a, sizeof(*a), dp->cfg->set.seed ^ iface);
+}
+
+/* Who sends: in IPv6 a whole /64 is one host's. */
+static uint32_t source_hash(const struct dp *dp, const struct pkt *p)
+{
+	uint32_t seed = dp->cfg->set.seed ^ p->iface;
+
+	if (p->flags & PKT_IP6)
+		return hash_bytes(pkt_ip6(p)->src, 8, seed);
+	return hash_bytes(&pkt_ip4(p)->src, 4, seed);
+}
+
+static struct hold_entry *find(struct hold *h, const struct hold_key *k, const struct addr *a)
 {
 	for (unsigned i = 0; i < h->n; i++)
-		if (h->entry[i].iface == iface && !memcmp(&h->entry[i].addr, a, sizeof(*a)))
+		if (h->key[i].hash == k->hash && h->key[i].iface == k->iface &&
+		    addr_equal(&h->entry[i].addr, a))
 			return &h->entry[i];
 	return NULL;
 }
 
-static void ask(struct dp *dp, struct hold_entry *e)
+static bool has_room(const struct hold *h, const struct hold_key *k)
 {
-	struct dp_message m = { .iface = e->iface, .addr = e->addr };
+	unsigned iface = 0, source = 0, room;
+
+	if (h->n >= limit[k->claim])
+		return false;
+	if (k->claim == HOLD_SURE)
+		return true;
+	for (unsigned i = 0; i < h->n; i++) {
+		iface += h->key[i].iface == k->iface;
+		source += h->key[i].iface == k->iface && h->key[i].source == k->source;
+	}
+	room = limit[k->claim] - h->n;
+	if (iface >= room)
+		return false;
+	return k->claim == HOLD_RETURN || source < room - iface;
+}
+
+/* Note that this destination was refused. Was it before, neither just now nor long ago? */
+static bool returns(struct dp *dp, uint32_t hash)
+{
+	uint32_t *seen = &dp->hold->seen[hash % HOLD_SEEN];
+	uint32_t now = (uint32_t)(dp->now / SEEN_TICK) & SEEN_TICKS;
+	uint32_t mark = (hash & ~SEEN_TICKS) | now;
+	uint32_t age = (now - *seen) & SEEN_TICKS;
+
+	if (*seen && !((*seen ^ mark) & ~SEEN_TICKS) && age <= SEEN_FOR)
+		return age >= SEEN_AGO;
+	*seen = mark ? mark : 1;
+	return false;
+}
+
+static void ask(struct dp *dp, const struct hold_key *k, struct hold_entry *e)
+{
+	struct dp_message m = { .iface = k->iface,
+				.sure = k->claim != HOLD_GUESS,
+				.addr = e->addr };
 
 	e->asked = dp->now;
 	if (dp->ask(dp, &m))
@@ -25,40 +88,73 @@ static void ask(struct dp *dp, struct hold_entry *e)
 		dp_event(dp, EVENT_RESOLVE_LOST);
 }
 
-void hold_add(struct dp *dp, struct pkt *p, uint16_t iface, const struct addr *addr,
-	      uint16_t failures)
+/* A new entry at the end, or why not. */
+static enum hold_verdict begin(struct dp *dp, struct hold_key *k, const struct addr *a,
+			       uint16_t failures)
 {
 	struct hold *h = dp->hold;
-	struct hold_entry *e = find(h, iface, addr);
+	struct hold_entry *e = &h->entry[h->n];
 
-	if (dp->nheld == HOLD_TOTAL && !(e && e->n == HOLD_PACKETS)) {
-		pkt_drop(dp, p, DROP_NEIGH_HOLD_FULL);
-		return;
+	if (k->claim == HOLD_GUESS && !has_room(h, k)) {
+		if (!returns(dp, k->hash))
+			return HOLD_REFUSED;
+		k->claim = HOLD_RETURN;
 	}
+	if (!has_room(h, k))
+		return HOLD_REFUSED_AGAIN;
+	h->key[h->n++] = *k;
+	*e = (struct hold_entry){ .addr = *a,
+				  .failures = failures,
+				  .until = dp->now + HOLD_TIMEOUT };
+	ask(dp, k, e);
+	return HOLD_KEPT;
+}
+
+/* A quarter of what is left beside one packet for every neighbour: a few full queues do not take
+ * what others need. */
+static unsigned packets_for_one(const struct dp *dp)
+{
+	unsigned most = HOLD_TOTAL - HOLD_NEIGHBOURS;
+	unsigned n = dp->nheld < most ? (most - dp->nheld) / 4 : 0;
+
+	return n < 1 ? 1 : n < HOLD_PACKETS ? n : HOLD_PACKETS;
+}
+
+/* The newest stay. */
+static void make_room(struct dp *dp, struct hold_entry *e)
+{
+	pkt_drop(dp, &e->pkt[0], DROP_NEIGH_HOLD_FULL);
+	memmove(e->pkt, e->pkt + 1, (HOLD_PACKETS - 1) * sizeof(e->pkt[0]));
+	e->n--;
+	dp->nheld--;
+}
+
+enum hold_verdict hold_add(struct dp *dp, struct pkt *p, uint16_t iface, const struct addr *addr,
+			   uint16_t failures, enum hold_claim claim)
+{
+	struct hold *h = dp->hold;
+	struct hold_key k = { .hash = key_hash(dp, iface, addr),
+			      .source = source_hash(dp, p),
+			      .iface = iface,
+			      .claim = (uint8_t)claim };
+	struct hold_entry *e = find(h, &k, addr);
+
 	if (!e) {
-		if (h->n == HOLD_NEIGHBOURS) {
-			pkt_drop(dp, p, DROP_NEIGH_HOLD_FULL);
-			return;
-		}
-		e = &h->entry[h->n++];
-		*e = (struct hold_entry){ .iface = iface,
-					  .addr = *addr,
-					  .failures = failures,
-					  .until = dp->now + HOLD_TIMEOUT };
-		ask(dp, e);
+		enum hold_verdict v = begin(dp, &k, addr, failures);
+
+		if (v != HOLD_KEPT)
+			return v;
+		e = &h->entry[h->n - 1];
 	}
-	if (e->n == HOLD_PACKETS) {
-		pkt_drop(dp, &e->pkt[0], DROP_NEIGH_HOLD_FULL);
-		memmove(e->pkt, e->pkt + 1, (HOLD_PACKETS - 1) * sizeof(e->pkt[0]));
-		e->n--;
-		dp->nheld--;
-	}
+	if (e->n && e->n >= packets_for_one(dp))
+		make_room(dp, e);
 	e->pkt[e->n] = *p;
 	if (p->flow != PKT_NO_FLOW)
 		e->pkt[e->n].flow = PKT_FLOW_AGAIN; /* its record may go before it */
 	e->n++;
 	dp->nheld++;
 	dp_event(dp, EVENT_HELD);
+	return HOLD_KEPT;
 }
 
 /* An entry leaves the table before its packets move on: they may come back to wait for somebody
@@ -68,7 +164,9 @@ static struct hold_entry take(struct dp *dp, unsigned i)
 	struct hold *h = dp->hold;
 	struct hold_entry e = h->entry[i];
 
-	h->entry[i] = h->entry[--h->n];
+	h->n--;
+	h->entry[i] = h->entry[h->n];
+	h->key[i] = h->key[h->n];
 	dp->nheld -= e.n;
 	return e;
 }
@@ -80,7 +178,7 @@ void hold_check(struct dp *dp, void (*send)(struct dp *dp, struct pkt *p, uint32
 
 	for (unsigned i = dp->hold->n; i-- > 0;) {
 		struct hold_entry *w = &dp->hold->entry[i], e;
-		uint32_t slot = neigh_lookup(c->neigh, c->nht, w->iface, &w->addr);
+		uint32_t slot = neigh_lookup(c->neigh, c->nht, dp->hold->key[i].iface, &w->addr);
 		const struct nh *n = slot ? nh_get(c->nht, slot) : NULL;
 		bool known = n && n->type == NH_ADJ && n->state == NH_RESOLVED; /* and up */
 		bool failed = dp->now >= w->until ||
@@ -88,7 +186,7 @@ void hold_check(struct dp *dp, void (*send)(struct dp *dp, struct pkt *p, uint32
 
 		if (!known && !failed) {
 			if (dp->now - w->asked >= HOLD_ASK_AGAIN)
-				ask(dp, w);
+				ask(dp, &dp->hold->key[i], w);
 			continue;
 		}
 		e = take(dp, i);

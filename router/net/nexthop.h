@@ -64,11 +64,15 @@ static_assert(sizeof(struct nh) == 64, "a cache line");
 #define NH_SLOTS (1u << 20) /* virtual; slot 0 is "no route" and never used */
 
 /* The slot array. Entry 0 is NULL; a slot a reader may reach is never NULL. */
+#define NEIGH_KNOWN 4096
 struct nh_table {
 	struct nh **slot;
 	uint32_t generation; /* grows with every change of a route, a group or a neighbour's place:
 				what was looked up before may be wrong since. Read before a lookup
 				that is to be remembered. */
+	/* Hashes of neighbours that were resolved once and that Linux has forgotten since: hosts,
+	 * not somebody's guesses. A newer one takes an older one's place. */
+	uint32_t known[NEIGH_KNOWN];
 };
 
 static inline struct nh *nh_get(const struct nh_table *t, uint32_t slot)
@@ -103,6 +107,22 @@ struct neigh_table {
 #define NEIGH_GONE UINT32_MAX
 
 uint32_t neigh_hash(uint16_t iface, const struct addr *a);
+
+/* It was a neighbour. [control] Was it? [worker] */
+static inline void neigh_note_known(struct nh_table *t, uint16_t iface, const struct addr *a)
+{
+	uint32_t h = neigh_hash(iface, a);
+
+	__atomic_store_n(&t->known[h % NEIGH_KNOWN], h, __ATOMIC_RELAXED);
+}
+
+static inline bool neigh_was_known(const struct nh_table *t, uint16_t iface, const struct addr *a)
+{
+	uint32_t h = neigh_hash(iface, a);
+
+	return h && __atomic_load_n(&t->known[h % NEIGH_KNOWN], __ATOMIC_RELAXED) == h;
+}
+
 /* The slot of the adjacency, or 0. [worker, control] */
 uint32_t neigh_lookup(const struct neigh_table *t, const struct nh_table *nht, uint16_t iface,
 		      const struct addr *a);

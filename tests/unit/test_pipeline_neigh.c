@@ -39,6 +39,18 @@ static void offer(struct pipe *p, struct addr dst, unsigned from, unsigned to)
 	}
 }
 
+/* n packets of somebody. */
+static void offer_from(struct pipe *p, struct addr src, struct addr dst, unsigned n)
+{
+	struct frame f;
+
+	frame4(&f, src, dst, IPPROTO_UDP, 9);
+	for (unsigned i = 0; i < n; i++) {
+		pipe_receive(p, &f);
+		pipe_turn(p);
+	}
+}
+
 static void expect_sent(struct pipe *p, struct addr dst, unsigned host, unsigned from, unsigned to)
 {
 	struct frame f, want;
@@ -221,51 +233,25 @@ static void test_failed(void **state)
 	}
 }
 
-/* Only so many neighbours are waited for; who comes too late is dropped, the others keep waiting.
- */
-static void test_neighbours_full(void **state)
-{
-	struct pipe p;
-	struct dp_message m;
-	unsigned n = 0;
-
-	(void)state;
-	pipe_open(&p);
-	for (unsigned host = 20; host < 20 + HOLD_NEIGHBOURS; host++)
-		offer(&p, on_link(false, 1, host), 1, 1);
-	assert_int_equal(p.w->dp.nheld, HOLD_NEIGHBOURS);
-	offer(&p, on_link(false, 1, 200), 1, 2);
-	assert_int_equal(p.w->count->drop[DROP_NEIGH_HOLD_FULL], 2);
-	while (asked(&p, &m))
-		n++;
-	assert_int_equal(n, HOLD_NEIGHBOURS);
-	for (unsigned host = 20; host < 20 + HOLD_NEIGHBOURS; host++) {
-		pipe_learn(&p, 1, on_link(false, 1, host), NH_RESOLVED, 0);
-		pipe_turn(&p);
-		expect_sent(&p, on_link(false, 1, host), host, 1, 1);
-	}
-	offer(&p, on_link(false, 1, 200), 1, 2);
-	assert_int_equal(p.w->dp.nheld, 2);
-	pipe_close(&p);
-}
-
-/* Neighbours with full queues of their own do not take all memory: there is a limit in total. */
+/* Neighbours with full queues of their own do not take all memory: there is a limit in total, and
+ * always room for one more packet. */
 static void test_total_full(void **state)
 {
 	struct pipe p;
-	unsigned full = HOLD_TOTAL / HOLD_PACKETS;
+	unsigned held;
 
 	(void)state;
 	pipe_open_sized(&p, 4 * HOLD_TOTAL, PIPE_RING);
-	for (unsigned host = 20; host < 20 + full; host++)
-		offer(&p, on_link(false, 1, host), 1, HOLD_PACKETS);
-	assert_int_equal(p.w->dp.nheld, HOLD_TOTAL);
-	assert_int_equal(p.w->count->drop[DROP_NEIGH_HOLD_FULL], 0);
-	offer(&p, on_link(false, 1, 200), 1, 3);
-	assert_int_equal(p.w->count->drop[DROP_NEIGH_HOLD_FULL], 3);
+	for (unsigned host = 20; host < 60; host++)
+		offer_from(&p, on_link(false, 0, host), on_link(false, 1, host), 2 * HOLD_PACKETS);
+	held = p.w->dp.nheld;
+	assert_in_range(held, HOLD_TOTAL * 3 / 4, HOLD_TOTAL - 1);
+	assert_int_equal(p.w->count->drop[DROP_NEIGH_HOLD_FULL], 40 * 2 * HOLD_PACKETS - held);
+	offer_from(&p, on_link(false, 0, 99), on_link(false, 2, 200), 1);
+	assert_int_equal(p.w->dp.nheld, held + 1);
 	offer(&p, on_link(false, 1, 20), 7, 7); /* the newest of a full queue stays */
-	assert_int_equal(p.w->count->drop[DROP_NEIGH_HOLD_FULL], 4);
-	assert_int_equal(p.w->dp.nheld, HOLD_TOTAL);
+	assert_int_equal(p.w->dp.nheld, held + 1);
+	assert_int_equal(p.w->count->drop[DROP_NEIGH_LIMIT], 0);
 	pipe_close(&p);
 }
 
@@ -279,15 +265,15 @@ static void test_ring_full(void **state)
 
 	(void)state;
 	pipe_open(&p);
-	for (unsigned round = 0; round < 20; round++) {
-		for (unsigned host = 20; host < 120; host++)
-			offer(&p, on_link(true, 1, host), 1, 1);
+	for (unsigned round = 0; round < 30; round++) {
+		for (unsigned host = 20; host < 60; host++)
+			offer_from(&p, net4(172, 0, host, 9), on_link(false, 1, host), 1);
 		p.now += HOLD_TIMEOUT;
 		pipe_turn(&p);
 		while (pipe_sent(&p, 0, &f)) { /* what errors the limit allows */
 		}
 	}
-	assert_int_equal(p.w->count->event[EVENT_RESOLVE_LOST], 2000 - 1024);
+	assert_int_equal(p.w->count->event[EVENT_RESOLVE_LOST], 30 * 40 - 1024);
 	while (asked(&p, &m))
 		n++;
 	assert_int_equal(n, 1024);
@@ -396,7 +382,6 @@ int main(void)
 		cmocka_unit_test(test_overflow),
 		cmocka_unit_test(test_timeout),
 		cmocka_unit_test(test_failed),
-		cmocka_unit_test(test_neighbours_full),
 		cmocka_unit_test(test_total_full),
 		cmocka_unit_test(test_ring_full),
 		cmocka_unit_test(test_mtu_of_route),
