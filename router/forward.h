@@ -55,15 +55,13 @@ static inline void emit(struct dp *dp, struct pkt *p, const struct nh *n)
 {
 	uint8_t *frame = p->l3 - n->hlen;
 	uint32_t len = p->len + n->hlen;
-	uint16_t type = p->flags & PKT_IP6 ? htons(0x86dd) : htons(0x0800);
 
-	memcpy(frame, n->l2, ETH_HLEN);
+	memcpy(frame, n->l2, 12);
 	if (__builtin_expect(n->hlen != ETH_HLEN, 0)) {
-		memcpy(frame + ETH_HLEN, n->l2 + ETH_HLEN, VLAN_HLEN);
+		memcpy(frame + 12, n->l2 + 12, VLAN_HLEN);
 		counter_add(&dp->count->vlan[n->iface].tx_packets, 1);
 		counter_add(&dp->count->vlan[n->iface].tx_bytes, len);
 	}
-	memcpy(p->l3 - sizeof(type), &type, sizeof(type));
 	if (__builtin_expect(len < FRAME_MIN, 0)) {
 		memset(frame + len, 0, FRAME_MIN - len);
 		len = FRAME_MIN;

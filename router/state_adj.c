@@ -159,22 +159,16 @@ struct adj *adj_find(const struct state *s, int ifindex, const struct addr *a)
 	return NULL;
 }
 
-/* The link header: destination, source, tag, type. */
+/* The link header: destination, source, tag. Its type is told by the packet. */
 static void fill_l2(struct nh *n, const struct dp_iface *f, const struct adj *a)
 {
-	uint16_t type = htons(a->addr.family == AF_INET ? 0x0800 : 0x86dd);
 	uint16_t tag[2] = { htons(f->vlan_proto), htons(f->vid) };
 
 	memcpy(n->l2, a->mac, 6);
 	memcpy(n->l2 + 6, f->mac, 6);
-	if (f->vid) {
+	if (f->vid)
 		memcpy(n->l2 + 12, tag, 4);
-		memcpy(n->l2 + 16, &type, 2);
-		n->hlen = 18;
-	} else {
-		memcpy(n->l2 + 12, &type, 2);
-		n->hlen = 14;
-	}
+	n->hlen = f->vid ? 18 : 14;
 }
 
 /* Put into the adjacency's slot what is known now. */

@@ -39,6 +39,7 @@ static bool make(struct dp *dp, const struct pkt *p, uint32_t hlen, uint32_t at,
 		return false;
 	*out = *p;
 	out->l3 = frame + NH_L2_MAX + 2;
+	pkt_type(out);
 	out->len = (uint16_t)(hlen + len);
 	memcpy(out->l3, h, hlen);
 	memcpy(out->l3 + hlen, p->l3 + hlen + at, len);

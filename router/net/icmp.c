@@ -142,6 +142,7 @@ bool icmp_error(struct dp *dp, const struct pkt *p, enum icmp_error e, uint32_t 
 			     .flags = PKT_OWN | (p->flags & PKT_IP6),
 			     .iface = p->iface,
 			     .flow = PKT_NO_FLOW };
+	pkt_type(out);
 	if (p->flags & PKT_IP6)
 		build6(p, e, info, out);
 	else

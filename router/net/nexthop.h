@@ -43,7 +43,7 @@ enum nh_state { NH_UNRESOLVED, NH_RESOLVED, NH_FAILED };
 struct nh {
 	uint8_t type;  /* enum nh_type */
 	uint8_t state; /* NH_ADJ: enum nh_state */
-	uint8_t hlen;  /* bytes of l2: 14, or 18 with a VLAN tag */
+	uint8_t hlen;  /* bytes of l2 and the type behind it: 14, or 18 with a VLAN tag */
 	uint8_t used;  /* set by workers when a packet took it, cleared by control: keep it fresh */
 	uint16_t iface; /* NH_ADJ, NH_GLEAN: index of the interface */
 	uint16_t port;

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #define BURST 64 /* packets a worker takes from a queue at a time */
 
@@ -86,6 +87,15 @@ static inline struct ip4_header *pkt_ip4(const struct pkt *p)
 static inline struct ip6_header *pkt_ip6(const struct pkt *p)
 {
 	return (struct ip6_header *)p->l3;
+}
+
+/* The last word of the link header says what is in it. A frame that was received has it in front of
+ * l3; a packet made here gets it by this, and emit() leaves it alone. */
+static inline void pkt_type(struct pkt *p)
+{
+	uint16_t type = p->flags & PKT_IP6 ? htons(0x86dd) : htons(0x0800);
+
+	memcpy(p->l3 - sizeof(type), &type, sizeof(type));
 }
 
 #endif

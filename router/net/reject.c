@@ -93,6 +93,7 @@ bool reject_reset(struct dp *dp, const struct pkt *p, struct pkt *out)
 			     .flags = PKT_OWN | (p->flags & PKT_IP6),
 			     .iface = p->iface,
 			     .flow = PKT_NO_FLOW };
+	pkt_type(out);
 	fill((struct tcp_header *)(out->l3 + hlen), (const struct tcp_header *)(p->l3 + p->l4), &s);
 	if (p->flags & PKT_IP6)
 		build6(pkt_ip6(p), out->l3);
