@@ -91,7 +91,7 @@ struct router {
 	struct loop_timer *second; /* upkeep once a second */
 	struct loop_timer *watchdog;
 	struct loop_timer *buckets_timer; /* buckets.h */
-	uint64_t moved[WORKERS_MAX]; /* loops of each worker at the last look */
+	uint64_t moved[WORKERS_MAX];	  /* loops of each worker at the last look */
 	struct loop_fd *signals;
 };
 

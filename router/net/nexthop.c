@@ -67,6 +67,7 @@ unsigned nh_buckets(const uint32_t *weight, unsigned n)
 	uint32_t unit = 0, lightest = UINT32_MAX;
 	uint64_t total = 0, enough;
 
+	assert(n > 0);
 	for (unsigned i = 0; i < n; i++) {
 		unit = gcd(weight[i], unit);
 		total += weight[i];
