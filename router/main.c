@@ -30,6 +30,7 @@
 #include "router/handover.h"
 #include "router/linux_ports.h"
 #include "router/listen.h"
+#include "router/notes.h"
 #include "router/kept.h"
 #include "router/lastconf.h"
 #include "router/once.h"
@@ -210,7 +211,7 @@ static void on_worker_message(void *arg, int fd, uint32_t events)
 	for (unsigned w = 0; w < r->nworkers; w++)
 		while (spsc_get(&r->worker[w]->messages, &m))
 			state_resolve(r->state, &m);
-	stateful_notes(r);
+	notes_read(r);
 	standin_resume(r);
 }
 

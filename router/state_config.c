@@ -87,6 +87,19 @@ static void add_own(struct dp_config *c, uint32_t addr)
 	c->own4[bit / 64] |= 1ull << (bit % 64);
 }
 
+/* With its broadcast addresses, that it was given or that its subnet has (RFC 3021: /31 has none).
+ */
+static void add_own_addr(struct dp_config *c, const struct netlink_addr *a)
+{
+	const struct prefix *p = &a->local;
+
+	add_own(c, p->addr.v4);
+	if (a->broadcast.family == AF_INET)
+		add_own(c, a->broadcast.v4);
+	if (p->len < 31)
+		add_own(c, p->addr.v4 | htonl(~0u >> p->len));
+}
+
 /* Packet code has no clock; where it says when a packet came by, it says it in UT. */
 static uint64_t utc_ahead(void)
 {
@@ -120,7 +133,7 @@ void state_build_config(struct state *s)
 	for (const struct link *l = s->links; l; l = l->next) {
 		for (const struct link_addr *a = l->addrs; a; a = a->next)
 			if (a->a.local.addr.family == AF_INET)
-				add_own(c, a->a.local.addr.v4);
+				add_own_addr(c, &a->a);
 		if (l->iface == IFACE_NONE)
 			continue;
 		fill_iface(s, &c->iface[l->iface], l);

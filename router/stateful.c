@@ -2,7 +2,6 @@
 /* See stateful.h. */
 #include "router/stateful.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -342,48 +341,6 @@ void stateful_follow(struct router *r)
 	memset(now, 0, sizeof(now));
 	if (!locals_known(&r->upkeep, now, locals_read(r, now, LOCALS_MAX)))
 		rebuild(r);
-}
-
-/* ---- the log of rules */
-
-/* Between an operator's prefix and what follows: a blank, unless the prefix brings its own. */
-static const char *blank_after(const char *prefix)
-{
-	size_t len = strlen(prefix);
-
-	return len && prefix[len - 1] != ' ' ? " " : "";
-}
-
-/* Its generation moves whenever a set changes, and its rules stay. */
-static bool is_of_policy(const struct router *r, uint16_t generation)
-{
-	return (uint16_t)(generation - r->policy_since) <=
-	       (uint16_t)(r->policy_generation - r->policy_since);
-}
-
-static void note(const struct router *r, const struct dp_note *n)
-{
-	struct filter_rule_info rule = { .name = "?", .log_prefix = "" };
-	char src[INET6_ADDRSTRLEN], dst[INET6_ADDRSTRLEN];
-	const char *in = names_text(&r->names, n->in), *out = names_text(&r->names, n->out);
-
-	if (r->policy && r->policy->filter && is_of_policy(r, n->generation))
-		filter_rule(r->policy->filter, n->rule, &rule);
-	inet_ntop(n->family, n->src, src, sizeof(src));
-	inet_ntop(n->family, n->dst, dst, sizeof(dst));
-	log_notice("%s%srule \"%s\": in=%s out=%s src=%s dst=%s len=%u ttl=%u proto=%u sport=%u "
-		   "dport=%u",
-		   rule.log_prefix, blank_after(rule.log_prefix), rule.name, in, out, src, dst,
-		   n->len, n->ttl, n->proto, ntohs(n->sport), ntohs(n->dport));
-}
-
-void stateful_notes(struct router *r)
-{
-	struct dp_note n;
-
-	for (unsigned w = 0; w < r->nworkers; w++)
-		while (spsc_get(&r->worker[w]->notes, &n))
-			note(r, &n);
 }
 
 /* ---- upkeep */

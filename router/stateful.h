@@ -32,8 +32,6 @@ void stateful_sweep(struct router *r);
 
 /* The router's addresses changed: masquerade follows. Cheap if they did not. */
 void stateful_follow(struct router *r);
-/* What rules wanted in the log. */
-void stateful_notes(struct router *r);
 /* A grace period for flows that are gone, memory back to Linux, sets that changed, limits that were
  * reached: often. */
 void stateful_upkeep(struct router *r, uint64_t now);

@@ -63,7 +63,7 @@ struct worker {
 
 	/* to control: neighbours to resolve; rung when there is something to read */
 	struct spsc messages;
-	struct spsc notes; /* struct dp_note: what rules want in the log */
+	struct spsc notes; /* struct dp_note: notes.h */
 	int control_fd;	   /* eventfd of the control loop */
 	int wake_fd;	   /* eventfd: control wakes us */
 	int epoll_fd;	   /* sockets of our queues, and wake_fd */

@@ -80,7 +80,8 @@ struct dp_config {
 		utc_ahead; /* of CLOCK_REALTIME before CLOCK_MONOTONIC, ns, when it was published */
 	struct nh_table *nht;
 	struct neigh_table *neigh;
-	uint64_t own4[OWN_WORDS]; /* Bloom bits of this router's IPv4 addresses: source check */
+	uint64_t own4[OWN_WORDS]; /* Bloom bits of this router's IPv4 addresses, and of its
+				 subnets' broadcast addresses: source check */
 	unsigned nifaces;
 	uint16_t port_iface[PORTS_MAX]; /* the untagged interface of a port, or IFACE_NONE */
 	uint16_t port_vlans[PORTS_MAX]; /* VLAN interfaces of a port: 0 is the common case */
@@ -139,8 +140,14 @@ struct dp_message {
 	struct addr addr;
 };
 
-/* What a rule wants in the log, for the control thread to write. */
+/* What is to be in the log, for the control thread to write. */
+enum dp_note_kind {
+	NOTE_RULE,   /* a rule wants it */
+	NOTE_MARTIAN /* a sample; rule: enum drop_reason, in: index of the interface */
+};
 struct dp_note {
+	uint8_t kind;
+	uint8_t mac[6];		   /* NOTE_MARTIAN: of who sent it */
 	uint16_t rule, generation; /* of struct policy */
 	uint16_t in, out;	   /* numbers of interface names */
 	uint16_t len;
@@ -171,8 +178,9 @@ struct dp {
 	uint64_t dirty;	  /* a bit for each port with frames in out[] */
 	struct icmp_limits *icmp;
 	struct hold *hold;
-	uint32_t nheld; /* packets in the hold queue */
-	bool ask_now;	/* control has messages to read: wake it */
+	uint32_t nheld;		/* packets in the hold queue */
+	uint64_t martian_again; /* ns: when control may be told of the next */
+	bool ask_now;		/* control has messages to read: wake it */
 
 	/* stateful forwarding: all NULL and 0 without */
 	const struct policy *policy; /* read once a loop */

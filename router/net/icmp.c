@@ -11,6 +11,7 @@
 
 #include "router/net/csum.h"
 #include "router/net/icmp_limit.h"
+#include "router/net/martian.h"
 #include "router/net/parse.h"
 #include "router/net/ours.h"
 
@@ -30,7 +31,7 @@ static const struct {
 #undef X
 };
 
-static bool may_answer4(const struct pkt *p)
+static bool may_answer4(const struct dp *dp, const struct pkt *p)
 {
 	const struct ip4_header *h = pkt_ip4(p);
 
@@ -45,7 +46,7 @@ static bool may_answer4(const struct pkt *p)
 		if (type != 0 && type != 8 && (type < 13 || type > 18))
 			return false;
 	}
-	return !ip4_martian(h->src);
+	return !martian4(&dp->cfg->set, h->src);
 }
 
 /* Unlike IPv4, later fragments are answered, packet too big above all; but a later fragment of an
@@ -127,7 +128,7 @@ bool icmp_error(struct dp *dp, const struct pkt *p, enum icmp_error e, uint32_t 
 {
 	uint8_t *frame;
 
-	if (p->flags & PKT_OWN || !(p->flags & PKT_IP6 ? may_answer6(*p) : may_answer4(p)))
+	if (p->flags & PKT_OWN || !(p->flags & PKT_IP6 ? may_answer6(*p) : may_answer4(dp, p)))
 		return false;
 	if (!limits_allow(dp, p, e)) {
 		dp_event(dp, EVENT_ICMP_LIMITED);

@@ -7,6 +7,7 @@
  */
 #include "router/net/parse.h"
 
+#include "router/net/martian.h"
 #include "router/net/ours.h"
 
 #define ETHERTYPE_IP4  0x0800
@@ -39,9 +40,23 @@ static const struct dp_iface *vlan_iface(const struct dp_config *c, uint16_t por
 	return NULL;
 }
 
+/* F4. Nobody speaks in our name, nor from an address that is everybody's; DROP__COUNT: all is well.
+ */
+static enum drop_reason martian_of(const struct dp *dp, uint16_t iface, const struct ip4_header *h)
+{
+	enum nh_type ours = ours4(dp->cfg, iface, h->src);
+
+	if (martian4(&dp->cfg->set, h->src) || ours == NH_BROADCAST)
+		return DROP_MARTIAN_SRC;
+	if (martian4(&dp->cfg->set, h->dst))
+		return DROP_MARTIAN_DST;
+	return ours == NH_LOCAL ? DROP_SRC_OURS : DROP__COUNT;
+}
+
 static bool parse_ip4(struct dp *dp, struct pkt *p, uint8_t *frame, uint32_t l2len, uint32_t len)
 {
 	struct ip4_header *h = (struct ip4_header *)(frame + l2len);
+	enum drop_reason bad;
 	uint32_t hlen, total;
 
 	len -= l2len;
@@ -55,12 +70,11 @@ static bool parse_ip4(struct dp *dp, struct pkt *p, uint8_t *frame, uint32_t l2l
 		return drop(dp, frame, DROP_IP4_LENGTH);
 	if (csum_fold(csum_add(h, hlen, 0)) != 0xffff)
 		return drop(dp, frame, DROP_IP4_CHECKSUM);
-	if (ip4_martian(h->src))
-		return drop(dp, frame, DROP_MARTIAN_SRC);
-	if (ip4_martian(h->dst))
-		return drop(dp, frame, DROP_MARTIAN_DST);
-	if (ours4(dp->cfg, p->iface, h->src) == NH_LOCAL)
-		return drop(dp, frame, DROP_SRC_OURS);
+	bad = martian_of(dp, p->iface, h);
+	if (bad != DROP__COUNT) {
+		martian_drop(dp, p->iface, AF_INET, frame, l2len, bad);
+		return false;
+	}
 	p->l3 = (uint8_t *)h;
 	p->len = (uint16_t)total;
 	p->l4 = 0;

@@ -179,12 +179,18 @@ static inline uint32_t pipe_learn(struct pipe *p, unsigned iface, struct addr a,
 	return slot;
 }
 
-static inline void pipe_own4(struct pipe *p, struct addr a)
+static inline void pipe_own_bit(struct pipe *p, struct addr a)
 {
 	uint32_t bit = own_bit(a.v4);
-	struct nh local = { .type = NH_LOCAL };
 
 	p->cfg->own4[bit / 64] |= 1ull << (bit % 64);
+}
+
+static inline void pipe_own4(struct pipe *p, struct addr a)
+{
+	struct nh local = { .type = NH_LOCAL };
+
+	pipe_own_bit(p, a);
 	pipe_route(p, a, 32, pipe_nh(p, 0, &local, 0));
 }
 
@@ -220,6 +226,7 @@ static inline void pipe_iface(struct pipe *p, unsigned i)
 	pipe_route(p, net4(10, 0, i, 0), 24, pipe_nh(p, 0, &glean, 0));
 	pipe_route(p, net6(i, 0), 64, pipe_nh(p, 0, &glean, 0));
 	pipe_route(p, net4(10, 0, i, 255), 32, pipe_nh(p, 0, &broadcast, 0));
+	pipe_own_bit(p, net4(10, 0, i, 255));
 	pipe_own4(p, on_link(false, i, 1));
 	pipe_learn(p, i, on_link(false, i, 2), NH_RESOLVED, 0);
 	pipe_learn(p, i, on_link(true, i, 2), NH_RESOLVED, 0);

@@ -221,20 +221,23 @@ static void test_ttl(void **state)
 	pipe_close(&p);
 }
 
-/* F4, F6. */
+/* F4, F6, D3: addresses that are nobody's, or everybody's; some may be allowed. */
+enum { GOOD, ODD, BAD };
+
 static void test_martians(void **state)
 {
 	static const struct {
 		uint8_t a[4];
-		bool bad;
+		int what;
 	} rows[] = {
-		{ { 0, 0, 0, 0 }, true },	   { { 0, 255, 255, 255 }, true },
-		{ { 1, 0, 0, 0 }, false },	   { { 126, 255, 255, 255 }, false },
-		{ { 127, 0, 0, 1 }, true },	   { { 127, 255, 255, 255 }, true },
-		{ { 128, 0, 0, 0 }, false },	   { { 169, 254, 1, 1 }, false },
-		{ { 223, 255, 255, 255 }, false }, { { 224, 0, 0, 0 }, true },
-		{ { 239, 1, 2, 3 }, true },	   { { 240, 0, 0, 1 }, true },
-		{ { 255, 255, 255, 255 }, true },
+		{ { 0, 0, 0, 0 }, BAD },	  { { 0, 0, 0, 1 }, ODD },
+		{ { 0, 255, 255, 255 }, ODD },	  { { 1, 0, 0, 0 }, GOOD },
+		{ { 126, 255, 255, 255 }, GOOD }, { { 127, 0, 0, 1 }, BAD },
+		{ { 127, 255, 255, 255 }, BAD },  { { 128, 0, 0, 0 }, GOOD },
+		{ { 169, 254, 1, 1 }, GOOD },	  { { 223, 255, 255, 255 }, GOOD },
+		{ { 224, 0, 0, 0 }, BAD },	  { { 239, 255, 255, 255 }, BAD },
+		{ { 240, 0, 0, 0 }, ODD },	  { { 255, 255, 255, 254 }, ODD },
+		{ { 255, 255, 255, 255 }, BAD },
 	};
 	struct addr out = on_link(false, 1, 2);
 	struct pipe p;
@@ -243,13 +246,92 @@ static void test_martians(void **state)
 	(void)state;
 	pipe_open(&p);
 	pipe_route(&p, net4(0, 0, 0, 0), 0, neigh_lookup(p.neigh, &p.nht, 1, &out));
-	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct addr a = net4(rows[i].a[0], rows[i].a[1], rows[i].a[2], rows[i].a[3]);
+	for (unsigned i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
+		const uint8_t *b = rows[i / 2].a;
+		struct addr a = net4(b[0], b[1], b[2], b[3]);
+		bool bad;
 
+		p.cfg->set.martians_allowed = i % 2;
+		bad = rows[i / 2].what > (i % 2 ? ODD : GOOD);
 		frame4(&f, a, beyond(false, VIA_OUT), IPPROTO_UDP, 20);
-		rows[i].bad ? pipe_drops(&p, &f, DROP_MARTIAN_SRC) : pipe_forwards(&p, &f, 1);
+		bad ? pipe_drops(&p, &f, DROP_MARTIAN_SRC) : pipe_forwards(&p, &f, 1);
 		frame4(&f, host(), a, IPPROTO_UDP, 20);
-		rows[i].bad ? pipe_drops(&p, &f, DROP_MARTIAN_DST) : pipe_forwards(&p, &f, 1);
+		bad ? pipe_drops(&p, &f, DROP_MARTIAN_DST) : pipe_forwards(&p, &f, 1);
+	}
+	pipe_close(&p);
+}
+
+/* F10: what may be forwarded may also be told of an error. */
+static void test_martian_is_told(void **state)
+{
+	struct error e = { .type = 11, .iface = 1, .from = on_link(false, 1, 1) };
+	struct addr out = on_link(false, 1, 2);
+	struct pipe p;
+	struct frame f;
+
+	(void)state;
+	pipe_open(&p);
+	pipe_route(&p, net4(240, 0, 0, 0), 8, neigh_lookup(p.neigh, &p.nht, 1, &out));
+	p.cfg->set.martians_allowed = true;
+	frame4(&f, net4(240, 1, 2, 3), beyond(false, VIA_OUT), IPPROTO_UDP, 20);
+	frame_ttl(&f, 1);
+	pipe_answers_as(&p, &f, DROP_TTL, &e);
+	pipe_close(&p);
+}
+
+/* F4: no host has a broadcast address of ours. */
+static void test_broadcast_source(void **state)
+{
+	struct pipe p;
+	struct frame f;
+
+	(void)state;
+	pipe_open(&p);
+	for (unsigned i = 0; i < PIPE_IFACES; i++) {
+		frame4(&f, net4(10, 0, i, 255), beyond(false, VIA_OUT), IPPROTO_UDP, 20);
+		pipe_drops(&p, &f, DROP_MARTIAN_SRC);
+		frame_ttl(&f, 1);
+		pipe_drops(&p, &f, DROP_MARTIAN_SRC);
+		frame4(&f, net4(10, 0, i, 254), beyond(false, VIA_OUT), IPPROTO_UDP, 20);
+		pipe_forwards(&p, &f, 1);
+	}
+	pipe_close(&p);
+}
+
+/* F4: a sample for the log. */
+static void test_martian_note(void **state)
+{
+	static const struct {
+		uint8_t src[4], dst[4];
+		enum drop_reason why;
+	} rows[] = {
+		{ { 127, 0, 0, 1 }, { 172, 16, 0, 77 }, DROP_MARTIAN_SRC },
+		{ { 10, 0, 0, 2 }, { 127, 0, 0, 1 }, DROP_MARTIAN_DST },
+		{ { 10, 0, 0, 1 }, { 172, 16, 0, 77 }, DROP_SRC_OURS },
+	};
+	struct dp_note n;
+	struct pipe p;
+	struct frame f;
+
+	(void)state;
+	pipe_open(&p);
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		frame4(&f, addr_v4(0), addr_v4(0), IPPROTO_UDP, 20);
+		memcpy(&frame_ip4(&f)->src, rows[i].src, 4);
+		memcpy(&frame_ip4(&f)->dst, rows[i].dst, 4);
+		frame_sum4(&f);
+		for (unsigned again = 0; again < 5; again++)
+			pipe_drops(&p, &f, rows[i].why);
+		assert_true(spsc_get(&p.w->notes, &n));
+		assert_int_equal(n.kind, NOTE_MARTIAN);
+		assert_int_equal(n.rule, rows[i].why);
+		assert_int_equal(n.in, 0);
+		assert_int_equal(n.family, AF_INET);
+		assert_memory_equal(n.mac, f.b + 6, 6);
+		assert_memory_equal(n.src, rows[i].src, 4);
+		assert_memory_equal(n.dst, rows[i].dst, 4);
+		assert_false(spsc_get(&p.w->notes, &n));
+		p.now += 10 * NSEC_PER_SEC;
 	}
 	pipe_close(&p);
 }
@@ -384,6 +466,9 @@ int main(void)
 		cmocka_unit_test(test_checksum_minus_zero),
 		cmocka_unit_test(test_ttl),
 		cmocka_unit_test(test_martians),
+		cmocka_unit_test(test_martian_is_told),
+		cmocka_unit_test(test_broadcast_source),
+		cmocka_unit_test(test_martian_note),
 		cmocka_unit_test(test_own_source),
 		cmocka_unit_test(test_route_types),
 		cmocka_unit_test(test_longest_match),
