@@ -201,7 +201,7 @@ static const struct {
 	{ NETLINK_PROTO, "router" },
 };
 
-static void row_protocol(struct row *row, uint8_t p)
+void row_protocol(struct row *row, uint8_t p)
 {
 	for (unsigned i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++) {
 		if (protocols[i].value == p) {
@@ -220,23 +220,6 @@ static void row_table(struct row *row, uint32_t table)
 		row_textf(row, "table", "%u", table);
 }
 
-static const char *hop_state(const struct state *s, const struct path_hop *h)
-{
-	const struct link *l = state_link(s, h->hop.ifindex);
-
-	if (!l || l->iface == IFACE_NONE)
-		return "not-ours";
-	if (!s->config->iface[l->iface].up)
-		return "down";
-	if (!h->hop.via.family)
-		return "connected";
-	if (!h->adj)
-		return "down";
-	return h->adj->state == NH_RESOLVED ? "reachable"
-	       : h->adj->state == NH_FAILED ? "failed"
-					    : "unresolved";
-}
-
 static json_t *hops_json(const struct state *s, const struct path *p, char *text, size_t size)
 {
 	json_t *all = json_array();
@@ -246,6 +229,7 @@ static json_t *hops_json(const struct state *s, const struct path *p, char *text
 	for (unsigned i = 0; i < p->nhops; i++) {
 		const struct path_hop *h = &p->hops[i];
 		const struct link *l = state_link(s, h->hop.ifindex);
+		const char *state = show_hop_state(s, &h->hop);
 		char via[ADDR_STRLEN] = "";
 		json_t *one = json_object();
 
@@ -254,7 +238,7 @@ static json_t *hops_json(const struct state *s, const struct path *p, char *text
 		json_object_set_new(one, "via", via[0] ? json_string(via) : json_null());
 		json_object_set_new(one, "dev", l ? json_string(l->l.name) : json_null());
 		json_object_set_new(one, "weight", json_integer(h->hop.weight));
-		json_object_set_new(one, "state", json_string(hop_state(s, h)));
+		json_object_set_new(one, "state", json_string(state));
 		json_array_append_new(all, one);
 		if (n < size)
 			n += (size_t)snprintf(text + n, size - n, "%s%s%s%sdev %s", n ? ", " : "",
@@ -262,8 +246,32 @@ static json_t *hops_json(const struct state *s, const struct path *p, char *text
 					      l ? l->l.name : "?");
 		if (p->nhops > 1 && n < size)
 			n += (size_t)snprintf(text + n, size - n, " weight %u", h->hop.weight);
+		if (p->type == RTN_UNICAST && !show_hop_works(state) && n < size)
+			n += (size_t)snprintf(text + n, size - n, " (%s)", state);
 	}
 	return all;
+}
+
+/* Types of later kernels, and of very old ones: packets that match are dropped. */
+static bool is_understood(uint8_t type)
+{
+	return type > RTN_UNSPEC && type <= RTN_THROW;
+}
+
+static bool has_encap(const struct path *p)
+{
+	for (unsigned i = 0; i < p->nhops; i++)
+		if (p->hops[i].hop.encap)
+			return true;
+	return false;
+}
+
+/* Linux has more next hops than we take. */
+static bool is_truncated(const struct state *s, const struct path *p)
+{
+	const struct nexthop_object *o = p->nhid ? object_find(s, p->nhid) : NULL;
+
+	return p->truncated || (o && o->n.truncated);
 }
 
 static const char *route_state(const struct state *s, const struct route *r)
@@ -277,7 +285,13 @@ static const char *route_state(const struct state *s, const struct route *r)
 
 	if (use != ROUTE_USED)
 		return unused[use];
-	return n->type == NH_FOREIGN ? "not-ours" : n->type == NH_DOWN ? "down" : "active";
+	if (!is_understood(r->type))
+		return "not-understood";
+	if (n->type == NH_FOREIGN)
+		return has_encap(r->path) ? "encap" : "not-ours";
+	if (n->type == NH_DOWN)
+		return "down";
+	return is_truncated(s, r->path) ? "truncated" : "active";
 }
 
 static void route_row(const struct state *s, const struct route *r, struct command_ctx *c)
@@ -287,9 +301,10 @@ static void route_row(const struct state *s, const struct route *r, struct comma
 	json_t *hops;
 
 	row_text(row, "dst", prefix_format(&r->dst, text));
-	row_text(row, "type",
-		 r->type < sizeof(route_types) / sizeof(route_types[0]) ? route_types[r->type]
-									: "?");
+	if (r->type < sizeof(route_types) / sizeof(route_types[0]))
+		row_text(row, "type", route_types[r->type]);
+	else
+		row_textf(row, "type", "%u", r->type);
 	row_protocol(row, r->protocol);
 	row_unsigned(row, "metric", r->metric);
 	row_table(row, r->table);

@@ -69,6 +69,8 @@ const struct column show_status_columns[] = {
 	  "times Linux was faster than we" },
 	{ "netlink_resyncs", "netlink resyncs", COL_NUMBER, false,
 	  "dumps of everything since start" },
+	{ "netlink_malformed", "netlink malformed", COL_NUMBER, false,
+	  "messages of Linux that make no sense to us" },
 	{ 0 },
 };
 
@@ -105,6 +107,7 @@ int show_status(struct router *r, const struct request *q, struct cursor *cur,
 		netlink_stats(r->nl, &nl);
 		row_unsigned(row, "netlink_overruns", nl.overruns);
 		row_unsigned(row, "netlink_resyncs", nl.resyncs);
+		row_unsigned(row, "netlink_malformed", nl.malformed);
 	}
 	return COMMAND_DONE;
 }
