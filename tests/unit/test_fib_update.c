@@ -197,6 +197,41 @@ static void test_tables_share_a_pool(void **state)
 	fib_pool_destroy(pool);
 }
 
+/* What VRFs cost: a thousand tables of ten routes in a pool of the daemon's size. */
+static void test_small_tables_are_cheap(void **state)
+{
+	enum { TABLES = 1000, ROUTES = 10 };
+	struct fib_pool *pool = fib_pool_create(256u << 20);
+	static struct fib *f[TABLES];
+	size_t wide, rest;
+
+	(void)state;
+	assert_non_null(pool);
+	for (uint32_t i = 0; i < TABLES; i++) {
+		f[i] = fib_create(pool, AF_INET);
+		assert_non_null(f[i]);
+	}
+	assert_int_equal(fib_pool_bytes(pool), TABLES * 256);
+	for (uint32_t i = 0; i < TABLES * ROUTES; i++) {
+		uint32_t dst = htonl((10u << 24) + (i % ROUTES << 16));
+
+		assert_int_equal(fib_set(f[i / ROUTES], &dst, 16 + i % ROUTES, 1 + i), 0);
+		fib_pool_reclaim(pool);
+	}
+	wide = pool->wide * fib_root_bytes(FIB_ROOT_WIDE);
+	rest = fib_pool_bytes(pool) - wide + fib_pool_shadow_bytes(pool);
+	print_message("%u wide roots, and %zu bytes a table\n", pool->wide, rest / TABLES);
+	assert_in_range(wide, 1, 16 << 20);
+	assert_true(rest <= (size_t)TABLES * 2048);
+	for (uint32_t i = 0; i < TABLES; i++) {
+		assert_int_equal(fib4_lookup(f[i], htonl(10u << 24)), 1 + ROUTES * i);
+		fib_destroy(f[i]);
+	}
+	assert_int_equal(fib_pool_bytes(pool), 0);
+	assert_int_equal(pool->wide, 0);
+	fib_pool_destroy(pool);
+}
+
 /* ---- a reader beside the writer */
 
 struct watch {
@@ -285,6 +320,7 @@ int main(void)
 		cmocka_unit_test(test_no_space_to_delete),
 		cmocka_unit_test(test_arena_merges),
 		cmocka_unit_test(test_tables_share_a_pool),
+		cmocka_unit_test(test_small_tables_are_cheap),
 		cmocka_unit_test(test_concurrent_reader),
 	};
 
