@@ -37,6 +37,7 @@
 #include "router/ctl/netlink_internal.h"
 
 #include <errno.h>
+#include <linux/fib_rules.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/nexthop.h>
@@ -59,8 +60,9 @@
 #define CREATE_TIMEOUT (60 * NSEC_PER_SEC)
 
 static const int groups[] = {
-	RTNLGRP_LINK,	    RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
-	RTNLGRP_IPV6_ROUTE, RTNLGRP_NEIGH,	 RTNLGRP_NEXTHOP,
+	RTNLGRP_LINK,	    RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
+	RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,	 RTNLGRP_NEIGH,
+	RTNLGRP_NEXTHOP,    RTNLGRP_IPV4_RULE,	 RTNLGRP_IPV6_RULE,
 };
 
 /* In the order that lets the owner of the mirror resolve what refers to what. */
@@ -73,6 +75,8 @@ static const struct dump {
 	{ RTM_GETLINK, AF_UNSPEC, sizeof(struct ifinfomsg), "links" },
 	{ RTM_GETADDR, AF_INET, sizeof(struct ifaddrmsg), "IPv4 addresses" },
 	{ RTM_GETADDR, AF_INET6, sizeof(struct ifaddrmsg), "IPv6 addresses" },
+	{ RTM_GETRULE, AF_INET, sizeof(struct fib_rule_hdr), "IPv4 rules" },
+	{ RTM_GETRULE, AF_INET6, sizeof(struct fib_rule_hdr), "IPv6 rules" },
 	{ RTM_GETNEXTHOP, AF_UNSPEC, sizeof(struct nhmsg), "nexthops" },
 	{ RTM_GETROUTE, AF_INET, sizeof(struct rtmsg), "IPv4 routes" },
 	{ RTM_GETROUTE, AF_INET6, sizeof(struct rtmsg), "IPv6 routes" },

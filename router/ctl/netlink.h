@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Linux as control plane: a mirror of links, addresses, routes, nexthop objects and neighbours by
- * rtnetlink (libmnl), and the few requests we make of it.
+ * Linux as control plane: a mirror of links, addresses, rules, routes, nexthop objects and
+ * neighbours by rtnetlink (libmnl), and the few requests we make of it.
  *
  * One socket subscribes to the groups, one dumps and one asks, so that an answer never waits behind
  * events or a dump. Messages are parsed into plain structs and given to struct netlink_ops in the
@@ -107,12 +107,46 @@ struct netlink_neigh {
 	uint32_t flags; /* NTF_*, with NTF_EXT_* << 8 as iproute2 has it */
 };
 
+struct netlink_ports {
+	uint16_t first, last; /* host order; 0-0: any */
+	uint16_t mask;	      /* 0: it is a range; else which bits must be as in `first` */
+};
+
+/* A rule of policy routing, as `ip rule` has it. What a message does not have is zero here, so that
+ * two of them are the same rule if all their bytes are. */
+struct netlink_rule {
+	bool deleted;
+	bool unknown; /* has a condition that this parser does not know, or an action */
+	uint8_t family;
+	uint8_t action;	  /* FR_ACT_* */
+	uint8_t protocol; /* RTPROT_* of who made it */
+	bool invert, l3mdev;
+	uint8_t tos; /* FRA_TOS: of IPv4 three bits of it count, of IPv6 the DSCP; 0: any */
+	bool has_dscp;
+	uint8_t dscp, dscp_mask;    /* of 6 bits */
+	uint8_t ipproto;	    /* 0: any */
+	struct prefix from, to;	    /* len 0: any */
+	char iif[IFNAMSIZ];	    /* "": any */
+	char oif[IFNAMSIZ];	    /* "": any; no packet that is forwarded has one */
+	uint32_t priority, table;   /* table 0: of the VRF (l3mdev) */
+	uint32_t target;	    /* of FR_ACT_GOTO: a priority */
+	uint32_t mark, mark_mask;   /* mask 0: any */
+	uint32_t label, label_mask; /* IPv6 flow label; mask 0: any */
+	struct netlink_ports sport, dport;
+	int32_t suppress_len;	/* routes of up to so many bits do not count; -1: all do */
+	int32_t suppress_group; /* nor do those by interfaces of this group; -1 */
+	bool has_uid;
+	uint32_t uid_first, uid_last;
+	uint64_t tun_id; /* 0: any */
+};
+
 struct netlink_ops {
 	void (*link)(void *arg, const struct netlink_link *l);
 	void (*addr)(void *arg, const struct netlink_addr *a);
 	void (*route)(void *arg, const struct netlink_route *r);
 	void (*nexthop)(void *arg, const struct netlink_nexthop *n);
 	void (*neigh)(void *arg, const struct netlink_neigh *n);
+	void (*rule)(void *arg, const struct netlink_rule *r);
 	/* around a full dump: at start, and after an overrun. sync_begin may come again before
 	 * sync_end, when the dump had to start anew: what was seen so far counts no more. */
 	void (*sync_begin)(void *arg);
@@ -124,9 +158,9 @@ struct netlink_ops {
 struct netlink;
 
 /* Opens the sockets in the current network namespace, subscribes, and dumps everything once (link,
- * addr, nexthop, route, neigh, in that order) before it returns. 0 or -errno. Later events arrive
- * through the loop; overruns are counted and repaired by a dump that is read piecewise from the
- * loop, so that a million routes do not stop other control work for long. */
+ * addr, rule, nexthop, route, neigh, in that order) before it returns. 0 or -errno. Later events
+ * arrive through the loop; overruns are counted and repaired by a dump that is read piecewise from
+ * the loop, so that a million routes do not stop other control work for long. */
 int netlink_create(struct loop *loop, const struct netlink_ops *ops, void *arg,
 		   struct netlink **out);
 void netlink_destroy(struct netlink *nl);
@@ -149,6 +183,7 @@ bool netlink_parse_addr(const struct nlmsghdr *h, struct netlink_addr *out);
 bool netlink_parse_route(const struct nlmsghdr *h, struct netlink_route *out);
 bool netlink_parse_nexthop(const struct nlmsghdr *h, struct netlink_nexthop *out);
 bool netlink_parse_neigh(const struct nlmsghdr *h, struct netlink_neigh *out);
+bool netlink_parse_rule(const struct nlmsghdr *h, struct netlink_rule *out);
 /* A buffer of messages as recv(2) gave it, to ops. */
 void netlink_parse_buffer(const void *buf, size_t len, const struct netlink_ops *ops, void *arg,
 			  struct netlink_stats *stats);
@@ -170,6 +205,12 @@ int netlink_link_mtu(struct netlink *nl, int ifindex, uint32_t mtu, char *why);
 int netlink_link_up(struct netlink *nl, int ifindex, char *why);
 int netlink_neigh_static(struct netlink *nl, int ifindex, const struct addr *ip,
 			 const uint8_t mac[6], bool add, char *why);
+/* `family`, `action`, what it looks at and whom it belongs to (`protocol`) make the rule. */
+int netlink_rule_set(struct netlink *nl, const struct netlink_rule *r, bool add, char *why);
+/* A VRF device and its table; -EOPNOTSUPP: this kernel has none. A link's master, 0: none. */
+int netlink_vrf_add(struct netlink *nl, const char *name, uint32_t table, char *why);
+int netlink_link_del(struct netlink *nl, int ifindex, char *why);
+int netlink_link_master(struct netlink *nl, int ifindex, int master, char *why);
 /* Ask Linux to resolve or keep fresh: NTF_USE; with managed, NTF_EXT_MANAGED (5.16+), falling back
  * to NTF_USE for good when only that is taken. Not waited for: an event comes when the neighbour is
  * resolved or has failed. Not for permanent neighbours: Linux would take their permanence away.

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Shared by the three files of the netlink module and nobody else: netlink_parse.c (pure),
- * netlink.c (sockets, events, synchronisation), netlink_request.c (what we ask of Linux). [control]
+/* Shared by the files of the netlink module and nobody else: netlink_parse.c and netlink_rule.c
+ * (pure), netlink.c (sockets, events, synchronisation), netlink_request.c (what we ask of Linux).
+ * [control]
  */
 #ifndef ROUTER_CTL_NETLINK_INTERNAL_H
 #define ROUTER_CTL_NETLINK_INTERNAL_H
 
 #include <libmnl/libmnl.h>
+#include <linux/fib_rules.h>
 
 #include "router/ctl/netlink.h"
 
@@ -42,6 +44,17 @@ struct netlink {
 	uint32_t request_seq;
 	bool no_ifa_proto, no_managed; /* this kernel refused them */
 	uint8_t *buf;		       /* NETLINK_BUF bytes, for one read of events or of a dump */
+};
+
+/* Attributes of rules that came after the oldest headers we build with: Linux 6.14 and 6.15. */
+enum {
+	NETLINK_FRA_DSCP = FRA_DPORT_RANGE + 1, /* u8: 6 bits */
+	NETLINK_FRA_FLOWLABEL,			/* be32 */
+	NETLINK_FRA_FLOWLABEL_MASK,
+	NETLINK_FRA_SPORT_MASK, /* u16, host order */
+	NETLINK_FRA_DPORT_MASK,
+	NETLINK_FRA_DSCP_MASK,
+	NETLINK_FRA_END
 };
 
 #define NETLINK_BUF (256 * 1024)

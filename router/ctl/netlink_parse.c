@@ -11,6 +11,7 @@
  * Messages of families we do not mirror (bridge ports, MPLS, multicast routing) and cached
  * exceptions (RTM_F_CLONED) are not ours; they are not counted as malformed. [any]
  */
+#include "router/ctl/netlink_attr.h"
 #include "router/ctl/netlink_internal.h"
 
 #include <linux/if_link.h>
@@ -22,150 +23,7 @@
 
 #define RTNH_FLAGS_MASK 0xffu /* rtm_flags and nh_flags: RTNH_F_* below, RTM_F_* above */
 
-/* ---- attributes */
-
-/* Points tb[type] to each attribute of the len bytes at p. */
-static bool attrs_index(const void *p, size_t len, const struct nlattr **tb, unsigned most)
-{
-	const uint8_t *at = p;
-
-	memset(tb, 0, (most + 1) * sizeof(tb[0]));
-	while (len) {
-		const struct nlattr *a = (const void *)at;
-		size_t step;
-
-		if (len < sizeof(*a) || a->nla_len < sizeof(*a) || a->nla_len > len)
-			return false;
-		if (mnl_attr_get_type(a) <= most)
-			tb[mnl_attr_get_type(a)] = a;
-		step = MNL_ALIGN(a->nla_len);
-		if (step >= len) /* the last one may come without its padding */
-			return true;
-		at += step;
-		len -= step;
-	}
-	return true;
-}
-
-/* The attributes behind a fixed header of `fixed` bytes. The message is known to hold it. */
-static bool message_index(const struct nlmsghdr *h, size_t fixed, const struct nlattr **tb,
-			  unsigned most)
-{
-	size_t skip = MNL_NLMSG_HDRLEN + MNL_ALIGN(fixed);
-
-	return h->nlmsg_len >= skip &&
-	       attrs_index((const uint8_t *)h + skip, h->nlmsg_len - skip, tb, most);
-}
-
-static bool nested_index(const struct nlattr *a, const struct nlattr **tb, unsigned most)
-{
-	return attrs_index(mnl_attr_get_payload(a), mnl_attr_get_payload_len(a), tb, most);
-}
-
-/* Readers: an absent attribute leaves *out alone, one that is too short is an error. */
-static bool attr_copy(const struct nlattr *a, void *out, size_t size)
-{
-	if (!a)
-		return true;
-	if (mnl_attr_get_payload_len(a) < size)
-		return false;
-	memcpy(out, mnl_attr_get_payload(a), size);
-	return true;
-}
-
-static bool attr_u32(const struct nlattr *a, uint32_t *out)
-{
-	return attr_copy(a, out, sizeof(*out));
-}
-
-static bool attr_u8(const struct nlattr *a, uint8_t *out)
-{
-	return attr_copy(a, out, sizeof(*out));
-}
-
-static bool attr_ifindex(const struct nlattr *a, int *out)
-{
-	return attr_copy(a, out, sizeof(*out));
-}
-
-static bool attr_be16(const struct nlattr *a, uint16_t *out)
-{
-	uint8_t b[2];
-
-	if (!a)
-		return true;
-	if (!attr_copy(a, b, sizeof(b)))
-		return false;
-	*out = (uint16_t)(b[0] << 8 | b[1]);
-	return true;
-}
-
-/* A string that may lack its NUL and must fit with one. */
-static bool attr_string(const struct nlattr *a, char *out, size_t size)
-{
-	size_t n;
-
-	if (!a)
-		return true;
-	n = strnlen(mnl_attr_get_payload(a), mnl_attr_get_payload_len(a));
-	if (n >= size)
-		return false;
-	memcpy(out, mnl_attr_get_payload(a), n);
-	out[n] = '\0';
-	return true;
-}
-
-/* Link-layer addresses of other lengths (IPoIB, tunnels) are no MAC; that is no error. */
-static void attr_mac(const struct nlattr *a, bool *has, uint8_t mac[6])
-{
-	*has = a && mnl_attr_get_payload_len(a) == 6;
-	if (*has)
-		memcpy(mac, mnl_attr_get_payload(a), 6);
-}
-
-static bool family_known(uint8_t family)
-{
-	return family == AF_INET || family == AF_INET6;
-}
-
-static bool bytes_addr(const uint8_t *bytes, size_t len, uint8_t family, struct addr *out)
-{
-	uint32_t v4;
-
-	if (family == AF_INET && len >= sizeof(v4)) {
-		memcpy(&v4, bytes, sizeof(v4));
-		*out = addr_v4(v4);
-		return true;
-	}
-	if (family == AF_INET6 && len >= sizeof(out->v6)) {
-		*out = addr_v6(bytes);
-		return true;
-	}
-	return false;
-}
-
-static bool attr_addr(const struct nlattr *a, uint8_t family, struct addr *out)
-{
-	return !a || bytes_addr(mnl_attr_get_payload(a), mnl_attr_get_payload_len(a), family, out);
-}
-
-/* A route's destination or source: absent means that the length is 0. */
-static bool attr_prefix(const struct nlattr *a, uint8_t family, uint8_t len, struct prefix *out)
-{
-	struct prefix p = { .addr = { .family = family }, .len = len };
-
-	if (len > addr_bits(&p.addr) || (len && !a) || !attr_addr(a, family, &p.addr))
-		return false;
-	*out = prefix_masked(&p);
-	return true;
-}
-
 /* ---- what is ours */
-
-static bool message_holds(const struct nlmsghdr *h, size_t fixed)
-{
-	return h->nlmsg_len >= MNL_NLMSG_HDRLEN + fixed;
-}
 
 /* Each of our messages begins with its family. */
 static uint8_t message_family(const struct nlmsghdr *h)
@@ -190,7 +48,9 @@ static bool message_ours(const struct nlmsghdr *h)
 	case RTM_NEWADDR:
 	case RTM_DELADDR:
 	case RTM_NEWNEIGH:
-	case RTM_DELNEIGH: return family_known(message_family(h));
+	case RTM_DELNEIGH:
+	case RTM_NEWRULE: /* RTNL_FAMILY_IPMR: of multicast routing */
+	case RTM_DELRULE: return family_known(message_family(h));
 	case RTM_NEWNEXTHOP:
 	case RTM_DELNEXTHOP: return true;
 	default: return false;
@@ -505,6 +365,7 @@ static bool message_deliver(const struct nlmsghdr *h, const struct netlink_ops *
 		struct netlink_route route;
 		struct netlink_nexthop nexthop;
 		struct netlink_neigh neigh;
+		struct netlink_rule rule;
 	} u;
 	bool whole = false;
 
@@ -538,6 +399,12 @@ static bool message_deliver(const struct nlmsghdr *h, const struct netlink_ops *
 		whole = netlink_parse_neigh(h, &u.neigh);
 		if (whole && ops->neigh)
 			ops->neigh(arg, &u.neigh);
+		break;
+	case RTM_NEWRULE:
+	case RTM_DELRULE:
+		whole = netlink_parse_rule(h, &u.rule);
+		if (whole && ops->rule)
+			ops->rule(arg, &u.rule);
 		break;
 	}
 	return whole;

@@ -12,6 +12,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/fib_rules.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
@@ -332,6 +333,94 @@ int netlink_route_set(struct netlink *nl, const struct netlink_route *route, boo
 		put_mtu(&r, route->mtu);
 	put_hops(&r, rtm, route);
 	return add_or_delete_result(nl, add, request_run(nl, &r, true, why));
+}
+
+/* ---- rules */
+
+static void put_rule_conditions(struct request *r, const struct netlink_rule *rule)
+{
+	struct fib_rule_port_range sport = { rule->sport.first, rule->sport.last };
+	struct fib_rule_port_range dport = { rule->dport.first, rule->dport.last };
+
+	if (rule->from.len)
+		put_addr(r, FRA_SRC, &rule->from.addr);
+	if (rule->to.len)
+		put_addr(r, FRA_DST, &rule->to.addr);
+	if (rule->iif[0])
+		mnl_attr_put_strz(r->h, FRA_IIFNAME, rule->iif);
+	if (rule->mark_mask) {
+		mnl_attr_put_u32(r->h, FRA_FWMARK, rule->mark);
+		mnl_attr_put_u32(r->h, FRA_FWMASK, rule->mark_mask);
+	}
+	if (rule->has_dscp)
+		mnl_attr_put_u8(r->h, NETLINK_FRA_DSCP, rule->dscp);
+	if (rule->ipproto)
+		mnl_attr_put_u8(r->h, FRA_IP_PROTO, rule->ipproto);
+	if (sport.start)
+		mnl_attr_put(r->h, FRA_SPORT_RANGE, sizeof(sport), &sport);
+	if (dport.start)
+		mnl_attr_put(r->h, FRA_DPORT_RANGE, sizeof(dport), &dport);
+}
+
+int netlink_rule_set(struct netlink *nl, const struct netlink_rule *rule, bool add, char *why)
+{
+	struct request r;
+	struct fib_rule_hdr *frh = request_init(&r, add ? RTM_NEWRULE : RTM_DELRULE,
+						add ? NLM_F_CREATE | NLM_F_EXCL : 0, sizeof(*frh));
+
+	frh->family = rule->family;
+	frh->action = rule->action;
+	frh->src_len = rule->from.len;
+	frh->dst_len = rule->to.len;
+	frh->tos = rule->tos;
+	frh->flags = rule->invert ? FIB_RULE_INVERT : 0;
+	put_rule_conditions(&r, rule);
+	mnl_attr_put_u32(r.h, FRA_PRIORITY, rule->priority);
+	if (rule->table)
+		mnl_attr_put_u32(r.h, FRA_TABLE, rule->table);
+	if (rule->suppress_len >= 0)
+		mnl_attr_put_u32(r.h, FRA_SUPPRESS_PREFIXLEN, (uint32_t)rule->suppress_len);
+	mnl_attr_put_u8(r.h, FRA_PROTOCOL, rule->protocol);
+	return add_or_delete_result(nl, add, request_run(nl, &r, true, why));
+}
+
+/* ---- VRFs */
+
+int netlink_vrf_add(struct netlink *nl, const char *name, uint32_t table, char *why)
+{
+	struct request r;
+	struct ifinfomsg *ifi =
+		request_init(&r, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof(*ifi));
+	struct nlattr *info, *data;
+
+	ifi->ifi_flags = ifi->ifi_change = IFF_UP;
+	mnl_attr_put_strz(r.h, IFLA_IFNAME, name);
+	info = mnl_attr_nest_start(r.h, IFLA_LINKINFO);
+	mnl_attr_put_strz(r.h, IFLA_INFO_KIND, "vrf");
+	data = mnl_attr_nest_start(r.h, IFLA_INFO_DATA);
+	mnl_attr_put_u32(r.h, IFLA_VRF_TABLE, table);
+	mnl_attr_nest_end(r.h, data);
+	mnl_attr_nest_end(r.h, info);
+	return add_or_delete_result(nl, true, request_run(nl, &r, true, why));
+}
+
+int netlink_link_del(struct netlink *nl, int ifindex, char *why)
+{
+	struct request r;
+	struct ifinfomsg *ifi = request_init(&r, RTM_DELLINK, 0, sizeof(*ifi));
+
+	ifi->ifi_index = ifindex;
+	return add_or_delete_result(nl, false, request_run(nl, &r, true, why));
+}
+
+int netlink_link_master(struct netlink *nl, int ifindex, int master, char *why)
+{
+	struct request r;
+	struct ifinfomsg *ifi = request_init(&r, RTM_NEWLINK, 0, sizeof(*ifi));
+
+	ifi->ifi_index = ifindex;
+	mnl_attr_put_u32(r.h, IFLA_MASTER, (uint32_t)master);
+	return request_count(nl, request_run(nl, &r, true, why));
 }
 
 /* ---- neighbours */

@@ -56,12 +56,22 @@ static void neigh_check(void *arg, const struct netlink_neigh *n)
 	assert(n->ip.family == AF_INET || n->ip.family == AF_INET6);
 }
 
+static void rule_check(void *arg, const struct netlink_rule *r)
+{
+	(void)arg;
+	prefix_check(&r->from);
+	prefix_check(&r->to);
+	assert(memchr(r->iif, 0, sizeof(r->iif)) && memchr(r->oif, 0, sizeof(r->oif)));
+	assert(r->family == AF_INET || r->family == AF_INET6);
+}
+
 static const struct netlink_ops ops = {
 	.link = link_check,
 	.addr = address_check,
 	.route = route_check,
 	.nexthop = nexthop_check,
 	.neigh = neigh_check,
+	.rule = rule_check,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <linux/fib_rules.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -43,6 +44,8 @@ struct mirror {
 	struct netlink_route route;
 	struct netlink_nexthop nexthop;
 	struct netlink_neigh neigh[256]; /* a ring */
+	struct netlink_rule rule;	 /* the last that is not Linux's own */
+	unsigned rules;
 	unsigned addrs, routes, nexthops, neighs, begins, ends, batches;
 	bool ask; /* make a request from within the callback */
 	struct entry {
@@ -104,6 +107,15 @@ static inline void on_addr(void *arg, const struct netlink_addr *a)
 
 	mi->addr = *a;
 	mi->addrs++;
+}
+
+static inline void on_rule(void *arg, const struct netlink_rule *r)
+{
+	struct mirror *mi = arg;
+
+	mi->rules++;
+	if (r->protocol != RTPROT_KERNEL)
+		mi->rule = *r;
 }
 
 static inline void on_route(void *arg, const struct netlink_route *r)
@@ -170,6 +182,7 @@ static const struct netlink_ops ops = {
 	.route = on_route,
 	.nexthop = on_nexthop,
 	.neigh = on_neigh,
+	.rule = on_rule,
 	.sync_begin = on_begin,
 	.sync_end = on_end,
 	.batch_end = on_batch,

@@ -14,6 +14,7 @@
 
 #include <arpa/inet.h>
 #include <libmnl/libmnl.h>
+#include <linux/fib_rules.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/nexthop.h>
@@ -211,6 +212,41 @@ static inline struct nlmsghdr *neigh_message(void)
 	put_addr(h, NDA_DST, "fe80::1");
 	mnl_attr_put(h, NDA_LLADDR, 6, "\2\0\0\0\0\1");
 	mnl_attr_put_u32(h, NDA_FLAGS_EXT, NTF_EXT_MANAGED);
+	return h;
+}
+
+/* Attributes of Linux 6.14 and 6.15. */
+enum { FRA_DSCP_ = 25, FRA_FLOWLABEL_, FRA_FLOWLABEL_MASK_, FRA_SPORT_MASK_ };
+
+static inline struct nlmsghdr *rule_message(void)
+{
+	struct fib_rule_port_range sport = { 1000, 1999 }, dport = { 53, 53 };
+	struct fib_rule_uid_range uid = { 0, 1000 };
+	struct nlmsghdr *h;
+	struct fib_rule_hdr *frh = message(&h, RTM_NEWRULE, sizeof(*frh));
+
+	frh->family = AF_INET6;
+	frh->src_len = 32;
+	frh->action = FR_ACT_TO_TBL;
+	frh->table = 252; /* RT_TABLE_COMPAT: see FRA_TABLE */
+	frh->flags = FIB_RULE_INVERT;
+	put_addr(h, FRA_SRC, "2001:db8::");
+	mnl_attr_put_strz(h, FRA_IIFNAME, "lan0");
+	mnl_attr_put_u32(h, FRA_PRIORITY, 100);
+	mnl_attr_put_u32(h, FRA_TABLE, 70000);
+	mnl_attr_put_u32(h, FRA_FWMARK, 0x10);
+	mnl_attr_put_u32(h, FRA_FWMASK, 0xff);
+	mnl_attr_put_u32(h, FRA_SUPPRESS_PREFIXLEN, 0);
+	mnl_attr_put_u8(h, FRA_PROTOCOL, NETLINK_PROTO);
+	mnl_attr_put_u8(h, FRA_IP_PROTO, IPPROTO_UDP);
+	mnl_attr_put(h, FRA_SPORT_RANGE, sizeof(sport), &sport);
+	mnl_attr_put(h, FRA_DPORT_RANGE, sizeof(dport), &dport);
+	mnl_attr_put(h, FRA_UID_RANGE, sizeof(uid), &uid);
+	mnl_attr_put(h, FRA_TUN_ID, 8, "\0\0\0\0\0\0\1\2");
+	mnl_attr_put_u8(h, FRA_DSCP_, 46);
+	mnl_attr_put_u32(h, FRA_FLOWLABEL_, htonl(0x12345));
+	mnl_attr_put_u32(h, FRA_FLOWLABEL_MASK_, htonl(0xfff00));
+	mnl_attr_put_u16(h, FRA_SPORT_MASK_, 0xfff0);
 	return h;
 }
 

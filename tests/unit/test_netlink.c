@@ -232,6 +232,60 @@ static void neighbours(void **state)
 	assert_true(n.deleted && !n.has_mac);
 }
 
+static void rules(void **state)
+{
+	struct nlmsghdr *h = rule_message();
+	struct fib_rule_hdr *frh;
+	struct netlink_rule r;
+
+	(void)state;
+	assert_true(netlink_parse_rule(h, &r));
+	assert_false(r.deleted || r.unknown || r.l3mdev);
+	assert_int_equal(r.family, AF_INET6);
+	assert_int_equal(r.action, FR_ACT_TO_TBL);
+	assert_true(r.invert);
+	prefix_is(&r.from, "2001:db8::/32");
+	prefix_is(&r.to, "::/0");
+	assert_string_equal(r.iif, "lan0");
+	assert_string_equal(r.oif, "");
+	assert_int_equal(r.priority, 100);
+	assert_int_equal(r.table, 70000);
+	assert_int_equal(r.mark, 0x10);
+	assert_int_equal(r.mark_mask, 0xff);
+	assert_int_equal(r.suppress_len, 0);
+	assert_int_equal(r.suppress_group, -1);
+	assert_int_equal(r.protocol, NETLINK_PROTO);
+	assert_int_equal(r.ipproto, IPPROTO_UDP);
+	assert_true(r.sport.first == 1000 && r.sport.last == 1999 && r.sport.mask == 0xfff0);
+	assert_true(r.dport.first == 53 && r.dport.last == 53 && !r.dport.mask);
+	assert_true(r.has_uid && r.uid_first == 0 && r.uid_last == 1000);
+	assert_int_equal(r.tun_id, 0x102);
+	assert_true(r.has_dscp && r.dscp == 46 && r.dscp_mask == 0x3f);
+	assert_int_equal(r.label, 0x12345);
+	assert_int_equal(r.label_mask, 0xfff00);
+	h->nlmsg_type = RTM_DELRULE;
+	assert_true(netlink_parse_rule(h, &r) && r.deleted);
+	mnl_attr_put_u8(h, 31, 1); /* of a kernel that has more */
+	assert_true(netlink_parse_rule(h, &r) && r.unknown);
+	frh = message(&h, RTM_NEWRULE, sizeof(*frh));
+	frh->family = AF_INET;
+	frh->action = FR_ACT_GOTO;
+	mnl_attr_put_u32(h, FRA_GOTO, 300);
+	mnl_attr_put_u32(h, FRA_FWMARK, 7); /* all of its bits */
+	assert_true(netlink_parse_rule(h, &r) && !r.unknown);
+	assert_int_equal(r.target, 300);
+	assert_int_equal(r.mark_mask, UINT32_MAX);
+	assert_int_equal(r.suppress_len, -1);
+	frh->action = FR_ACT_RES3;
+	assert_true(netlink_parse_rule(h, &r) && r.unknown);
+	frh->src_len = 33;
+	put_addr(h, FRA_SRC, "10.0.0.0");
+	assert_false(netlink_parse_rule(h, &r));
+	frh->src_len = 0;
+	frh->family = 128; /* of multicast routing */
+	assert_false(netlink_parse_rule(h, &r));
+}
+
 /* Each of these is one attribute that lies about itself. */
 static void lying_attributes(void **state)
 {
@@ -285,6 +339,7 @@ int main(void)
 		cmocka_unit_test(hops_beyond_the_most_are_left_out),
 		cmocka_unit_test(nexthops),
 		cmocka_unit_test(neighbours),
+		cmocka_unit_test(rules),
 		cmocka_unit_test(lying_attributes),
 	};
 

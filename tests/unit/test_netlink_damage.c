@@ -40,16 +40,26 @@ static void count_neigh(void *arg, const struct netlink_neigh *n)
 	delivered++;
 }
 
+static void count_rule(void *arg, const struct netlink_rule *r)
+{
+	(void)arg;
+	assert_non_null(memchr(r->iif, 0, sizeof(r->iif)));
+	assert_non_null(memchr(r->oif, 0, sizeof(r->oif)));
+	assert_true(r->from.len <= addr_bits(&r->from.addr));
+	delivered++;
+}
+
 static const struct netlink_ops ops = {
 	.link = count_link,
 	.addr = count_addr,
 	.route = count_route,
 	.nexthop = count_nexthop,
 	.neigh = count_neigh,
+	.rule = count_rule,
 };
 
 static struct nlmsghdr *(*const whole[])(void) = {
-	link_message, addr_message, route_message, nexthop_message, neigh_message,
+	link_message, addr_message, route_message, nexthop_message, neigh_message, rule_message,
 };
 #define WHOLE (sizeof(whole) / sizeof(whole[0]))
 
@@ -73,7 +83,7 @@ static void strangers_are_passed_over(void **state)
 	netlink_parse_buffer(buf, h->nlmsg_len, &ops, NULL, &stats);
 	message(&h, NLMSG_NOOP, 0);
 	netlink_parse_buffer(buf, h->nlmsg_len, &ops, NULL, &stats);
-	message(&h, RTM_NEWRULE, 12);
+	message(&h, RTM_NEWRULE, 12); /* of another family, as multicast routing has */
 	netlink_parse_buffer(buf, h->nlmsg_len, &ops, NULL, &stats);
 	assert_int_equal(delivered, 0);
 	assert_int_equal(stats.messages, 5);

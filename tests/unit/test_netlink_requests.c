@@ -178,6 +178,91 @@ static void requests_for_links_and_neighbours(void **state)
 	assert_int_equal(netlink_neigh_use(m.nl, 9999, &ip6, false), -ENODEV);
 }
 
+static struct netlink_rule rule_new(int family, uint32_t priority)
+{
+	struct netlink_rule r;
+
+	memset(&r, 0, sizeof(r));
+	r.family = (uint8_t)family;
+	r.action = FR_ACT_TO_TBL;
+	r.priority = priority;
+	r.table = 70000;
+	r.protocol = NETLINK_PROTO;
+	r.suppress_len = r.suppress_group = -1;
+	return r;
+}
+
+static void requests_for_rules(void **state)
+{
+	struct netlink_rule r = rule_new(AF_INET, 100);
+	char why[NETLINK_WHY] = "";
+
+	(void)state;
+	mirror_create();
+	assert_true(m.rules >= 5); /* Linux's own */
+	r.from = prefix("192.0.2.0/24");
+	strcpy(r.iif, "v0");
+	r.mark = 0x10;
+	r.mark_mask = 0xff;
+	r.ipproto = IPPROTO_UDP;
+	r.dport = (struct netlink_ports){ 53, 60, 0 };
+	r.suppress_len = 0;
+	r.invert = true;
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(netlink_rule_set(m.nl, &r, true, why), 0);
+	assert_true(sh_prints("ip rule show pref 100",
+			      "not from 192.0.2.0/24 fwmark 0x10/0xff iif v0 ipproto udp "
+			      "dport 53-60 lookup 70000 suppress_prefixlength 0 proto 175"));
+	run();
+	assert_int_equal(m.rule.priority, 100);
+	assert_int_equal(m.rule.dport.last, 60);
+	assert_false(m.rule.unknown);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(netlink_rule_set(m.nl, &m.rule, false, why), 0);
+	run();
+	assert_true(m.rule.deleted);
+	assert_true(system("ip rule show pref 100 | grep -q .") != 0);
+	r = rule_new(AF_INET6, 200);
+	r.to = prefix("2001:db8::/32");
+	r.has_dscp = true;
+	r.dscp = 46;
+	if (netlink_rule_set(m.nl, &r, true, why) == 0) { /* Linux 6.14 */
+		run();
+		assert_true(m.rule.has_dscp && m.rule.dscp == 46 && !m.rule.unknown);
+		netlink_resync(m.nl);
+		run_until_synced(2);
+		assert_int_equal(m.rule.family, AF_INET6);
+	}
+	r.table = 0;
+	assert_int_equal(netlink_rule_set(m.nl, &r, true, why), -EINVAL);
+	assert_true(why[0] != '\0');
+}
+
+/* A kernel without VRFs says so. */
+static void requests_for_vrfs(void **state)
+{
+	char why[NETLINK_WHY] = "";
+	int err;
+
+	(void)state;
+	mirror_create();
+	err = netlink_vrf_add(m.nl, "red", 1001, why);
+	assert_true(err == 0 || err == -EOPNOTSUPP);
+	if (!err) {
+		run();
+		assert_int_equal(link_find("red")->vrf_table, 1001);
+		assert_int_equal(netlink_link_master(m.nl, link_find("v0")->ifindex,
+						     link_find("red")->ifindex, why),
+				 0);
+		run();
+		assert_int_equal(link_find("v0")->master, link_find("red")->ifindex);
+		assert_int_equal(netlink_link_del(m.nl, link_find("red")->ifindex, why), 0);
+	}
+	assert_int_equal(netlink_link_master(m.nl, link_find("v0")->ifindex, 0, why), 0);
+	assert_int_equal(netlink_link_master(m.nl, 9999, 0, why), -ENODEV);
+	assert_int_equal(netlink_link_del(m.nl, 9999, why), 0);
+}
+
 static void requests_from_callbacks(void **state)
 {
 	struct netlink_stats stats;
@@ -204,6 +289,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(refusals_say_why, namespace_new, namespace_end),
 		cmocka_unit_test_setup_teardown(requests_for_links_and_neighbours, namespace_new,
 						namespace_end),
+		cmocka_unit_test_setup_teardown(requests_for_rules, namespace_new, namespace_end),
+		cmocka_unit_test_setup_teardown(requests_for_vrfs, namespace_new, namespace_end),
 		cmocka_unit_test_setup_teardown(requests_from_callbacks, namespace_new,
 						namespace_end),
 	};
