@@ -24,35 +24,6 @@
 
 /* ---- the way out */
 
-/* The neighbour of `to`, as a slot that may be remembered for a flow while the routes do not move;
- * else of whatever the route leads to. */
-uint32_t flows_route(struct dp *dp, struct pkt *p, const struct flow_key *to)
-{
-	const struct dp_iface *in = &dp->cfg->iface[p->iface];
-	uint32_t slot = route_to(in, to->family, to->dst), neighbour;
-	const struct nh *n = slot ? nh_get(dp->cfg->nht, slot) : NULL;
-	struct addr a;
-
-	if (n && n->type == NH_GROUP) {
-		slot = route_choose(dp, p, n);
-		n = nh_get(dp->cfg->nht, slot);
-	}
-	if (!n || n->type != NH_GLEAN)
-		return slot;
-	a = to->family == AF_INET6 ? addr_v6(to->dst) : (struct addr){ .family = AF_INET };
-	if (to->family == AF_INET)
-		memcpy(&a.v4, to->dst, 4);
-	neighbour = neigh_lookup(dp->cfg->neigh, dp->cfg->nht, n->iface, &a);
-	return neighbour ? neighbour : slot;
-}
-
-uint16_t flows_out(const struct dp *dp, const struct nh *n)
-{
-	return n && (n->type == NH_ADJ || n->type == NH_GLEAN) && is_iface(dp, n->iface)
-		       ? dp->cfg->iface[n->iface].name_id
-		       : 0;
-}
-
 void flows_send(struct dp *dp, struct pkt *p, uint32_t slot)
 {
 	struct nh *n = slot ? nh_get(dp->cfg->nht, slot) : NULL;
@@ -128,16 +99,6 @@ static void tell_changes(struct dp *dp, struct flow *f, uint32_t index, uint32_t
 		event(dp, index, CT_EVENT_ASSURED);
 	else if (news & FLOW_REPLIED || (before ^ after) & FLOW_TCP_STATE)
 		event(dp, index, CT_EVENT_UPDATE);
-}
-
-/* How a packet of direction dir leaves. */
-static void leaving(const struct flow_table *t, uint32_t index, enum flow_dir dir,
-		    struct flow_key *out)
-{
-	struct flow_key other;
-
-	flow_key(t, index, !dir, &other);
-	ct_reply_key(&other, out);
 }
 
 static void mark_store(struct flow *f, const struct passage *g)
@@ -239,17 +200,33 @@ static bool judge_raw(struct dp *dp, struct pkt *p, struct flow *f, uint32_t ind
 	return passage_stage(g, FILTER_RAW) || judged(dp, p, index, dir, g, true);
 }
 
-/* The rest, when the packet has been tracked. */
+/* When the packet has been tracked, as far as rules of routing wait for what is set here. False:
+ * the packet has been dropped. */
+static bool judge_before(struct dp *dp, struct pkt *p, uint32_t index, enum flow_dir dir,
+			 struct passage *g)
+{
+	struct flow_key leaves;
+
+	flows_leaving(dp->st->flows, index, dir, &leaves);
+	g->m.status = passage_status(flow_state(flow_at(dp->st->flows, index)));
+	return passage_before(g, &leaves) || judged(dp, p, index, dir, g, false);
+}
+
+/* The rest, with what was before if `whole`. */
 static bool judge(struct dp *dp, struct pkt *p, uint32_t index, enum flow_dir dir, uint32_t slot,
-		  struct passage *g)
+		  struct passage *g, bool whole)
 {
 	const struct nh *n = slot ? nh_get(dp->cfg->nht, slot) : NULL;
 	struct flow *f = flow_at(dp->st->flows, index);
 	struct flow_key leaves;
 
-	leaving(dp->st->flows, index, dir, &leaves);
-	g->m.status = passage_status(flow_state(f));
-	passage_through(g, &leaves, flows_out(dp, n));
+	flows_leaving(dp->st->flows, index, dir, &leaves);
+	if (whole) {
+		g->m.status = passage_status(flow_state(f));
+		passage_through(g, &leaves, flows_out(dp, n));
+	} else {
+		passage_behind(g, &leaves, flows_out(dp, n));
+	}
 	if (!judged(dp, p, index, dir, g, false))
 		return false;
 	flows_mangle(dp, p, &g->r, n);
@@ -273,32 +250,13 @@ static bool has_moved(const struct dp *dp, const struct flow *f, enum flow_dir d
 	       nat_moved(dp->policy->nat, f->family, f->nat_slot - 1, flows_out(dp, n));
 }
 
-/* Another way may be by another interface: rules about those are asked again. */
-static inline uint32_t next_hop(struct dp *dp, struct pkt *p, uint32_t index, enum flow_dir dir,
-				struct flow_half *own, uint32_t generation)
-{
-	struct flow *f = flow_at(dp->st->flows, index);
-	struct flow_key leaves;
-	uint32_t slot;
-
-	if (likely(own->fib_generation == generation))
-		return own->nexthop;
-	leaving(dp->st->flows, index, dir, &leaves);
-	slot = flows_route(dp, p, &leaves);
-	if (slot != own->nexthop || !flow_came_by(flow_state(f), dir, p->iface))
-		__atomic_store_n(&f->judged[dir], 0, __ATOMIC_RELAXED);
-	own->nexthop = slot;
-	own->fib_generation = generation;
-	return slot;
-}
-
 void flows_translate(struct dp *dp, struct pkt *p, uint32_t index, enum flow_dir dir,
 		     const struct frag_ports *ports)
 {
 	const struct flow_half *own = flow_half_at(dp->st->flows, index, dir);
 	struct flow_key leaves;
 
-	leaving(dp->st->flows, index, dir, &leaves);
+	flows_leaving(dp->st->flows, index, dir, &leaves);
 	if (!nat_rewrite_quick(p, &leaves, own->l3_delta, own->l4_delta))
 		nat_rewrite(p, &leaves, own->l3_delta, own->l4_delta);
 	if (ports) /* two hosts behind one address may number datagrams alike (RFC 6864 5.3.1) */
@@ -329,10 +287,12 @@ void flows_known(struct dp *dp, struct pkt *p, const struct flow_key *key, uint3
 	struct flow *f = flow_at(dp->st->flows, index);
 	struct flow_half *own = flow_half_of(f, dir), *peer = flow_half_of(f, !dir);
 	uint32_t before = flow_state(f), state, timeout = 0, slot;
-	bool begun = must_judge(dp, p, f, dir, before), moved;
+	bool begun = must_judge(dp, p, f, dir, before), by_filter, moved;
 	struct passage g;
 	enum ct_verdict v;
 
+	if (unlikely(dp->cfg->ruled))
+		begun |= flows_routed_by_filter(dp, p, own, generation);
 	if (unlikely(begun)) {
 		if (!judge_raw(dp, p, f, index, dir, &g))
 			return;
@@ -359,8 +319,13 @@ void flows_known(struct dp *dp, struct pkt *p, const struct flow_key *key, uint3
 	state = flow_state(f);
 	if (unlikely(state != before))
 		tell_changes(dp, f, index, before, state);
-	moved = own->fib_generation != generation;
-	slot = next_hop(dp, p, index, dir, own, generation);
+	by_filter = begun && dp->cfg->ruled;
+	if (unlikely(by_filter) && !judge_before(dp, p, index, dir, &g))
+		return;
+	moved = own->fib_generation != generation || by_filter;
+	slot = own->nexthop;
+	if (unlikely(moved || dp->cfg->ruled))
+		slot = flows_next_hop(dp, p, index, dir, own, generation, begun ? &g : NULL);
 	if (unlikely(moved) && has_moved(dp, f, dir, slot)) {
 		flow_kill(dp->st->flows, index);
 		flows_new(dp, p, key, ports, generation);
@@ -370,7 +335,7 @@ void flows_known(struct dp *dp, struct pkt *p, const struct flow_key *key, uint3
 	if (unlikely(begun || !is_judged(dp, f, dir))) {
 		if (!begun && !judge_raw(dp, p, f, index, dir, &g))
 			return;
-		if (!judge(dp, p, index, dir, slot, &g))
+		if (!judge(dp, p, index, dir, slot, &g, !by_filter))
 			return;
 	} else if (unlikely(is_refused(state, dir))) {
 		drop_again(dp, p, f, dir);

@@ -40,7 +40,7 @@ static void reject(struct dp *dp, struct pkt *p, uint8_t how)
 	if (!answer)
 		return;
 	counter_add(&dp->count->generated, 1);
-	forward(dp, &rst, route_lookup(&dp->cfg->iface[rst.iface], &rst));
+	forward(dp, &rst, route_own(dp, &rst));
 }
 
 void flows_filtered(struct dp *dp, struct pkt *p, const struct filter_result *r)

@@ -11,17 +11,45 @@
 #include "router/net/frag.h"
 #include "router/net/hooks.h"
 #include "router/net/policy.h"
+#include "router/net/route.h"
+#include "router/net/rules.h"
+#include "router/shape.h"
 
 /* ---- flows.c */
 void flows_known(struct dp *dp, struct pkt *p, const struct flow_key *key, uint32_t index,
 		 enum flow_dir dir, const struct frag_ports *ports, uint32_t generation);
 void flows_send(struct dp *dp, struct pkt *p, uint32_t slot);
 
-uint32_t flows_route(struct dp *dp, struct pkt *p, const struct flow_key *to);
-uint16_t flows_out(const struct dp *dp, const struct nh *n);
 /* How it leaves is how the other direction's tuple was sent. */
 void flows_translate(struct dp *dp, struct pkt *p, uint32_t index, enum flow_dir dir,
 		     const struct frag_ports *ports);
+
+/* ---- flows_route.c */
+/* g: the passage that has reached this point, or NULL. */
+uint32_t flows_route(struct dp *dp, struct pkt *p, const struct flow_key *to,
+		     const struct passage *g);
+/* The generation under which a next hop is remembered: one that is over already, where rules route
+ * by what other packets of the flow may not have. */
+static inline uint32_t flows_remembered(const struct dp *dp, const struct pkt *p,
+					uint32_t generation)
+{
+	const struct rule_list *l = route_rules(&dp->cfg->iface[p->iface], p->flags & PKT_IP6);
+	bool marked = dp->qos && dp->qos->ingress >> dp->rx_port & 1;
+
+	return __builtin_expect(l && (l->each || (l->marks && marked)), 0) ? generation - 1
+									   : generation;
+}
+uint16_t flows_out(const struct dp *dp, const struct nh *n);
+/* The tuple with which a packet of direction dir leaves. */
+void flows_leaving(const struct flow_table *t, uint32_t index, enum flow_dir dir,
+		   struct flow_key *out);
+/* Does the filter say by which mark or DSCP a packet is routed that cannot take the next hop which
+ * its flow remembers? */
+bool flows_routed_by_filter(const struct dp *dp, const struct pkt *p, const struct flow_half *own,
+			    uint32_t generation);
+/* Of a packet of a flow; g: its passage, if the filter is asked about it. */
+uint32_t flows_next_hop(struct dp *dp, struct pkt *p, uint32_t index, enum flow_dir dir,
+			struct flow_half *own, uint32_t generation, const struct passage *g);
 
 /* ---- flows_take.c */
 /* Was this direction's last packet seen before Linux stood in for us? */

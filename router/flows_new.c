@@ -30,7 +30,7 @@ struct making {
 	struct nat_hairpin hairpin;
 	bool mapped;  /* sent to a mapping, which counts it */
 	bool adopted; /* another worker's flow has the tuple */
-	uint32_t slot, generation;
+	uint32_t slot, generation, remembered;
 	uint32_t in; /* interface: FLOW_IN */
 	const struct nh *n;
 };
@@ -150,7 +150,7 @@ static void fill(struct flow *f, const struct making *m)
 	f->nat_rule = m->claim.rule | (m->claim.permit ? FLOW_PERMIT : 0);
 	f->nat_slot = m->claim.slot == NATPORT_NO_SLOT ? 0 : m->claim.slot + 1;
 	own->nexthop = m->slot;
-	own->fib_generation = m->generation;
+	own->fib_generation = m->remembered;
 	set_deltas(f, m);
 }
 
@@ -308,6 +308,7 @@ void flows_new(struct dp *dp, struct pkt *p, const struct flow_key *key,
 {
 	struct making m = { .orig = *key,
 			    .generation = generation,
+			    .remembered = flows_remembered(dp, p, generation),
 			    .in = flow_in(FLOW_ORIG, p->iface) };
 	struct passage *g = &m.g;
 
@@ -342,7 +343,7 @@ void flows_new(struct dp *dp, struct pkt *p, const struct flow_key *key,
 		flows_filtered(dp, p, &g->r);
 		return;
 	}
-	m.slot = flows_route(dp, p, &g->m.key);
+	m.slot = flows_route(dp, p, &g->m.key, g);
 	m.n = m.slot ? nh_get(dp->cfg->nht, m.slot) : NULL;
 	if (!flows_would_leave(p, m.n)) {
 		forward(dp, p, m.slot);

@@ -15,13 +15,15 @@
  */
 void flows_stateless(struct dp *dp, struct pkt *p, struct passage *g)
 {
-	uint32_t slot = flows_route(dp, p, &g->m.key);
-	const struct nh *n = slot ? nh_get(dp->cfg->nht, slot) : NULL;
+	const struct nh *n;
+	uint32_t slot;
 
 	if (!passage_stage(g, FILTER_MANGLE) || !passage_stage(g, FILTER_DSTNAT)) {
 		flows_filtered(dp, p, &g->r);
 		return;
 	}
+	slot = flows_route(dp, p, &g->m.key, g);
+	n = slot ? nh_get(dp->cfg->nht, slot) : NULL;
 	if (!flows_would_leave(p, n)) {
 		forward(dp, p, slot);
 		return;
@@ -130,12 +132,16 @@ void flows_related(struct dp *dp, struct pkt *p, const struct flow_key *quoted, 
 	memcpy(leaves.dst, was.src, sizeof(leaves.dst));
 	if (memcmp(arrives.src, was.dst, sizeof(was.dst)) != 0)
 		memcpy(leaves.src, was.dst, sizeof(leaves.src));
-	slot = flows_route(dp, p, &leaves);
-	n = slot ? nh_get(dp->cfg->nht, slot) : NULL;
 	passage_begin(&g, dp, p, &outer, CONF_CT_RELATED);
 	g.m.status = passage_status(flow_state(flow_at(t, index)));
 	g.r.ct_mark = flow_at(t, index)->mark;
-	if (!passage_stage(&g, FILTER_RAW) || !passage_through(&g, &leaves, flows_out(dp, n))) {
+	if (!passage_stage(&g, FILTER_RAW) || !passage_before(&g, &leaves)) {
+		flows_filtered(dp, p, &g.r);
+		return;
+	}
+	slot = flows_route(dp, p, &g.m.key, &g);
+	n = slot ? nh_get(dp->cfg->nht, slot) : NULL;
+	if (!passage_behind(&g, &leaves, flows_out(dp, n))) {
 		flows_filtered(dp, p, &g.r);
 		return;
 	}

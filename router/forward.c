@@ -38,8 +38,7 @@ static void wait_for(struct dp *dp, struct pkt *p, uint16_t iface, const struct 
  * good as the one the packet came by. */
 void forward_own(struct dp *dp, struct pkt *p)
 {
-	const struct dp_iface *in = &dp->cfg->iface[p->iface];
-	uint32_t slot = route_lookup(in, p);
+	uint32_t slot = route_own(dp, p);
 	const struct nh *n = slot ? nh_get(dp->cfg->nht, slot) : NULL;
 	bool link_local = p->flags & PKT_IP6 && link_local6(pkt_ip6(p)->dst);
 

@@ -169,8 +169,18 @@ four:
 	b->n4++;
 }
 
-/* Packets of one burst mostly came by one interface; where VLANs with other tables mix, ask for
- * each. */
+/* Do rules concern any of these packets? */
+static bool any_ruled(const struct dp *dp, const struct pkt *p, unsigned n)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < n && !any; i++)
+		any = route_rules(&dp->cfg->iface[p[i].iface], p[i].flags & PKT_IP6);
+	return any;
+}
+
+/* Packets of one burst mostly came by one interface; where VLANs with other tables mix, or rules
+ * look at packets, ask for each. */
 static void route4(const struct dp *dp, struct batch *b)
 {
 	const struct dp_iface *iface = dp->cfg->iface;
@@ -179,12 +189,14 @@ static void route4(const struct dp *dp, struct batch *b)
 
 	for (unsigned i = 1; i < b->n4; i++)
 		same &= iface[b->p4[i].iface].fib4 == fib;
+	if (unlikely(dp->cfg->ruled))
+		same = same && !any_ruled(dp, b->p4, b->n4);
 	if (likely(same)) {
 		fib4_lookup_burst(fib, b->dst4, b->slot4, b->n4);
 		return;
 	}
 	for (unsigned i = 0; i < b->n4; i++)
-		b->slot4[i] = route_lookup(&iface[b->p4[i].iface], &b->p4[i]);
+		b->slot4[i] = route_lookup(dp, &b->p4[i]);
 }
 
 static void route6(const struct dp *dp, struct batch *b)
@@ -195,12 +207,14 @@ static void route6(const struct dp *dp, struct batch *b)
 
 	for (unsigned i = 1; i < b->n6; i++)
 		same &= iface[b->p6[i].iface].fib6 == fib;
+	if (unlikely(dp->cfg->ruled))
+		same = same && !any_ruled(dp, b->p6, b->n6);
 	if (likely(same)) {
 		fib6_lookup_burst(fib, b->dst6p, b->slot6, b->n6);
 		return;
 	}
 	for (unsigned i = 0; i < b->n6; i++)
-		b->slot6[i] = route_lookup(&iface[b->p6[i].iface], &b->p6[i]);
+		b->slot6[i] = route_lookup(dp, &b->p6[i]);
 }
 
 static inline void forward_burst(struct dp *dp, struct pkt *p, const uint32_t *slot, unsigned count)

@@ -32,6 +32,21 @@ struct link *state_link_named(const struct state *s, const char *name)
 	return l;
 }
 
+/* A next hop that never changes. */
+static uint32_t slot_of(struct state *s, enum nh_type type)
+{
+	struct nh *n = calloc(1, sizeof(*n));
+	uint32_t slot = n ? slot_alloc(s) : 0;
+
+	if (!slot) {
+		free(n);
+		return 0;
+	}
+	n->type = (uint8_t)type;
+	slot_store(s, slot, n);
+	return slot;
+}
+
 int state_create(struct state **out)
 {
 	struct state *s = calloc(1, sizeof(*s));
@@ -52,6 +67,11 @@ int state_create(struct state **out)
 	    !s->pool[1] || table_init(&s->adjs) || table_init(&s->paths) ||
 	    table_init(&s->routes) || table_init(&s->objects) || table_init(&s->refused))
 		return -ENOMEM; /* the process ends */
+	s->blackhole = slot_of(s, NH_BLACKHOLE);
+	s->prohibit = slot_of(s, NH_PROHIBIT);
+	s->suppressed = slot_of(s, NH_THROW);
+	if (!s->blackhole || !s->prohibit || !s->suppressed)
+		return -ENOMEM;
 	s->neigh = calloc(1, sizeof(*s->neigh) + 64 * sizeof(s->neigh->entry[0]));
 	if (!s->neigh)
 		return -ENOMEM;
@@ -315,6 +335,11 @@ static void on_nexthop(void *arg, const struct netlink_nexthop *n)
 	object_event(arg, n);
 }
 
+static void on_rule(void *arg, const struct netlink_rule *r)
+{
+	rule_event(arg, r);
+}
+
 static void on_neigh(void *arg, const struct netlink_neigh *n)
 {
 	adj_neigh(arg, n);
@@ -334,6 +359,7 @@ static void on_sync_begin(void *arg)
 	for (struct route *r = s->first; r; r = r->next_all)
 		r->seen = r->dumped = false;
 	objects_sync_begin(s);
+	rules_sync_begin(s);
 	for (struct table_node *n = table_walk(&s->adjs, &b, NULL); n;
 	     n = table_walk(&s->adjs, &b, n))
 		table_entry(n, struct adj, node)->seen = false;
@@ -368,6 +394,7 @@ static void on_sync_end(void *arg)
 
 	routes_sweep(s);
 	objects_sweep(s);
+	rules_sync_end(s);
 	for (struct table_node *n = table_walk(&s->adjs, &b, NULL), *next; n; n = next) {
 		struct adj *a = table_entry(n, struct adj, node);
 		struct netlink_neigh gone = { .deleted = true,
@@ -394,6 +421,7 @@ const struct netlink_ops state_netlink_ops = {
 	.route = on_route,
 	.nexthop = on_nexthop,
 	.neigh = on_neigh,
+	.rule = on_rule,
 	.sync_begin = on_sync_begin,
 	.sync_end = on_sync_end,
 	.batch_end = on_batch_end,
@@ -408,6 +436,7 @@ static void free_retired(struct state *s)
 	    !fib_pool_retired(s->pool[1]))
 		return;
 	rcu_wait();
+	fibs_sweep(s);
 	for (size_t i = 0; i < s->nretired; i++)
 		free(s->retired[i]);
 	s->nretired = 0;
@@ -425,10 +454,15 @@ static void free_retired(struct state *s)
 
 void state_publish(struct state *s)
 {
-	if (s->addrs_dirty || s->config->neigh != s->neigh)
+	bool moved;
+
+	if (s->addrs_dirty || s->rules_dirty || s->config->neigh != s->neigh)
 		state_build_config(s);
 	s->addrs_dirty = false;
-	if (s->ifaces_dirty && s->publish) {
+	if (s->ifaces_dirty)
+		rules_attach(s, s->config);
+	moved = s->ifaces_dirty && s->publish;
+	if (moved) {
 		s->publish(s->arg, s->config);
 		state_routes_moved(s);
 	}
@@ -436,6 +470,8 @@ void state_publish(struct state *s)
 	do
 		free_retired(s);
 	while (fibs_try_refused(s));
+	if (moved) /* a flow may remember under that generation what the old rules have said */
+		state_routes_moved(s);
 }
 
 void state_rename(struct state *s)
@@ -475,10 +511,15 @@ void state_destroy(struct state *s)
 	while (s->links)
 		link_gone(s, s->links);
 	objects_forget(s);
+	rules_forget(s);
+	s->rules_known[0] = s->rules_known[1] = false;
 	state_publish(s);
 	for (unsigned i = 0; i < IFACES_MAX; i++)
 		if (s->glean[i])
 			free(s->nht.slot[s->glean[i]]);
+	free(s->nht.slot[s->blackhole]);
+	free(s->nht.slot[s->prohibit]);
+	free(s->nht.slot[s->suppressed]);
 	for (struct fib_table *t = s->tables, *next; t; t = next) {
 		next = t->next;
 		fib_destroy(t->fib);
@@ -495,6 +536,7 @@ void state_destroy(struct state *s)
 	munmap(s->free_slots, NH_SLOTS * sizeof(*s->free_slots));
 	free(s->retired);
 	free(s->retired_slots);
+	rules_forget(s);
 	free(s->neigh);
 	free(s->config);
 	free(s);

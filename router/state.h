@@ -7,6 +7,7 @@
  *	paths		where routes lead: one slot each, shared by all routes with the same next
  *hops, so that a link or a neighbour that changes is one store however many routes follow routes
  *Linux's routes of all tables (RIB), the best of each prefix in a FIB
+ *	rules		of policy routing, made into lists of steps for interfaces they concern
  *
  * Changes collect until state_publish(), which swaps what must be swapped, waits for a grace period
  *if anything was replaced, and frees it. [control]
@@ -18,9 +19,10 @@
 #include "router/lib/table.h"
 #include "router/net/dp.h"
 
-#define TABLE_MAIN  254
-#define UNASKED_MAX 64
-#define TABLE_LOCAL 255
+#define TABLE_DEFAULT 253
+#define TABLE_MAIN    254
+#define TABLE_LOCAL   255
+#define UNASKED_MAX   64
 
 /* ---- links */
 
@@ -131,11 +133,21 @@ struct route {
 	bool in_fib;
 };
 
-struct fib_table { /* one routing table of one family that an interface looks up in */
+struct fib_table { /* one routing table of one family that somebody looks up in */
 	struct fib_table *next;
 	uint32_t table;
 	int family;
+	bool folded;   /* main, with local's routes */
+	int suppress;  /* without routes of up to so many bits; -1: all of them */
+	uint64_t used; /* by the configuration of this generation */
 	struct fib *fib;
+};
+
+/* ---- rules of policy routing */
+
+struct rule {
+	struct rule *next; /* by priority, equals as they came */
+	struct netlink_rule r;
 };
 
 struct state {
@@ -148,6 +160,13 @@ struct state {
 	size_t nroutes[2]; /* IPv4, IPv6 */
 	struct fib_pool *pool[2];
 	struct fib_table *tables;
+	size_t ndefault[2];  /* routes of table default */
+	size_t local_odd[2]; /* routes of table local that hide more than their own address */
+	struct rule *rules[2], *rules_dumped[2]; /* in use; of the dump under way */
+	bool rules_known[2], rules_dirty;
+	struct rule_list **lists; /* of the latest configuration */
+	unsigned nlists;
+	uint32_t blackhole, prohibit, suppressed; /* slots */
 	struct nh_table nht;
 	uint32_t slots_used, nfree_slots;
 	uint32_t *free_slots;
@@ -243,6 +262,11 @@ struct fib *state_fib(struct state *s, uint32_t table, int family, bool create);
  * another route of the prefix comes first, or it did not fit. */
 enum route_use { ROUTE_USED, ROUTE_NO_TABLE, ROUTE_BY_TOS, ROUTE_SHADOWED, ROUTE_NO_ROOM };
 enum route_use state_route_use(const struct state *s, const struct route *r);
+/* A table by itself (main without local) and without routes of up to `suppress` bits; -1: with all.
+ * It lives while each configuration asks for it anew. */
+struct fib *state_fib_alone(struct state *s, uint32_t table, int family, int suppress);
+/* False: it takes no packets, since not all it says is known. */
+bool rule_understood(const struct netlink_rule *r);
 
 /* ---- inside state*.c */
 void state_retire(struct state *s, void *p);
@@ -297,6 +321,12 @@ void routes_forget(struct state *s);
 struct route *route_head(const struct state *s, uint32_t table, const struct prefix *p);
 void fib_refresh(struct state *s, uint32_t table, const struct prefix *p);
 bool fibs_try_refused(struct state *s);
+void rule_event(struct state *s, const struct netlink_rule *n);
+void rules_sync_begin(struct state *s);
+void rules_sync_end(struct state *s);
+void rules_forget(struct state *s);
+void rules_attach(struct state *s, struct dp_config *c);
+void fibs_sweep(struct state *s);
 void state_build_config(struct state *s);
 /* The link a VLAN lies on; NULL: it is none, or its parent is in another namespace. */
 const struct link *state_vlan_parent(const struct state *s, const struct link *l);

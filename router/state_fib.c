@@ -6,16 +6,19 @@
  * did not exist, the log says so once, and it is kept in mind by its prefix. When memory was given
  * back, the next publication tries the refused again, in turn, until so many in a row were refused
  * that the FIB must be full. A FIB never leads where a route led before: what cannot be replaced is
- * taken out, since its slot may soon be another's. [control]
+ * taken out, since its slot may soon be another's.
+ *
+ * A table has a FIB while an interface or a rule looks into it, and another for each length up to
+ * which a rule suppresses its routes: there a route that is suppressed is a throw, so that what it
+ * hides stays hidden. [control]
  */
 #include <errno.h>
+#include <linux/rtnetlink.h>
 #include <stdlib.h>
 
 #include "router/lib/log.h"
 #include "router/lib/rcu.h"
 #include "router/state.h"
-
-#define TABLE_DEFAULT 253
 
 /* Bytes of a FIB that may wait for a grace period during a long dump. */
 #define RETIRED_MAX (4u << 20)
@@ -31,29 +34,18 @@ struct refusal {
 	struct prefix dst;
 };
 
-/* A lookup asks local, main, default, in this order; a VRF only its own table. Each is folded into
- * one FIB. */
-static unsigned feeders(uint32_t table, uint32_t out[3])
+/* Linux asks local before main, or both at once: together they are the FIB of main that packets are
+ * looked up in where no rule stands between the two. */
+static unsigned feeders(const struct fib_table *t, uint32_t out[2])
 {
-	if (table == TABLE_MAIN) {
-		out[0] = TABLE_LOCAL;
-		out[1] = TABLE_MAIN;
-		out[2] = TABLE_DEFAULT;
-		return 3;
-	}
-	out[0] = table;
-	return 1;
+	out[0] = t->folded ? TABLE_LOCAL : t->table;
+	out[1] = t->table;
+	return t->folded ? 2 : 1;
 }
 
 static bool feeds(uint32_t table, const struct fib_table *t)
 {
-	uint32_t tables[3];
-	unsigned n = feeders(t->table, tables);
-	bool found = false;
-
-	for (unsigned i = 0; i < n; i++)
-		found |= tables[i] == table;
-	return found;
+	return t->table == table || (t->folded && table == TABLE_LOCAL);
 }
 
 static struct route *best_of(const struct state *s, uint32_t table, const struct prefix *p)
@@ -123,10 +115,20 @@ static void reclaim(struct fib_pool *pool)
 	fib_pool_reclaim(pool);
 }
 
-static int change(struct fib_table *t, const struct prefix *p, const struct route *r)
+/* Linux suppresses what leads somewhere; a refusal it believes whatever its length. */
+static bool is_suppressed(const struct fib_table *t, const struct route *r)
 {
-	return r ? fib_set(t->fib, p->addr.bytes, p->len, r->path->slot)
-		 : fib_del(t->fib, p->addr.bytes, p->len);
+	return r->dst.len <= t->suppress && r->type != RTN_BLACKHOLE &&
+	       r->type != RTN_UNREACHABLE && r->type != RTN_PROHIBIT;
+}
+
+static int change(const struct state *s, struct fib_table *t, const struct prefix *p,
+		  const struct route *r)
+{
+	if (!r)
+		return fib_del(t->fib, p->addr.bytes, p->len);
+	return fib_set(t->fib, p->addr.bytes, p->len,
+		       is_suppressed(t, r) ? s->suppressed : r->path->slot);
 }
 
 /* 0, or -ENOSPC: the prefix is not in the FIB. */
@@ -134,11 +136,11 @@ static int apply(struct state *s, struct fib_table *t, const struct prefix *p,
 		 const struct route *r)
 {
 	struct fib_pool *pool = s->pool[t->family == AF_INET6];
-	int err = change(t, p, r);
+	int err = change(s, t, p, r);
 
 	if (err == -ENOSPC && fib_pool_retired(pool) > (r ? RETIRED_WORTH : 0)) {
 		reclaim(pool);
-		err = change(t, p, r);
+		err = change(s, t, p, r);
 	}
 	if (err == -ENOSPC ? fib_pool_retired(pool) > 0 : !r)
 		s->fib_room = true;
@@ -151,19 +153,20 @@ static int apply(struct state *s, struct fib_table *t, const struct prefix *p,
 
 static int fib_refresh_one(struct state *s, struct fib_table *t, const struct prefix *p)
 {
-	uint32_t tables[3];
-	unsigned n = feeders(t->table, tables);
+	uint32_t tables[2];
+	unsigned n = feeders(t, tables);
 	struct route *r = NULL;
 	int err;
 
 	for (unsigned i = 0; i < n; i++) {
-		for (struct route *x = route_head(s, tables[i], p); x; x = x->next)
+		for (struct route *x = route_head(s, tables[i], p); x && t->suppress < 0;
+		     x = x->next)
 			x->in_fib = false;
 		r = r ? r : best_of(s, tables[i], p);
 	}
 	err = apply(s, t, p, r);
 	state_routes_moved(s);
-	if (r)
+	if (r && t->suppress < 0)
 		r->in_fib = !err;
 	if (err == -ENOSPC)
 		refusal_add(s, t, p);
@@ -206,20 +209,23 @@ bool fibs_try_refused(struct state *s)
 
 /* ---- tables */
 
-struct fib *state_fib(struct state *s, uint32_t table, int family, bool create)
+static struct fib *fib_of(struct state *s, const struct fib_table *want, bool create)
 {
 	struct fib_table *t = s->tables;
 
-	while (t && (t->table != table || t->family != family))
+	while (t && !(t->table == want->table && t->family == want->family &&
+		      t->folded == want->folded && t->suppress == want->suppress))
 		t = t->next;
+	if (t && create)
+		t->used = s->generation;
 	if (t || !create)
 		return t ? t->fib : NULL;
 	t = calloc(1, sizeof(*t));
 	if (!t)
 		return NULL;
-	t->table = table;
-	t->family = family;
-	t->fib = fib_create(s->pool[family == AF_INET6], family);
+	*t = *want;
+	t->used = s->generation;
+	t->fib = fib_create(s->pool[t->family == AF_INET6], t->family);
 	if (!t->fib) {
 		free(t);
 		return NULL;
@@ -227,9 +233,52 @@ struct fib *state_fib(struct state *s, uint32_t table, int family, bool create)
 	t->next = s->tables;
 	s->tables = t;
 	for (struct route *r = s->first; r; r = r->next_all)
-		if (r->dst.addr.family == family && feeds(r->table, t))
+		if (r->dst.addr.family == t->family && feeds(r->table, t))
 			(void)fib_refresh_one(s, t, &r->dst);
 	return t->fib;
+}
+
+struct fib *state_fib(struct state *s, uint32_t table, int family, bool create)
+{
+	const struct fib_table want = {
+		.table = table, .family = family, .folded = table == TABLE_MAIN, .suppress = -1
+	};
+
+	return fib_of(s, &want, create);
+}
+
+struct fib *state_fib_alone(struct state *s, uint32_t table, int family, int suppress)
+{
+	const struct fib_table want = { .table = table, .family = family, .suppress = suppress };
+
+	return fib_of(s, &want, true);
+}
+
+static void fib_forget(struct state *s, struct fib_table *t)
+{
+	for (struct route *r = s->first; r; r = r->next_all) {
+		if (r->dst.addr.family != t->family || r->table != t->table)
+			continue;
+		if (s->refused.count)
+			refusal_del(s, t, &r->dst);
+		if (t->suppress < 0 && t->table != TABLE_MAIN && t->table != TABLE_LOCAL)
+			r->in_fib = false;
+	}
+	fib_destroy(t->fib);
+	free(t);
+}
+
+/* Nobody looks into what the latest configuration has not asked for; a grace period has passed. */
+void fibs_sweep(struct state *s)
+{
+	for (struct fib_table **at = &s->tables, *t = *at; t; t = *at) {
+		if (t->folded || t->used == s->generation) {
+			at = &t->next;
+			continue;
+		}
+		*at = t->next;
+		fib_forget(s, t);
+	}
 }
 
 enum route_use state_route_use(const struct state *s, const struct route *r)
@@ -238,7 +287,7 @@ enum route_use state_route_use(const struct state *s, const struct route *r)
 
 	if (r->in_fib)
 		return ROUTE_USED;
-	while (t && !(t->family == r->dst.addr.family && feeds(r->table, t)))
+	while (t && !(t->family == r->dst.addr.family && t->suppress < 0 && feeds(r->table, t)))
 		t = t->next;
 	if (!t)
 		return ROUTE_NO_TABLE;
@@ -248,11 +297,10 @@ enum route_use state_route_use(const struct state *s, const struct route *r)
 										 : ROUTE_SHADOWED;
 }
 
-const struct route *state_route_for(const struct state *s, uint32_t table, const struct addr *a)
+static const struct route *longest(const struct state *s, const uint32_t *tables, unsigned n,
+				   const struct addr *a)
 {
 	struct prefix p = { .addr = *a };
-	uint32_t tables[3];
-	unsigned n = feeders(table, tables);
 
 	for (int len = (int)addr_bits(a); len >= 0; len--) {
 		p.len = (uint8_t)len;
@@ -265,4 +313,17 @@ const struct route *state_route_for(const struct state *s, uint32_t table, const
 		}
 	}
 	return NULL;
+}
+
+const struct route *state_route_for(const struct state *s, uint32_t table, const struct addr *a)
+{
+	static const uint32_t usual[] = { TABLE_LOCAL, TABLE_MAIN }, then[] = { TABLE_DEFAULT };
+	const struct route *r =
+		table == TABLE_MAIN ? longest(s, usual, 2, a) : longest(s, &table, 1, a);
+
+	const struct route *behind = NULL;
+
+	if (table == TABLE_MAIN && a->family == AF_INET && (!r || r->type == RTN_THROW))
+		behind = longest(s, then, 1, a);
+	return behind ? behind : r;
 }

@@ -35,8 +35,33 @@ struct route *route_head(const struct state *s, uint32_t table, const struct pre
 
 /* ---- routes in and out */
 
+/* Of table local most routes are for one address, which no route of main can be longer than. */
+static bool is_odd_local(const struct route *r)
+{
+	bool loopback =
+		r->dst.addr.family == AF_INET && r->dst.len == 8 && r->dst.addr.bytes[0] == 127;
+
+	return r->table == TABLE_LOCAL &&
+	       (r->type == RTN_THROW || (r->dst.len < addr_bits(&r->dst.addr) && !loopback));
+}
+
+/* Whether two tables may be folded, or need no lookup, shows in lists of rules. */
+static void count_special(struct state *s, const struct route *r, int by)
+{
+	bool six = r->dst.addr.family == AF_INET6;
+	size_t *n = r->table == TABLE_DEFAULT ? &s->ndefault[six]
+		    : is_odd_local(r)	      ? &s->local_odd[six]
+					      : NULL;
+
+	if (!n)
+		return;
+	*n += (size_t)by;
+	s->rules_dirty |= *n <= 1;
+}
+
 static void list_add(struct state *s, struct route *r)
 {
+	count_special(s, r, 1);
 	r->serial = ++s->serial;
 	r->prev_all = s->last;
 	r->next_all = NULL;
@@ -47,6 +72,7 @@ static void list_add(struct state *s, struct route *r)
 
 static void list_del(struct state *s, struct route *r)
 {
+	count_special(s, r, -1);
 	*(r->prev_all ? &r->prev_all->next_all : &s->first) = r->next_all;
 	*(r->next_all ? &r->next_all->prev_all : &s->last) = r->prev_all;
 	s->nroutes[r->dst.addr.family == AF_INET6]--;
@@ -148,7 +174,9 @@ static void route_replace(struct state *s, struct route *r, const struct netlink
 		chain_add(s, r, CHAIN_AS_SEEN);
 	}
 	r->path = path;
+	count_special(s, r, -1);
 	route_fill(r, n);
+	count_special(s, r, 1);
 	fib_refresh(s, r->table, &r->dst);
 	path_put(s, old);
 }

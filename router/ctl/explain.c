@@ -28,6 +28,8 @@ const struct column explain_columns[] = {
 	{ "line", NULL, COL_NUMBER, false, "of that rule or policy in its file" },
 	{ "file", NULL, COL_TEXT, false, "of the configuration" },
 	{ "iface", NULL, COL_TEXT, false, "it comes in or goes out by" },
+	{ "priority", NULL, COL_NUMBER, false, "of the rule of routing that decides" },
+	{ "table", NULL, COL_NUMBER, false, "that this rule looks into" },
 	{ "class", NULL, COL_TEXT, false,
 	  "of a tree of qdiscs that it is filed under: its handle" },
 	{ "qlen", NULL, COL_NUMBER, false, "packets that wait in the qdisc it comes to" },

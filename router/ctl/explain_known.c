@@ -10,6 +10,8 @@
 #include "router/ctl/explain_internal.h"
 #include "router/ctl/flow_text.h"
 #include "router/net/ct.h"
+#include "router/net/route.h"
+#include "router/net/rules.h"
 
 /* A record by itself. */
 struct specimen {
@@ -91,13 +93,16 @@ static bool must_judge(const struct explain *e, const struct flow *f, enum flow_
 		*why = "they look at more than what all its packets have in common";
 	else if (wanted_syn(e))
 		*why = "a rule looks at SYNs";
+	else if (e->g.dp)
+		*why = "rules of routing look at what they may set";
 	else
 		return false;
 	return true;
 }
 
-static bool judge(struct explain *e, const struct flow_key *arrives, const struct flow_key *leaves,
-		  const struct flow *f, enum flow_dir dir, uint32_t slot)
+/* Up to where the way out is looked up. */
+static bool judge_before(struct explain *e, const struct flow_key *arrives,
+			 const struct flow_key *leaves, const struct flow *f, enum flow_dir dir)
 {
 	static const enum filter_stage before[] = { FILTER_RAW, FILTER_MANGLE };
 	uint32_t state = flow_state(f);
@@ -113,8 +118,13 @@ static bool judge(struct explain *e, const struct flow_key *arrives, const struc
 			return false;
 	memcpy(m->key.dst, leaves->dst, sizeof(m->key.dst));
 	m->key.dport = leaves->dport;
-	if (!explain_stage(e, FILTER_DSTNAT))
-		return false;
+	return explain_stage(e, FILTER_DSTNAT);
+}
+
+static bool judge_behind(struct explain *e, const struct flow_key *leaves, uint32_t slot)
+{
+	struct match_packet *m = &e->g.m;
+
 	m->out = explain_out_name(e, slot);
 	if (!explain_stage(e, FILTER_FORWARD) || !explain_stage(e, FILTER_POST))
 		return false;
@@ -166,7 +176,8 @@ static bool allowed(struct explain *e, const struct flow_key *arrives,
 		explain_step(e, "filter", "asked again: %s", why);
 		e->way.flow = PKT_NO_FLOW;
 		e->way.tracked = shown_as_flow(e, f, dir);
-		return judge(e, arrives, leaves, f, dir, slot);
+		return (e->g.dp || judge_before(e, arrives, leaves, f, dir)) &&
+		       judge_behind(e, leaves, slot);
 	}
 	explain_step(e, "filter", "not asked again: the flow was judged by these rules");
 	if (flow_state(f) & (dir == FLOW_ORIG ? FLOW_DROP : FLOW_DROP_REPLY)) {
@@ -190,14 +201,25 @@ static void tell_translation(struct explain *e, const struct flow_key *arrives,
 		     from[1], to[0], to[1]);
 }
 
+/* As flows_routed_by_filter(). */
+static bool by_filter(const struct explain *e, const struct flow_half *own, uint32_t generation)
+{
+	const struct rule_list *l = route_rules(e->in, e->p.flags & PKT_IP6);
+	const struct filter *f = e->dp.policy->filter;
+
+	return l && (l->marks || l->each) && own->fib_generation != generation && f &&
+	       (filter_has(f, FILTER_RAW) || filter_has(f, FILTER_MANGLE));
+}
+
 void explain_known(struct explain *e, const struct flow_key *key, uint32_t index, enum flow_dir dir)
 {
 	const struct flow_table *t = e->r->st->flows;
-	struct flow_key arrives, other, leaves;
+	struct flow_key arrives, other, leaves, to;
 	const struct flow_half *own;
 	struct specimen s;
 	enum ct_verdict v;
-	uint32_t before, slot;
+	uint32_t before, slot, generation;
+	bool remembered;
 
 	take_copy(t, index, &s);
 	own = flow_half_of(record(&s), dir);
@@ -221,10 +243,18 @@ void explain_known(struct explain *e, const struct flow_key *key, uint32_t index
 	flow_key(t, index, dir, &arrives);
 	flow_key(t, index, !dir, &other);
 	ct_reply_key(&other, &leaves);
-	if (own->fib_generation == __atomic_load_n(&e->dp.cfg->nht->generation, __ATOMIC_ACQUIRE))
+	generation = __atomic_load_n(&e->dp.cfg->nht->generation, __ATOMIC_ACQUIRE);
+	remembered = own->fib_generation == generation &&
+		     (!e->dp.cfg->ruled || flow_came_by(flow_state(record(&s)), dir, e->p.iface));
+	if (by_filter(e, own, generation) && !judge_before(e, &arrives, &leaves, record(&s), dir))
+		return;
+	to = arrives; /* its source is translated behind routing */
+	memcpy(to.dst, leaves.dst, sizeof(to.dst));
+	to.dport = leaves.dport;
+	if (remembered)
 		explain_route_known(e, &leaves, slot = own->nexthop);
 	else
-		slot = explain_route(e, &leaves);
+		slot = explain_route(e, &to);
 	way_of(e, record(&s), dir, index, &arrives, &leaves);
 	if (!allowed(e, &arrives, &leaves, record(&s), dir, flow_state(record(&s)) & ~before, slot))
 		return;

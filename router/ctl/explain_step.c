@@ -9,6 +9,7 @@
 #include "router/ctl/flow_text.h"
 #include "router/net/parse.h"
 #include "router/net/route.h"
+#include "router/net/rules.h"
 
 /* ---- lines */
 
@@ -251,10 +252,9 @@ const char *explain_iface(const struct explain *e, uint16_t index)
 
 /* The prefix of the route in front of what it leads to; nothing if Linux has forgotten it just now.
  */
-static void tell_prefix(const struct explain *e, const struct flow_key *to, char *text, size_t size)
+static void tell_prefix(const struct explain *e, uint32_t table, const struct flow_key *to,
+			char *text, size_t size)
 {
-	const struct link *l = state_link(e->r->state, e->in->ifindex);
-	uint32_t table = state_table_of_master(e->r->state, l ? l->l.master : 0);
 	struct addr dst = address(to, to->dst);
 	const struct route *route = state_route_for(e->r->state, table, &dst);
 	char prefix[PREFIX_STRLEN];
@@ -292,14 +292,52 @@ static void tell_hop(struct explain *e, const char *prefix, const struct flow_ke
 			     neighbour_state(n), more);
 }
 
+/* Which rule of routing decides, if any but the usual ones are asked. Returns the table, 0: none.
+ */
+static uint32_t tell_rule(struct explain *e, const struct rule_list *l, unsigned decided)
+{
+	const struct rule_step *s = &l->step[decided];
+	struct row *row;
+
+	if (decided == l->nsteps) {
+		explain_step(e, "rule", "no table of any rule knows the destination");
+		return 0;
+	}
+	if (s->act == RULE_LOOKUP)
+		row = explain_step(e, "rule", "routing rule of priority %u: table %u", s->priority,
+				   s->table);
+	else
+		row = explain_step(e, "rule", "routing rule of priority %u: %s", s->priority,
+				   s->slot ? nh_type_names[hop(e, s->slot)->type] : "unreachable");
+	row_unsigned(row, "priority", s->priority);
+	if (s->act == RULE_LOOKUP)
+		row_unsigned(row, "table", s->table);
+	return s->act == RULE_LOOKUP ? s->table : 0;
+}
+
+/* The table that the interface's FIB is of. */
+static uint32_t own_table(const struct explain *e)
+{
+	const struct link *l = state_link(e->r->state, e->in->ifindex);
+
+	return state_table_of_master(e->r->state, l ? l->l.master : 0);
+}
+
 uint32_t explain_route(struct explain *e, const struct flow_key *to)
 {
-	uint32_t slot = route_to(e->in, to->family, to->dst), neighbour;
+	const struct rule_list *l = route_rules(e->in, to->family == AF_INET6);
+	uint8_t tos = e->g.r.has_dscp ? (uint8_t)(e->g.r.dscp << 2) : route_tos(&e->p);
+	unsigned decided = 0;
+	uint32_t slot = route_flow(&e->dp, &e->p, to, e->g.dp ? e->g.m.mark : e->mark, tos,
+				   &decided),
+		 neighbour, table;
 	char prefix[PREFIX_STRLEN + 1] = "", more[64] = "";
 	const struct nh *n = hop(e, slot);
 	struct addr dst = address(to, to->dst);
 
-	tell_prefix(e, to, prefix, sizeof(prefix));
+	table = l ? tell_rule(e, l, decided) : own_table(e);
+	if (table)
+		tell_prefix(e, table, to, prefix, sizeof(prefix));
 	if (n && n->type == NH_GROUP) {
 		snprintf(more, sizeof(more), ", of several by the hash of the flow");
 		slot = route_choose(&e->dp, &e->p, n);

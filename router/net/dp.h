@@ -41,7 +41,10 @@ struct dp_iface {
 	bool redirects;		 /* ICMP redirects are sent */
 	bool directed_broadcast; /* what is for its subnet's broadcast address goes out */
 	uint16_t mss;		 /* TCP in and out announces no more; 0: whatever; CONF_MSS_PMTU */
-	struct fib *fib4, *fib6;
+	struct fib *fib4, *fib6; /* of its VRF's table, or of local and main */
+	/* policy routing, of what comes in and of what we make for where it came from; NULL: fib4,
+	 * fib6 */
+	const struct rule_list *rules4, *rules6, *own4, *own6;
 	/* addresses an ICMP error may come from, the preferred first */
 	unsigned nip4, nip6;
 	struct {
@@ -82,6 +85,7 @@ struct dp_config {
 	struct neigh_table *neigh;
 	uint64_t own4[OWN_WORDS]; /* Bloom bits of this router's IPv4 addresses, and of its
 				 subnets' broadcast addresses: source check */
+	bool ruled;		  /* an interface has a list of rules */
 	unsigned nifaces;
 	uint16_t port_iface[PORTS_MAX]; /* the untagged interface of a port, or IFACE_NONE */
 	uint16_t port_vlans[PORTS_MAX]; /* VLAN interfaces of a port: 0 is the common case */
@@ -128,6 +132,7 @@ struct dp_counters {
 struct icmp_limits;
 struct hold;
 struct policy;
+struct rule_list;
 struct stateful;
 struct ct_events;
 struct qos;

@@ -88,18 +88,26 @@ static void show_source(struct match_packet *m, const struct flow_key *leaves)
 	m->key.sport = leaves->sport;
 }
 
-bool passage_through(struct passage *g, const struct flow_key *leaves, uint16_t out)
+bool passage_before(struct passage *g, const struct flow_key *leaves)
 {
 	if (!passage_stage(g, FILTER_MANGLE))
 		return false;
 	show_destination(&g->m, leaves);
-	if (!passage_stage(g, FILTER_DSTNAT))
-		return false;
+	return passage_stage(g, FILTER_DSTNAT);
+}
+
+bool passage_behind(struct passage *g, const struct flow_key *leaves, uint16_t out)
+{
 	g->m.out = out;
 	if (!passage_stage(g, FILTER_FORWARD) || !passage_stage(g, FILTER_POST))
 		return false;
 	show_source(&g->m, leaves);
 	return passage_stage(g, FILTER_SRCNAT);
+}
+
+bool passage_through(struct passage *g, const struct flow_key *leaves, uint16_t out)
+{
+	return passage_before(g, leaves) && passage_behind(g, leaves, out);
 }
 
 void passage_log(void *arg, uint16_t rule, const struct match_packet *m)

@@ -33,6 +33,9 @@ static inline bool passage_stage(struct passage *g, enum filter_stage stage);
  * tuple at the end.
  */
 bool passage_through(struct passage *g, const struct flow_key *leaves, uint16_t out);
+/* The same in two parts: up to where the way out is looked up, and behind that. */
+bool passage_before(struct passage *g, const struct flow_key *leaves);
+bool passage_behind(struct passage *g, const struct flow_key *leaves, uint16_t out);
 
 /* Of a flow's state word. */
 uint8_t passage_status(uint32_t state);

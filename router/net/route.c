@@ -21,12 +21,6 @@ uint32_t route_to(const struct dp_iface *in, int family, const uint8_t *addr)
 	return in->fib4 ? fib4_lookup(in->fib4, dst4) : FIB_NONE;
 }
 
-uint32_t route_lookup(const struct dp_iface *in, const struct pkt *p)
-{
-	return p->flags & PKT_IP6 ? route_to(in, AF_INET6, pkt_ip6(p)->dst)
-				  : route_to(in, AF_INET, (const uint8_t *)&pkt_ip4(p)->dst);
-}
-
 /* ---- the choice among several */
 
 struct flow_id {
