@@ -407,7 +407,7 @@ static void no_route(void **state)
 		struct packet k = udp(inside(six, 3), 5000, beyond(six, TO_UNREACHABLE), 53);
 
 		nat_open(&f, MASQUERADE(""));
-		told_inside(&f, &k, DROP_UNREACHABLE, six ? 1 : 3, six ? 0 : 1, 0);
+		told_inside(&f, &k, DROP_UNREACHABLE, six ? 1 : 3, six ? 6 : 1, 0);
 		k.dst = beyond(six, TO_PROHIBIT);
 		told_inside(&f, &k, DROP_PROHIBIT, six ? 1 : 3, six ? 1 : 13, 0);
 		assert_int_equal(live(&f), 0);
