@@ -7,6 +7,15 @@
 /* Cycles a packet; see fwd.c. */
 double bench_fwd4(void);
 double bench_fwd6(void);
+double bench_fwd4_full(void);
+double bench_fwd6_full(void);
+/* See fib.c: millions a second, MiB. */
+double bench_fib4(void);
+double bench_fib4_routed(void);
+double bench_fib6(void);
+double bench_fib_size4(void);
+double bench_fib_size6(void);
+double bench_fib_size_empty(void);
 /* The same of established flows; see flows.c. */
 double bench_ct_1k(void);
 double bench_ct_64k(void);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * fwd4, fwd6: cycles a packet takes through a worker on memory ports, rings included.
+ * fwd4, fwd6, fwd4-full, fwd6-full: cycles a packet takes through a worker on memory ports, rings
+ * included.
  *
  * One thread plays the NIC and the worker in turn; only the worker's turns are timed, by the time
- * stamp counter. Packets are 64 bytes on the wire (60 without FCS), 1,000 flows over 10 routes,
- * TTLs rewritten each time. The figure is the median of many slices, so that a slice in which the
- * machine did something else does not count.
+ * stamp counter. Packets are 64 bytes on the wire (60 without FCS), TTLs rewritten each time: 1,000
+ * flows over 10 routes, or 65,536 to anywhere in a full table, whose routes lead to 64 next hops.
+ * The figure is the median of many slices, so that a slice in which the machine did something else
+ * does not count.
  */
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -17,9 +19,12 @@
 #include "router/net/csum.h"
 #include "router/worker.h"
 #include "tests/bench/bench.h"
+#include "tests/bench/fib.h"
 
-#define FLOWS  1000
+#define FLOWS  65536
+#define FEW    1000 /* flows, over .. */
 #define ROUTES 10
+#define HOPS   64
 #define RING   2048
 #define FRAMES 16384
 #define SLICES 200
@@ -36,7 +41,8 @@ struct bench_router {
 	struct nh_table nht;
 	struct neigh_table *neigh;
 	struct fib_pool *pool;
-	struct nh nh[ROUTES + 1];
+	struct nh nh[HOPS + 1];
+	uint8_t dst[FLOWS][16];
 };
 
 static void die(const char *what)
@@ -45,13 +51,28 @@ static void die(const char *what)
 	exit(2);
 }
 
-static void make_config(struct bench_router *b, int family)
+/* Ten routes, and flows that take them in turn. */
+static void route_few(struct bench_router *b, struct fib *fib, int family)
+{
+	for (unsigned i = 0; i < FEW; i++) {
+		uint8_t r = (uint8_t)(1 + i % ROUTES), high = (uint8_t)(i >> 8), low = (uint8_t)i;
+		uint8_t dst4[16] = { 10, r, high, low };
+		uint8_t dst6[16] = { 0x20, 1, 0x0d, 0xb8, 0, r, [14] = high, [15] = low };
+		const uint8_t *dst = family == AF_INET ? dst4 : dst6;
+
+		memcpy(b->dst[i], dst, 16);
+		if (fib_set(fib, dst, family == AF_INET ? 16 : 48, r))
+			die("fib_set");
+	}
+}
+
+static void make_config(struct bench_router *b, int family, bool full)
 {
 	struct dp_config *c = calloc(1, sizeof(*c) + 2 * sizeof(c->iface[0]));
 	struct fib *fib = fib_create(b->pool, family);
 
 	b->neigh = calloc(1, sizeof(*b->neigh) + 2 * sizeof(b->neigh->entry[0]));
-	b->nht.slot = calloc(ROUTES + 1, sizeof(*b->nht.slot));
+	b->nht.slot = calloc(HOPS + 1, sizeof(*b->nht.slot));
 	if (!c || !fib || !b->neigh || !b->nht.slot)
 		die("no memory");
 	b->neigh->mask = 1;
@@ -67,11 +88,7 @@ static void make_config(struct bench_router *b, int family)
 		c->iface[i].fib4 = family == AF_INET ? fib : NULL;
 		c->iface[i].fib6 = family == AF_INET6 ? fib : NULL;
 	}
-	for (uint32_t r = 1; r <= ROUTES; r++) {
-		uint8_t dst[16] = { 10, (uint8_t)r };
-
-		if (family == AF_INET6)
-			memcpy(dst, (uint8_t[16]){ 0x20, 0x01, 0x0d, 0xb8, 0, (uint8_t)r }, 16);
+	for (uint32_t r = 1; r <= HOPS; r++) {
 		b->nh[r] = (struct nh){ .type = NH_ADJ,
 					.state = NH_RESOLVED,
 					.hlen = 14,
@@ -80,13 +97,15 @@ static void make_config(struct bench_router *b, int family)
 					.mtu = 1500,
 					.used = 1 };
 		b->nht.slot[r] = &b->nh[r];
-		if (fib_set(fib, dst, family == AF_INET ? 16 : 48, r))
-			die("fib_set");
 	}
+	if (full)
+		bench_fib_fill(fib, b->pool, family, b->dst, FLOWS);
+	else
+		route_few(b, fib, family);
 	b->cfg = c;
 }
 
-static void setup(struct bench_router *b, int family)
+static void setup(struct bench_router *b, int family, bool full)
 {
 	memset(b, 0, sizeof(*b));
 	b->pool = fib_pool_create(64 << 20);
@@ -102,7 +121,7 @@ static void setup(struct bench_router *b, int family)
 	b->wp.rx[1].q = b->port[1]->queue[0];
 	b->wp.rx[1].port = 1;
 	b->wp.nrx = 2;
-	make_config(b, family);
+	make_config(b, family, full);
 	if (worker_create(b->mem, 0, -1, true, -1, &b->w))
 		die("worker");
 	b->w->config = b->cfg;
@@ -125,7 +144,7 @@ static void teardown(struct bench_router *b)
 }
 
 /* One flow's frame, complete; only the TTL and its checksum change on the way. */
-static void make_frame(uint8_t f[WIRE], int family, unsigned flow)
+static void make_frame(uint8_t f[WIRE], int family, unsigned flow, const uint8_t dst[16])
 {
 	memset(f, 0, WIRE);
 	memcpy(f,
@@ -137,10 +156,9 @@ static void make_frame(uint8_t f[WIRE], int family, unsigned flow)
 					.len = htons(WIRE - 14),
 					.ttl = 64,
 					.proto = IPPROTO_UDP,
-					.src = htonl(0xc0a80000u + flow),
-					.dst = htonl(0x0a000000u + ((1 + flow % ROUTES) << 16) +
-						     flow) };
+					.src = htonl(0xc0a80000u + flow) };
 
+		memcpy(&h.dst, dst, 4);
 		h.csum = (uint16_t)~csum_ip4_20(&h);
 		memcpy(f + 14, &h, sizeof(h));
 	} else {
@@ -153,10 +171,7 @@ static void make_frame(uint8_t f[WIRE], int family, unsigned flow)
 		       (uint8_t[16]){ 0x20, 0x01, 0x0d, 0xb8,
 				      0xff, [14] = (uint8_t)(flow >> 8), [15] = (uint8_t)flow },
 		       16);
-		memcpy(h.dst,
-		       (uint8_t[16]){ 0x20, 0x01, 0x0d, 0xb8, 0, (uint8_t)(1 + flow % ROUTES),
-				      [14] = (uint8_t)(flow >> 8), [15] = (uint8_t)flow },
-		       16);
+		memcpy(h.dst, dst, 16);
 		memcpy(f + 14, &h, sizeof(h));
 	}
 }
@@ -168,17 +183,17 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static double cycles(int family)
+static double cycles(int family, bool full)
 {
 	static struct bench_router b;
 	static uint8_t frame[FLOWS][WIRE];
 	static double slice[SLICES];
 	uint64_t now = 1000000000ull, received = 0, sent = 0;
-	unsigned flow = 0;
+	unsigned flow = 0, flows = full ? FLOWS : FEW;
 
-	setup(&b, family);
-	for (unsigned i = 0; i < FLOWS; i++)
-		make_frame(frame[i], family, i);
+	setup(&b, family, full);
+	for (unsigned i = 0; i < flows; i++)
+		make_frame(frame[i], family, i, b.dst[i]);
 	for (unsigned s = 0; s < SLICES; s++) {
 		uint64_t spent = 0, packets = 0;
 
@@ -191,7 +206,7 @@ static double cycles(int family)
 			for (unsigned i = 0; i < n; i++) {
 				memcpy(data[i], frame[flow], WIRE);
 				len[i] = WIRE;
-				flow = (flow + 1) % FLOWS;
+				flow = (flow + 1) % flows;
 			}
 			xsk_memwire_deliver(&b.wire[0], data, len, n);
 			_mm_lfence();
@@ -215,10 +230,20 @@ static double cycles(int family)
 
 double bench_fwd4(void)
 {
-	return cycles(AF_INET);
+	return cycles(AF_INET, false);
 }
 
 double bench_fwd6(void)
 {
-	return cycles(AF_INET6);
+	return cycles(AF_INET6, false);
+}
+
+double bench_fwd4_full(void)
+{
+	return cycles(AF_INET, true);
+}
+
+double bench_fwd6_full(void)
+{
+	return cycles(AF_INET6, true);
 }

@@ -17,11 +17,15 @@ within()
 
 within fwd4 140 "$("$B/tests/bench/bench-c" fwd4)" "cycles a packet"
 within fwd6 182 "$("$B/tests/bench/bench-c" fwd6)" "cycles a packet"
+within fwd4-full 220 "$("$B/tests/bench/bench-c" fwd4-full)" "cycles a packet"
+within fwd6-full 286 "$("$B/tests/bench/bench-c" fwd6-full)" "cycles a packet"
 within ct-1k 190 "$("$B/tests/bench/bench-c" ct-1k)" "cycles a packet"
 within nat-1k 240 "$("$B/tests/bench/bench-c" nat-1k)" "cycles a packet"
 within nat-64k 360 "$("$B/tests/bench/bench-c" nat-64k)" "cycles a packet"
 within rules 4000 "$("$B/tests/bench/bench-c" rules)" "ns a first packet, 1,000 rules"
 within flow-mem 256 "$("$B/tests/bench/bench-c" flow-mem 2> /dev/null)" "MiB for a million NAT flows" # no noise in this one
+within fib-size4 40 "$("$B/tests/bench/bench-c" fib-size4)" "MiB for a full table of IPv4" # nor in these
+within fib-size6 40 "$("$B/tests/bench/bench-c" fib-size6)" "MiB for a full table of IPv6"
 within qos-1k 750 "$("$B/tests/bench/bench-c" qos-1k)" "cycles a packet"
 within qos-idle 750 "$("$B/tests/bench/bench-c" qos-idle)" "cycles a packet"
 export BENCH_TIME=1 BENCH_SECONDS=1 # rates in CPU time, so that others may have the core as well
