@@ -363,6 +363,8 @@ int apply_reload(struct router *r, FILE *messages)
 	hashes_follow(r, old);
 	hashes_follow(r, c);
 	state_rename(r->state);
+	if (settings_broadcast(old) || settings_broadcast(c))
+		r->links_moved = true; /* XDP follows */
 	stateful_apply(r);
 	stateful_publish(r, policy);
 	loop_timer_set(r->flows_timer, 1);

@@ -296,7 +296,8 @@ bool flows_would_leave(const struct pkt *p, const struct nh *n)
 {
 	uint8_t ttl = p->flags & PKT_IP6 ? pkt_ip6(p)->hops : pkt_ip4(p)->ttl;
 
-	if (!n || (n->type != NH_ADJ && n->type != NH_GLEAN) || ttl <= 1 || beyond_scope(p))
+	if (!n || !nh_leads_out(n) || (n->type == NH_BROADCAST && !nh_broadcasts(n, p->iface)) ||
+	    ttl <= 1 || beyond_scope(p))
 		return false;
 	if (p->flags & PKT_IP6)
 		return p->len <= n->mtu || p->len <= IP6_MTU_MIN;

@@ -48,9 +48,8 @@ uint32_t flows_route(struct dp *dp, struct pkt *p, const struct flow_key *to,
 
 uint16_t flows_out(const struct dp *dp, const struct nh *n)
 {
-	return n && (n->type == NH_ADJ || n->type == NH_GLEAN) && is_iface(dp, n->iface)
-		       ? dp->cfg->iface[n->iface].name_id
-		       : 0;
+	return n && nh_leads_out(n) && is_iface(dp, n->iface) ? dp->cfg->iface[n->iface].name_id
+							      : 0;
 }
 
 /* How a packet of direction dir leaves. */

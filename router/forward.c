@@ -197,6 +197,17 @@ static void to_neighbour(struct dp *dp, struct pkt *p, struct nh *n)
 		wait_for(dp, p, n->iface, &n->addr, n, claim);
 }
 
+/* F6. Nobody is told of what happens to a broadcast: icmp_error() sees to that. */
+static void to_all(struct dp *dp, struct pkt *p, struct nh *n)
+{
+	if (!nh_broadcasts(n, p->iface))
+		pkt_drop(dp, p, DROP_BROADCAST);
+	else if (ttl(p) <= 1)
+		refuse(dp, p, DROP_TTL, ICMP_ERROR_TTL, 0);
+	else
+		transmit(dp, p, n);
+}
+
 void forward(struct dp *dp, struct pkt *p, uint32_t slot)
 {
 	struct nh *n = slot ? nh_get(dp->cfg->nht, slot) : NULL;
@@ -214,7 +225,7 @@ void forward(struct dp *dp, struct pkt *p, uint32_t slot)
 	case NH_UNREACHABLE: refuse(dp, p, DROP_UNREACHABLE, ICMP_ERROR_UNREACHABLE, 0); break;
 	case NH_PROHIBIT: refuse(dp, p, DROP_PROHIBIT, ICMP_ERROR_PROHIBIT, 0); break;
 	case NH_LOCAL: pkt_drop(dp, p, DROP_LOCAL); break;
-	case NH_BROADCAST: pkt_drop(dp, p, DROP_BROADCAST); break;
+	case NH_BROADCAST: to_all(dp, p, n); break;
 	case NH_FOREIGN: pkt_drop(dp, p, DROP_EGRESS_FOREIGN); break;
 	case NH_THROW: refuse(dp, p, DROP_NO_ROUTE, ICMP_ERROR_NO_ROUTE, 0); break;
 	case NH_DOWN: refuse(dp, p, DROP_EGRESS_DOWN, ICMP_ERROR_NO_ROUTE, 0); break;

@@ -87,3 +87,11 @@ uint8_t settings_route(void *router, const struct netlink_route *n)
 	}
 	return CONF_HASH_DEFAULT;
 }
+
+bool settings_broadcast(const struct conf *c)
+{
+	for (unsigned i = 0; i < c->nifaces; i++)
+		if (c->ifaces[i].directed_broadcast)
+			return true;
+	return false;
+}

@@ -20,6 +20,9 @@ uint32_t settings_seed(const char *run_dir);
 /* Of one interface, for struct state; router is the struct router. A VLAN has its port's. */
 void settings_iface(void *router, const struct link *l, struct dp_iface *f);
 
+/* Does any interface send out broadcasts from elsewhere? They are not Linux's then. */
+bool settings_broadcast(const struct conf *c);
+
 struct netlink_route;
 /* How one of its next hops is chosen, for struct state: enum conf_hash. */
 uint8_t settings_route(void *router, const struct netlink_route *n);

@@ -476,8 +476,16 @@ void state_publish(struct state *s)
 
 void state_rename(struct state *s)
 {
-	s->addrs_dirty = true;
+	state_build_config(s);
+	paths_follow_broadcasts(s);
 	state_publish(s);
+}
+
+/* Linux gets what is for its broadcast addresses, as any host there; unless it is ours to forward.
+ */
+static bool broadcasts_are_ours(const struct state *s, const struct link *l)
+{
+	return l->iface != IFACE_NONE && s->config->iface[l->iface].directed_broadcast;
 }
 
 unsigned state_local_addrs(const struct state *s, struct addr *out, unsigned max)
@@ -489,7 +497,7 @@ unsigned state_local_addrs(const struct state *s, struct addr *out, unsigned max
 			if (n < max)
 				out[n] = a->a.local.addr;
 			n++;
-			if (!a->a.broadcast.family)
+			if (!a->a.broadcast.family || broadcasts_are_ours(s, l))
 				continue;
 			if (n < max)
 				out[n] = a->a.broadcast;

@@ -274,6 +274,8 @@ uint32_t slot_alloc(struct state *s);
 void slot_release(struct state *s, uint32_t slot);
 void slot_store(struct state *s, uint32_t slot, struct nh *n);
 void state_routes_moved(struct state *s); /* what flows remember of routes is old */
+/* The link header: destination, source, tag. Its type is told by the packet. */
+void nh_fill_l2(struct nh *n, const struct dp_iface *f, const uint8_t to[6]);
 struct adj *adj_get(struct state *s, const struct link *l, const struct addr *a);
 struct adj *adj_find(const struct state *s, int ifindex, const struct addr *a);
 void adj_release(struct state *s, struct adj *a);
@@ -292,6 +294,7 @@ void path_put(struct state *s, struct path *p);
 void path_store(struct state *s, struct path *p);
 void paths_follow_iface(struct state *s, int ifindex);
 void paths_mark_dead(struct state *s, int ifindex, bool dead, bool forced);
+void paths_follow_broadcasts(struct state *s);
 void paths_follow_adj(struct state *s, const struct adj *a);
 void paths_follow_object(struct state *s, uint32_t nhid);
 void paths_follow_buckets(struct state *s, uint32_t nhid);

@@ -159,12 +159,11 @@ struct adj *adj_find(const struct state *s, int ifindex, const struct addr *a)
 	return NULL;
 }
 
-/* The link header: destination, source, tag. Its type is told by the packet. */
-static void fill_l2(struct nh *n, const struct dp_iface *f, const struct adj *a)
+void nh_fill_l2(struct nh *n, const struct dp_iface *f, const uint8_t to[6])
 {
 	uint16_t tag[2] = { htons(f->vlan_proto), htons(f->vid) };
 
-	memcpy(n->l2, a->mac, 6);
+	memcpy(n->l2, to, 6);
 	memcpy(n->l2 + 6, f->mac, 6);
 	if (f->vid)
 		memcpy(n->l2 + 12, tag, 4);
@@ -187,7 +186,7 @@ void adj_store(struct state *s, struct adj *a)
 	n->addr = a->addr;
 	n->failures = a->failures;
 	n->used = 1; /* until upkeep has looked once */
-	fill_l2(n, f, a);
+	nh_fill_l2(n, f, a->mac);
 	slot_store(s, a->slot, n);
 }
 

@@ -215,6 +215,34 @@ static struct nh *nh_resilient(struct state *s, const struct path *p, struct nex
 	return n;
 }
 
+/* Where a broadcast from elsewhere goes out. Nowhere (RFC 2644), unless the file says so of its
+ * interface. */
+static const struct dp_iface *broadcast_iface(const struct state *s, const struct path *p)
+{
+	const struct link *l = p->nhops ? state_link(s, p->hops[0].hop.ifindex) : NULL;
+
+	return link_usable(s, l) && s->config->iface[l->iface].directed_broadcast
+		       ? &s->config->iface[l->iface]
+		       : NULL;
+}
+
+static struct nh *nh_broadcast(const struct state *s, const struct path *p)
+{
+	static const uint8_t all[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+	const struct dp_iface *f = broadcast_iface(s, p);
+	struct nh *n = nh_plain(NH_BROADCAST);
+
+	if (!n || !f)
+		return n;
+	n->state = NH_RESOLVED;
+	n->iface = (uint16_t)(f - s->config->iface);
+	n->port = f->port;
+	n->mtu = f->mtu;
+	n->used = 1;
+	nh_fill_l2(n, f, all);
+	return n;
+}
+
 static struct nh *path_nh(struct state *s, const struct path *p)
 {
 	struct nexthop_object *o;
@@ -222,7 +250,7 @@ static struct nh *path_nh(struct state *s, const struct path *p)
 	switch (p->type) {
 	case RTN_LOCAL:
 	case RTN_ANYCAST: return nh_plain(NH_LOCAL);
-	case RTN_BROADCAST: return nh_plain(NH_BROADCAST);
+	case RTN_BROADCAST: return nh_broadcast(s, p);
 	case RTN_BLACKHOLE: return nh_plain(NH_BLACKHOLE);
 	case RTN_UNREACHABLE: return nh_plain(NH_UNREACHABLE);
 	case RTN_PROHIBIT: return nh_plain(NH_PROHIBIT);
@@ -388,6 +416,21 @@ void paths_mark_dead(struct state *s, int ifindex, bool dead, bool forced)
 			other = true;
 		}
 		if (other)
+			path_store(s, p);
+	}
+}
+
+/* What the file says of interfaces has changed. */
+void paths_follow_broadcasts(struct state *s)
+{
+	uint32_t b = 0;
+
+	for (struct table_node *n = table_walk(&s->paths, &b, NULL); n;
+	     n = table_walk(&s->paths, &b, n)) {
+		struct path *p = table_entry(n, struct path, node);
+
+		if (p->type == RTN_BROADCAST &&
+		    (s->nht.slot[p->slot]->state == NH_RESOLVED) != (broadcast_iface(s, p) != NULL))
 			path_store(s, p);
 	}
 }

@@ -278,7 +278,7 @@ static uint32_t leaving(struct explain *e, const struct nh *n)
 		k.dscp = w->dscp;
 	k.ttl--;
 	len = explain_frame(&k, &l, e->frame);
-	if (n->type == NH_ADJ && n->state == NH_RESOLVED)
+	if (n->type != NH_GLEAN && n->state == NH_RESOLVED)
 		memcpy(e->frame, n->l2, n->hlen - 2u); /* all but what it carries */
 	shape_parse(e->frame, len, &e->p);
 	e->p.iface = in;

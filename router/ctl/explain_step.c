@@ -361,7 +361,7 @@ uint16_t explain_out_name(const struct explain *e, uint32_t slot)
 {
 	const struct nh *n = hop(e, slot);
 
-	return n && (n->type == NH_ADJ || n->type == NH_GLEAN) && n->iface < e->dp.cfg->nifaces &&
+	return n && nh_leads_out(n) && n->iface < e->dp.cfg->nifaces &&
 			       e->dp.cfg->iface[n->iface].port != IFACE_NONE
 		       ? e->dp.cfg->iface[n->iface].name_id
 		       : 0;
@@ -379,14 +379,14 @@ static uint16_t mtu_of(const struct explain *e, const struct nh *n)
 	return is_six(e) && n->mtu < IP6_MTU_MIN ? IP6_MTU_MIN : n->mtu;
 }
 
-static bool is_adjacent(const struct nh *n)
+static bool leads_out(const struct explain *e, const struct nh *n)
 {
-	return n && (n->type == NH_ADJ || n->type == NH_GLEAN);
+	return n && nh_leads_out(n) && (n->type != NH_BROADCAST || nh_broadcasts(n, e->p.iface));
 }
 
 static bool is_resolved(const struct nh *n)
 {
-	return n->type == NH_ADJ && n->state == NH_RESOLVED;
+	return n->type != NH_GLEAN && n->state == NH_RESOLVED;
 }
 
 static bool is_too_big(const struct explain *e, const struct nh *n)
@@ -422,7 +422,7 @@ static enum drop_reason refusal(const struct explain *e, const struct nh *n)
 {
 	if (!n)
 		return DROP_NO_ROUTE;
-	if (!is_adjacent(n))
+	if (!leads_out(e, n))
 		return dead_end(n);
 	if (e->packet.ttl <= 1)
 		return DROP_TTL;
@@ -435,7 +435,7 @@ bool explain_would_leave(struct explain *e, const struct flow_key *to, uint32_t 
 {
 	const struct nh *n = hop(e, slot);
 
-	if (is_adjacent(n) && refusal(e, n) == DROP__COUNT && !is_too_big(e, n))
+	if (leads_out(e, n) && refusal(e, n) == DROP__COUNT && !is_too_big(e, n))
 		return true;
 	explain_leave(e, to, slot);
 	return false;

@@ -35,7 +35,7 @@ static bool may_answer4(const struct dp *dp, const struct pkt *p)
 {
 	const struct ip4_header *h = pkt_ip4(p);
 
-	if (ntohs(h->frag) & IP4_OFFSET)
+	if (ntohs(h->frag) & IP4_OFFSET || ours4(dp->cfg, p->iface, h->dst) == NH_BROADCAST)
 		return false;
 	if (h->proto == IPPROTO_ICMP) {
 		uint32_t hlen = (h->ver_ihl & 15) * 4u;

@@ -27,9 +27,9 @@ enum icmp_error {
 
 /*
  * Build the error about p, unless the rules forbid one (an error about an error, a later fragment
- * of IPv4, a source that is no host's) or the limit does. True: *out is a packet to route, its
- * source still to be set by icmp_source(). p itself is untouched and still the caller's. info: the
- * MTU or the pointer.
+ * of IPv4, a broadcast, a source that is no host's) or the limit does. True: *out is a packet to
+ * route, its source still to be set by icmp_source(). p itself is untouched and still the caller's.
+ * info: the MTU or the pointer.
  */
 bool icmp_error(struct dp *dp, const struct pkt *p, enum icmp_error e, uint32_t info,
 		struct pkt *out);

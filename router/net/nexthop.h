@@ -24,7 +24,7 @@ enum nh_type {
 	NH_GLEAN, /* on link: the neighbour is the destination itself */
 	NH_GROUP, /* several, chosen by flow */
 	NH_LOCAL,
-	NH_BROADCAST,
+	NH_BROADCAST, /* of a connected subnet; NH_RESOLVED: where directed broadcasts go out */
 	NH_BLACKHOLE,
 	NH_UNREACHABLE,
 	NH_PROHIBIT,
@@ -42,7 +42,7 @@ enum nh_state { NH_UNRESOLVED, NH_RESOLVED, NH_FAILED };
 
 struct nh {
 	uint8_t type;  /* enum nh_type */
-	uint8_t state; /* NH_ADJ: enum nh_state */
+	uint8_t state; /* NH_ADJ, NH_BROADCAST: enum nh_state */
 	uint8_t hlen;  /* bytes of l2 and the type behind it: 14, or 18 with a VLAN tag */
 	uint8_t used;  /* set by workers when a packet took it, cleared by control: keep it fresh */
 	uint16_t iface; /* NH_ADJ, NH_GLEAN: index of the interface */
@@ -78,6 +78,20 @@ struct nh_table {
 static inline struct nh *nh_get(const struct nh_table *t, uint32_t slot)
 {
 	return __atomic_load_n(&t->slot[slot], __ATOMIC_CONSUME);
+}
+
+/* Does it send a packet that came by the interface `in` out as a broadcast? Never back to where it
+ * came from (RFC 1812 5.3.5.2). */
+static inline bool nh_broadcasts(const struct nh *n, uint16_t in)
+{
+	return n->type == NH_BROADCAST && n->state == NH_RESOLVED && n->iface != in;
+}
+
+/* Is there an interface that it leads out of? */
+static inline bool nh_leads_out(const struct nh *n)
+{
+	return n->type == NH_ADJ || n->type == NH_GLEAN ||
+	       (n->type == NH_BROADCAST && n->state == NH_RESOLVED);
 }
 
 /* The member of a group for a flow hash. A byte that all workers read is written only when it must

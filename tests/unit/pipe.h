@@ -232,6 +232,17 @@ static inline void pipe_iface(struct pipe *p, unsigned i)
 	pipe_learn(p, i, on_link(true, i, 2), NH_RESOLVED, 0);
 }
 
+/* Broadcasts to the subnet of an interface go out there. */
+static inline void pipe_broadcasts(struct pipe *p, unsigned iface)
+{
+	struct addr a = net4(10, 0, iface, 255);
+	uint32_t slot = fib_get(p->fib4, a.bytes, 32);
+
+	pipe_adj(p, slot, iface, a, NH_RESOLVED, 0);
+	p->nht.slot[slot]->type = NH_BROADCAST;
+	memset(p->nht.slot[slot]->l2, 0xff, 6);
+}
+
 /* A group over interfaces 1 and 2, of weights a to b. */
 static inline uint32_t pipe_group(struct pipe *p, uint32_t slot, bool six, unsigned a, unsigned b)
 {

@@ -92,6 +92,12 @@ static void test_verdicts(void **s)
 	expect("p0", "tcp [2001:db8::2]:1000 > [2001:db8:1::2]:3128", "forwarded", "");
 	expect("p1", "tcp 10.0.1.2:1000 > 10.0.0.2:3128", "dropped", "filter-rule");
 	expect("p0", "udp [fe80::5]:1 > [2001:db8:1::2]:53", "dropped", "beyond-scope");
+	pipe_broadcasts(&f.p, 0); /* F6: rules hold for broadcasts from elsewhere, too */
+	pipe_broadcasts(&f.p, 1);
+	expect("p0", "udp 10.0.0.2:1000 > 10.0.1.255:53", "forwarded", "");
+	expect("p0", "udp 10.0.0.2:1000 > 10.0.1.255:24", "rejected", "filter-reject");
+	expect("p0", "udp 10.0.0.2:1000 > 10.0.0.255:53", "dropped", "broadcast");
+	expect("p1", "udp 10.0.1.2:1000 > 10.0.0.255:53", "dropped", "filter-rule");
 }
 
 /* What XDP gives to NAT of a local address, and what it leaves to Linux. */

@@ -393,6 +393,52 @@ static void test_route_types(void **state)
 	pipe_close(&p);
 }
 
+/* `f` went out by an interface as a broadcast frame, one hop further. */
+static void expect_broadcast(struct pipe *p, struct frame *f, unsigned iface)
+{
+	struct frame want;
+
+	frame_forwarded(&want, f, iface, 255);
+	memset(want.b, 0xff, 6);
+	expect_frame(p, want.port, &want);
+	pipe_quiet(p);
+}
+
+/* F6, F10: where an interface lets directed broadcasts out, they are packets like others; but they
+ * never go back to where they came from, and nobody is told what becomes of them. */
+static void test_directed_broadcast(void **state)
+{
+	struct pipe p;
+	struct frame f;
+
+	(void)state;
+	pipe_open(&p);
+	for (unsigned iface = 0; iface < PIPE_IFACES; iface++) {
+		frame_to(&f, net4(10, 0, iface, 255), 100);
+		pipe_drops(&p, &f, DROP_BROADCAST);
+		pipe_broadcasts(&p, iface);
+		if (iface == 0) {
+			pipe_drops(&p, &f, DROP_BROADCAST);
+			continue;
+		}
+		pipe_receive(&p, &f);
+		pipe_turn(&p);
+		expect_broadcast(&p, &f, iface);
+		frame_ttl(&f, 1);
+		pipe_drops(&p, &f, DROP_TTL);
+	}
+	frame_to(&f, net4(10, 0, 1, 255), 1480);
+	p.nht.slot[fib_get(p.fib4, net4(10, 0, 1, 255).bytes, 32)]->mtu = 1400;
+	frame_ip4(&f)->frag = htons(IP4_DF);
+	frame_sum4(&f);
+	pipe_drops(&p, &f, DROP_TOO_BIG);
+	frame_options(&f, (const uint8_t[4]){ 7, 2 }, 4);
+	pipe_drops(&p, &f, DROP_IP4_OPTIONS);
+	frame_to(&f, addr_v4(INADDR_BROADCAST), 20);
+	pipe_drops(&p, &f, DROP_MARTIAN_DST);
+	pipe_close(&p);
+}
+
 /* F17: the longest match wins, and a change shows with the next packet. */
 static void test_longest_match(void **state)
 {
@@ -471,6 +517,7 @@ int main(void)
 		cmocka_unit_test(test_martian_note),
 		cmocka_unit_test(test_own_source),
 		cmocka_unit_test(test_route_types),
+		cmocka_unit_test(test_directed_broadcast),
 		cmocka_unit_test(test_longest_match),
 		cmocka_unit_test(test_interface),
 	};
