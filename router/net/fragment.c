@@ -43,11 +43,11 @@ static bool make(struct dp *dp, const struct pkt *p, uint32_t hlen, uint32_t at,
 	out->len = (uint16_t)(hlen + len);
 	memcpy(out->l3, h, hlen);
 	memcpy(out->l3 + hlen, p->l3 + hlen + at, len);
-	drop_uncopied_options(out->l3 + IP4_HLEN, hlen - IP4_HLEN);
+	if (!(frag & IP4_OFFSET)) /* else whoever cut it first has done so */
+		drop_uncopied_options(out->l3 + IP4_HLEN, hlen - IP4_HLEN);
 	n = pkt_ip4(out);
 	n->len = htons(out->len);
-	n->frag = htons((uint16_t)((frag & ~(IP4_MF | IP4_OFFSET)) |
-				   (((frag & IP4_OFFSET) + at / 8) & IP4_OFFSET) |
+	n->frag = htons((uint16_t)((((frag & IP4_OFFSET) + at / 8) & IP4_OFFSET) |
 				   (last ? frag & IP4_MF : IP4_MF)));
 	header_checksum(n, hlen);
 	return true;
@@ -74,7 +74,7 @@ unsigned fragment4(struct dp *dp, struct pkt *p, uint16_t mtu, struct pkt out[FR
 	/* The copies are made: the first one may now lose its tail. */
 	p->len = (uint16_t)(hlen + step);
 	h->len = htons(p->len);
-	h->frag |= htons(IP4_MF);
+	h->frag = htons((uint16_t)((ntohs(h->frag) & IP4_OFFSET) | IP4_MF));
 	header_checksum(h, hlen);
 	out[0] = *p;
 	counter_add(&dp->count->generated, n - 1);

@@ -11,8 +11,9 @@
  * Cut p (DF clear, longer than mtu) into packets of at most mtu bytes: out[0] is p's own frame, cut
  * short, the others are new. Returns how many, in the order to send them; 0 when there was no frame
  * (or the mtu no room) for all, with p untouched and still the caller's. Data fields are multiples
- * of 8, options with the copy bit go into all, the others are overwritten by no-operations, offsets
- * and MF go on from those of p when it was a fragment.
+ * of 8, options with the copy bit go into all, the others are overwritten by no-operations. When p
+ * was a fragment itself, offsets and MF go on from its own, and its options are all kept unless it
+ * was the first. The reserved bit beside DF is 0 in what is made here (RFC 791).
  */
 unsigned fragment4(struct dp *dp, struct pkt *p, uint16_t mtu, struct pkt out[FRAGMENTS_MAX]);
 

@@ -28,7 +28,7 @@ static unsigned expect_fragment(struct frame *f, struct frame *in, unsigned mtu,
 	assert_int_equal(plain_sum((uint8_t *)h, hlen, 0), 0xffff);
 	assert_int_equal(frag & IP4_OFFSET, (first & IP4_OFFSET) + at / 8);
 	assert_int_equal(!!(frag & IP4_MF), !last || first & IP4_MF);
-	assert_int_equal(frag & 0xc000, first & 0xc000);
+	assert_int_equal(frag & 0xc000, 0);
 	assert_true(last || data == ((mtu - hlen) & ~7u));
 	assert_memory_equal(f->b + f->l3 + hlen, in->b + in->l3 + hlen + at, data);
 	assert_int_equal(h->ver_ihl, was->ver_ihl);
@@ -172,6 +172,36 @@ static void test_options(void **state)
 	}
 	assert_int_equal(at, 1400);
 	assert_int_equal(n, 3);
+
+	frame_ip4(&f)->frag = htons(185); /* cut before, and its options with it: they stay */
+	frame_sum4(&f);
+	pipe_receive(&p, &f);
+	pipe_turn(&p);
+	for (at = 0; pipe_sent(&p, 1, &got);) {
+		at += expect_fragment(&got, &f, 576, at, 1);
+		assert_memory_equal(got.b + 34, options, 12);
+	}
+	assert_int_equal(at, 1400);
+	pipe_close(&p);
+}
+
+/* RFC 791: reserved, must be zero; what was not cut keeps it. */
+static void test_reserved_bit(void **state)
+{
+	struct pipe p;
+	struct frame f;
+
+	(void)state;
+	pipe_open(&p);
+	set_mtu(&p, 1, 576);
+	frame_to(&f, beyond(false, VIA_OUT), 1000);
+	frame_ip4(&f)->frag = htons(0x8000);
+	frame_sum4(&f);
+	pipe_cuts(&p, &f, 576);
+	frame_to(&f, beyond(false, VIA_OUT), 400);
+	frame_ip4(&f)->frag = htons(0x8000);
+	frame_sum4(&f);
+	pipe_forwards(&p, &f, 1);
 	pipe_close(&p);
 }
 
@@ -325,6 +355,7 @@ int main(void)
 		cmocka_unit_test(test_cut_again),
 		cmocka_unit_test(test_cut_beyond_the_end),
 		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_reserved_bit),
 		cmocka_unit_test(test_largest_header),
 		cmocka_unit_test(test_into_vlan),
 		cmocka_unit_test(test_own_error),
