@@ -62,8 +62,8 @@ unsigned fragment4(struct dp *dp, struct pkt *p, uint16_t mtu, struct pkt out[FR
 	if (mtu < hlen + 8)
 		return 0;
 	step = (mtu - hlen) & ~7u;
-	for (uint32_t at = step; at < data; at += step, n++) {
-		uint32_t len = data - at < step ? data - at : step;
+	for (uint32_t at = step, len; at < data; at += len, n++) {
+		len = data - at <= mtu - hlen ? data - at : step; /* the last may be odd */
 
 		if (n == FRAGMENTS_MAX || !make(dp, p, hlen, at, len, &out[n])) {
 			while (--n > 0)

@@ -185,6 +185,24 @@ static void test_options(void **state)
 	pipe_close(&p);
 }
 
+/* All but the last piece are of eight bytes each; it may fill the MTU. */
+static void test_last_piece(void **state)
+{
+	struct pipe p;
+	struct frame f;
+
+	(void)state;
+	pipe_open(&p);
+	set_mtu(&p, 1, 579);
+	for (unsigned data = 552 + 552; data <= 552 + 560; data++) {
+		frame_to(&f, beyond(false, VIA_OUT), data);
+		pipe_receive(&p, &f);
+		pipe_turn(&p);
+		assert_int_equal(expect_fragments(&p, &f, 1, 579, 1), data <= 552 + 559 ? 2 : 3);
+	}
+	pipe_close(&p);
+}
+
 /* RFC 791: reserved, must be zero; what was not cut keeps it. */
 static void test_reserved_bit(void **state)
 {
@@ -356,6 +374,7 @@ int main(void)
 		cmocka_unit_test(test_cut_beyond_the_end),
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_reserved_bit),
+		cmocka_unit_test(test_last_piece),
 		cmocka_unit_test(test_largest_header),
 		cmocka_unit_test(test_into_vlan),
 		cmocka_unit_test(test_own_error),
