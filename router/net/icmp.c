@@ -46,7 +46,7 @@ static bool may_answer4(const struct dp *dp, const struct pkt *p)
 		if (type != 0 && type != 8 && (type < 13 || type > 18))
 			return false;
 	}
-	return !martian4(&dp->cfg->set, h->src);
+	return !martian4(&dp->cfg->set, h->src) && ours4(dp->cfg, p->iface, h->dst) != NH_BROADCAST;
 }
 
 /* Unlike IPv4, later fragments are answered, packet too big above all; but a later fragment of an

@@ -78,7 +78,8 @@ static unsigned wrong_option(const uint8_t *o, unsigned len)
 	}
 }
 
-/* What may be there once only: a bit for each. */
+/* What may be there once only: a bit for each. Source routes are looked at before they are counted,
+ * the others after: so does Linux, and the pointers are its. */
 static unsigned once(uint8_t type)
 {
 	switch (type) {
@@ -94,16 +95,19 @@ unsigned options_wrong(const struct pkt *p)
 {
 	const uint8_t *opt = p->l3 + IP4_HLEN;
 	unsigned len = options_len(p), seen = 0, wrong;
+	bool again;
 
 	for (unsigned i = 0; i < len && opt[i] != IPOPT_EOL;) {
 		if (opt[i] == IPOPT_NOP) {
 			i++;
 			continue;
 		}
-		if (i + 1 >= len || opt[i + 1] < 2 || i + opt[i + 1] > len || seen & once(opt[i]))
+		again = seen & once(opt[i]);
+		if (i + 1 >= len || opt[i + 1] < 2 || i + opt[i + 1] > len ||
+		    (again && opt[i] != IPOPT_LSRR && opt[i] != IPOPT_SSRR))
 			return IP4_HLEN + i;
 		wrong = wrong_option(opt + i, opt[i + 1]);
-		if (wrong)
+		if (wrong || again)
 			return IP4_HLEN + i + wrong;
 		seen |= once(opt[i]);
 		i += opt[i + 1];

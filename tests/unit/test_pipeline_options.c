@@ -101,6 +101,7 @@ static void test_wrong(void **state)
 		{ 4, { 131, 2, 1, 1 }, 1 },		/* source routes are checked first */
 		{ 8, { 131, 7, 3, 10, 0, 1, 2, 0 }, 2 },
 		{ 8, { 131, 3, 4, 137, 3, 4, 0, 0 }, 3 }, /* loose and strict */
+		{ 8, { 131, 3, 4, 137, 3, 1, 0, 0 }, 5 }, /* the second is wrong by itself */
 	};
 	struct pipe p;
 	struct frame f;
@@ -115,7 +116,11 @@ static void test_wrong(void **state)
 		frame_ip4(&f)->dst = beyond(false, TO_NOWHERE).v4;
 		frame_sum4(&f);
 		is_wrong(&p, &f, OPT0 + rows[i].at);
-		frame_ip4(&f)->frag = htons(5); /* F10 */
+		frame_ip4(&f)->dst = net4(10, 0, 1, 255).v4; /* F10: a broadcast address */
+		frame_sum4(&f);
+		pipe_drops(&p, &f, DROP_IP4_OPTIONS);
+		frame_ip4(&f)->dst = beyond(false, TO_NOWHERE).v4;
+		frame_ip4(&f)->frag = htons(5); /* nor later fragments */
 		frame_sum4(&f);
 		pipe_drops(&p, &f, DROP_IP4_OPTIONS);
 	}
