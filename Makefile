@@ -87,6 +87,7 @@ $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(LIB)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
 $(B)/tests/tools/pktgen: $(call obj,$(wildcard tests/tools/pktgen/*.c))
 $(B)/tests/tools/storm: $(call obj,$(wildcard tests/tools/storm/*.c))
+$(B)/tests/tools/forward_oracle: $(call obj,$(wildcard tests/tools/forward_oracle/*.c))
 $(B)/tests/tools/%: $(B)/obj/tests/tools/%.o $(LIB)
 	@mkdir -p $(@D); echo "  LD      $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS)

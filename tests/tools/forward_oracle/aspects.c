@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* In what two ICMP errors about the same packet differ: what all rows about errors are made of. */
+#include <string.h>
+
+#include "router/net/csum.h"
+#include "tests/tools/forward_oracle/oracle.h"
+
+static bool sum_is_right(const uint8_t *ip, bool six, const uint8_t *icmp, uint32_t len)
+{
+	return csum_fold(csum_add(icmp, len, six ? csum_pseudo6(ip + 8, ip + 24, 58, len) : 0)) ==
+	       0xffff;
+}
+
+/* Of what both quote; n: the shorter's length. */
+static unsigned quotes4(const uint8_t *a, const uint8_t *b, uint32_t n)
+{
+	uint32_t hlen = (b[0] & 15) * 4u;
+
+	if (!memcmp(a, b, n))
+		return 0;
+	return hlen > 20 && hlen <= n && !memcmp(a, b, 20) && !memcmp(a + hlen, b + hlen, n - hlen)
+		       ? ASPECT_QUOTED_OPTIONS
+		       : ASPECT_OTHER;
+}
+
+static unsigned aspects4(const struct seen *k, const struct seen *o)
+{
+	const uint8_t *a = k->b + 14, *b = o->b + 14;
+	uint32_t alen = (a[0] & 15) * 4u, blen = (b[0] & 15) * 4u, an, bn;
+	unsigned found = 0;
+
+	if (blen != 20 || k->len != 14 + get16(a + 2) || o->len != 14 + get16(b + 2))
+		return ASPECT_OTHER;
+	an = k->len - 14 - alen;
+	bn = o->len - 14 - blen;
+	if (alen > 20 && (bn == an || k->len - 14 > 572) && bn >= an)
+		found |= ASPECT_OPTIONS;
+	else if (alen > 20 || an != bn)
+		return ASPECT_OTHER;
+	if (a[1] != b[1])
+		found |= (a[1] ^ b[1]) == 2 && a[1] & 2 ? ASPECT_ECN : ASPECT_OTHER;
+	if (memcmp(k->b, o->b, 14) || memcmp(a + 4, b + 4, 16) || memcmp(a + alen, b + blen, 2) ||
+	    memcmp(a + alen + 4, b + blen + 4, 4) || !sum_is_right(a, false, a + alen, an) ||
+	    !sum_is_right(b, false, b + blen, bn))
+		found |= ASPECT_OTHER;
+	return found | quotes4(a + alen + 8, b + blen + 8, an - 8);
+}
+
+/* The words behind the checksum: of "too big", an MTU. */
+static unsigned mtus6(const uint8_t *a, const uint8_t *b)
+{
+	if (!memcmp(a + 4, b + 4, 4))
+		return 0;
+	return a[0] == 2 && get16(a + 6) > get16(b + 6) && get16(b + 6) >= 1280 ? ASPECT_MTU
+										: ASPECT_OTHER;
+}
+
+static unsigned quotes6(const uint8_t *a, const uint8_t *b, uint32_t n)
+{
+	if (!memcmp(a, b, n))
+		return 0;
+	return n >= 40 && a[7] + 1 == b[7] && !memcmp(a, b, 7) && !memcmp(a + 8, b + 8, n - 8)
+		       ? ASPECT_QUOTED_HOPS
+		       : ASPECT_OTHER;
+}
+
+static unsigned aspects6(const struct packet *p, unsigned link, const struct seen *k,
+			 const struct seen *o)
+{
+	const uint8_t *a = k->b + 14, *b = o->b + 14;
+	uint32_t n = k->len - 14 - 40;
+	unsigned found = 0;
+
+	if (k->len != o->len || memcmp(k->b, o->b, 14 + 8) || memcmp(a + 24, b + 24, 16) ||
+	    a[40] != b[40] || !sum_is_right(a, true, a + 40, n) ||
+	    !sum_is_right(b, true, b + 40, n))
+		return ASPECT_OTHER;
+	if (a[41] != b[41])
+		found |= a[40] == 1 && a[41] == 0 && b[41] == 6 ? ASPECT_REJECT : ASPECT_OTHER;
+	if (memcmp(a + 8, b + 8, 16))
+		found |= link != p->link ? ASPECT_SOURCE : ASPECT_OTHER;
+	return found | mtus6(a + 40, b + 40) | quotes6(a + 48, b + 48, n - 8);
+}
+
+/* In what the errors of both sides differ; 0: it is not that each sent one. */
+unsigned aspects(const struct packet *p)
+{
+	unsigned klink, olink;
+	const struct seen *k = only(p, KERNEL, &klink), *o = only(p, OURS, &olink);
+	unsigned found;
+
+	if (!k || !o || klink != olink || !error_at(k->b, k->len) || !error_at(o->b, o->len) ||
+	    memcmp(k->b + 12, o->b + 12, 2))
+		return 0;
+	found = get16(k->b + 12) == 0x86dd ? aspects6(p, klink, k, o) : aspects4(k, o);
+	return found & ASPECT_OTHER ? 0 : found;
+}

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where our router may differ from the kernel: each with the requirement that wants it. Whatever
+ * else differs fails the test, and so does a row that never explains anything.
+ *
+ * A row either says what the router did instead ("ours drops it"), or that two errors about the
+ * packet are the same but for some aspect; several rows of the second kind may explain one packet
+ * together.
+ */
+#include <string.h>
+
+#include "tests/tools/forward_oracle/oracle.h"
+
+/* ---- what came of it */
+
+static bool ours_is_silent(const struct packet *p)
+{
+	return frames(p, OURS) == 0;
+}
+
+/* The kernel sent nothing but an ICMP error of this type and code. */
+static const uint8_t *kernel_error(const struct packet *p, unsigned type, unsigned code)
+{
+	unsigned link;
+	const struct seen *f = only(p, KERNEL, &link);
+	uint32_t at = f ? error_at(f->b, f->len) : 0;
+
+	return at && f->b[at] == type && f->b[at + 1] == code ? f->b + at : NULL;
+}
+
+/* ---- what went in */
+
+static const uint8_t *ip4(const struct packet *p)
+{
+	return !p->six && p->len >= p->l3 + 20 ? p->b + p->l3 : NULL;
+}
+
+static const uint8_t *ip6(const struct packet *p)
+{
+	return p->six && p->len >= p->l3 + 40 ? p->b + p->l3 : NULL;
+}
+
+/* Where the first option of a kind is; 0: nowhere. */
+static uint32_t option4(const struct packet *p, uint8_t kind)
+{
+	const uint8_t *h = ip4(p);
+	uint32_t hlen = h ? (h[0] & 15) * 4u : 0;
+
+	for (uint32_t i = 20; i < hlen && p->l3 + i < p->len && h[i] != 0;) {
+		if (h[i] == kind)
+			return i;
+		if (h[i] == 1) {
+			i++;
+			continue;
+		}
+		if (i + 1 >= hlen || h[i + 1] < 2)
+			break;
+		i += h[i + 1];
+	}
+	return 0;
+}
+
+/* Does its hop-by-hop header have an option of this kind? */
+static bool has_option6(const struct packet *p, uint8_t kind)
+{
+	const uint8_t *h = ip6(p);
+	uint32_t end;
+
+	if (!h || h[6] != 0 || p->len < p->l3 + 48)
+		return false;
+	end = 40 + (h[41] + 1u) * 8;
+	for (uint32_t i = 42; i < end && p->l3 + i + 1 < p->len;) {
+		if (h[i] == kind)
+			return true;
+		i += h[i] ? h[i + 1] + 2u : 1;
+	}
+	return false;
+}
+
+/* ---- rows of the first kind */
+
+static bool martian4(const uint8_t *a)
+{
+	return a[0] == 0 || a[0] >= 240;
+}
+
+static bool martians(const struct packet *p)
+{
+	const uint8_t *h = ip4(p);
+
+	return h && ours_is_silent(p) && (martian4(h + 12) || martian4(h + 16));
+}
+
+static bool broadcast_source(const struct packet *p)
+{
+	const uint8_t *h = ip4(p);
+
+	return h && ours_is_silent(p) && h[12] == 10 && h[13] == 0 && h[14] >= 1 &&
+	       h[14] <= LINKS && h[15] == 255;
+}
+
+static bool unroutable6(const uint8_t *a)
+{
+	static const uint8_t zero[15], mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	return !memcmp(a, mapped, sizeof(mapped)) || (!memcmp(a, zero, sizeof(zero)) && a[15] <= 1);
+}
+
+static bool martians6(const struct packet *p)
+{
+	const uint8_t *h = ip6(p);
+
+	return h && ours_is_silent(p) &&
+	       (unroutable6(h + 8) || unroutable6(h + 24) || h[8] == 0xff);
+}
+
+static bool is_extension(uint8_t next)
+{
+	return next == 0 || next == 43 || next == 44 || next == 51 || next == 60 || next == 135 ||
+	       next == 139 || next == 140;
+}
+
+/* What a router that reads the whole chain knows of it. */
+struct chain {
+	bool broken, rh0, later_fragment;
+	uint8_t proto;
+	uint32_t l4; /* from the IP header on */
+};
+
+static struct chain chain(const struct packet *p)
+{
+	const uint8_t *h = ip6(p);
+	uint32_t end = h ? 40 + get16(h + 4) : 0, len;
+	struct chain c = { .proto = h ? h[6] : 59, .l4 = 40 };
+
+	for (unsigned n = 0; is_extension(c.proto) && !c.later_fragment; n++) {
+		const uint8_t *at = h + c.l4;
+
+		c.broken = n == 8 || (c.proto == 0 && n) || c.l4 + 8 > end || p->l3 + end > p->len;
+		if (c.broken)
+			return c;
+		len = c.proto == 44 ? 8 : c.proto == 51 ? (at[1] + 2u) * 4 : (at[1] + 1u) * 8;
+		c.broken = c.l4 + len > end;
+		c.rh0 |= !c.broken && c.proto == 43 && at[2] == 0 && at[3];
+		if (c.broken || c.rh0)
+			return c;
+		c.later_fragment = c.proto == 44 && get16(at + 2) & 0xfff8;
+		c.proto = at[0];
+		c.l4 += len;
+	}
+	return c;
+}
+
+static bool routing_header_0(const struct packet *p)
+{
+	return ours_is_silent(p) && chain(p).rh0;
+}
+
+static bool broken_chain(const struct packet *p)
+{
+	return ours_is_silent(p) && chain(p).broken;
+}
+
+/* Redirects, and what may be a part of an error, or is one behind a header that Linux does not walk
+ * past. */
+static bool perhaps_error(const struct packet *p)
+{
+	struct chain c = chain(p);
+	unsigned link;
+	const struct seen *k = only(p, KERNEL, &link);
+	uint8_t type;
+
+	if (!ours_is_silent(p) || c.broken || c.rh0 || c.proto != 58 || !k ||
+	    !error_at(k->b, k->len))
+		return false;
+	type = p->l3 + c.l4 < p->len ? ip6(p)[c.l4] : 0;
+	return c.later_fragment || type == 137 || type < 128;
+}
+
+static bool link_local6(const uint8_t *a)
+{
+	return a[0] == 0xfe && (a[1] & 0xc0) == 0x80;
+}
+
+/* Not even back to the link that it came from, which the kernel does. */
+static bool link_locals(const struct packet *p)
+{
+	const uint8_t *h = ip6(p);
+	unsigned link;
+	const struct seen *o = only(p, OURS, &link);
+	uint32_t at = o ? error_at(o->b, o->len) : 0;
+
+	return h && (link_local6(h + 8) || link_local6(h + 24)) &&
+	       (ours_is_silent(p) || (at && o->b[at] == 1 && o->b[at + 1] == 2));
+}
+
+static bool source_route(const struct packet *p)
+{
+	return ours_is_silent(p) && (option4(p, 131) || option4(p, 137));
+}
+
+/* The kernel echoes these options in its errors. Where it does not know how, it sends none. */
+static bool echo_fails(const struct packet *p)
+{
+	unsigned link;
+	const struct seen *o = only(p, OURS, &link);
+
+	return frames(p, KERNEL) == 0 && o && error_at(o->b, o->len) &&
+	       (option4(p, 7) || option4(p, 68) || option4(p, 131) || option4(p, 137));
+}
+
+/* An error about a source route that is echoed goes where the route began. */
+static bool echo_diverts(const struct packet *p)
+{
+	unsigned link;
+	const struct seen *o = only(p, OURS, &link), *k = only(p, KERNEL, &link);
+	uint32_t at = o ? error_at(o->b, o->len) : 0, was = k ? error_at(k->b, k->len) : 0;
+
+	return at && was > 14 + 20 && !memcmp(o->b + at, k->b + was, 2) &&
+	       memcmp(o->b + 14 + 16, k->b + 14 + 16, 4) && (option4(p, 131) || option4(p, 137));
+}
+
+/* All frames of both sides are the same outside of their time stamp option. */
+static bool only_stamps_differ(const struct packet *p)
+{
+	uint32_t at = option4(p, 68), end = at ? at + ip4(p)[at + 1] : 0;
+
+	for (unsigned link = 0; at && link < LINKS; link++) {
+		const struct seen *k = p->out[KERNEL][link].first;
+
+		for (const struct seen *o = p->out[OURS][link].first; o || k;
+		     o = o->next, k = k->next)
+			if (!o || !k || k->len != o->len || k->len < 14 + end ||
+			    memcmp(k->b, o->b, 14 + at) ||
+			    memcmp(k->b + 14 + end, o->b + 14 + end, k->len - 14 - end))
+				return false;
+	}
+	return at;
+}
+
+static bool stamp_address(const struct packet *p)
+{
+	return only_stamps_differ(p) && (ip4(p)[option4(p, 68) + 3] & 15) == 1;
+}
+
+static bool stamp_for_others(const struct packet *p)
+{
+	return only_stamps_differ(p) && (ip4(p)[option4(p, 68) + 3] & 15) == 3;
+}
+
+/* The kernel complains about a label that it could not verify, or would if it might. */
+static bool cipso(const struct packet *p)
+{
+	uint32_t at = option4(p, 134);
+	const uint8_t *error = kernel_error(p, 12, 0);
+
+	return at &&
+	       (error ? error[4] >= at && error[4] < at + ip4(p)[at + 1] : frames(p, KERNEL) == 0);
+}
+
+static bool labels6(const struct packet *p)
+{
+	return frames(p, KERNEL) == 0 && (has_option6(p, 7) || has_option6(p, 0x31));
+}
+
+static bool past_the_end(const struct packet *p)
+{
+	const uint8_t *h = ip4(p);
+
+	return h && ours_is_silent(p) && frames(p, KERNEL) > 1 &&
+	       (get16(h + 6) & 0x1fff) * 8 + get16(h + 2) > 65535;
+}
+
+static bool many_pieces(const struct packet *p)
+{
+	return ip4(p) && ours_is_silent(p) && frames(p, KERNEL) > 128;
+}
+
+/* ---- rows of the second kind: aspects of two errors */
+
+static bool error_ecn(const struct packet *p)
+{
+	return aspects(p) & ASPECT_ECN;
+}
+static bool error_options(const struct packet *p)
+{
+	return aspects(p) & ASPECT_OPTIONS;
+}
+static bool error_quoted_options(const struct packet *p)
+{
+	return aspects(p) & ASPECT_QUOTED_OPTIONS;
+}
+static bool error_quoted_hops(const struct packet *p)
+{
+	return aspects(p) & ASPECT_QUOTED_HOPS;
+}
+static bool error_mtu(const struct packet *p)
+{
+	return aspects(p) & ASPECT_MTU;
+}
+static bool error_source(const struct packet *p)
+{
+	return aspects(p) & ASPECT_SOURCE;
+}
+static bool error_reject(const struct packet *p)
+{
+	return aspects(p) & ASPECT_REJECT;
+}
+
+/* Errors about routes have a limit of their own, for each source, that no sysctl of a namespace
+ * raises. */
+static bool limited(const struct packet *p)
+{
+	unsigned link;
+	const struct seen *o = only(p, OURS, &link);
+	uint32_t at = o ? error_at(o->b, o->len) : 0;
+	const uint8_t *h = ip4(p);
+
+	return h && frames(p, KERNEL) == 0 && at && o->b[at] == 3 && h[12] == 10 && h[13] == 0;
+}
+
+/* A checksum that is by chance the sum of the pseudo header, and all else is the same. */
+static bool unfinished_sum(const struct packet *p)
+{
+	unsigned klink, olink;
+	const struct seen *k = only(p, KERNEL, &klink), *o = only(p, OURS, &olink);
+	struct chain c = chain(p);
+	uint32_t at = 14 + (ip4(p) ? (ip4(p)[0] & 15) * 4u : c.l4);
+	uint8_t proto = ip4(p) ? ip4(p)[9] : c.proto;
+
+	if (!k || !o || klink != olink || k->len != o->len || (proto != 6 && proto != 17))
+		return false;
+	at += proto == 6 ? 16 : 6;
+	return at + 2 <= k->len && !memcmp(k->b, o->b, at) &&
+	       !memcmp(k->b + at + 2, o->b + at + 2, k->len - at - 2);
+}
+
+/* To a neighbour whom nobody knows, because bits were turned: that has a part of its own. */
+static bool unresolved(const struct packet *p)
+{
+	for (unsigned side = 0; side < SIDES; side++)
+		for (unsigned link = 0; link < LINKS; link++)
+			for (const struct seen *f = p->out[side][link].first; f; f = f->next) {
+				uint32_t at = error_at(f->b, f->len);
+
+				if (!at || f->b[at] != (p->six ? 1 : 3) ||
+				    f->b[at + 1] != (p->six ? 3 : 1))
+					return false;
+			}
+	if (ip6(p))
+		return !memcmp(ip6(p) + 24, "\x20\1\xd\xb8\0", 5) && (ip6(p)[29] & 0xf0) == 0xa0;
+	return ip4(p) && ip4(p)[16] == 10 && ip4(p)[17] == 0;
+}
+
+/* clang-format off */
+const struct difference differences[] = {
+	{ martians, OFTEN, "martians", "D3, F4",
+	  "0/8 and 240/4 are not forwarded" },
+	{ broadcast_source, OFTEN, "broadcast source", "F4",
+	  "a subnet's broadcast address is no source" },
+	{ martians6, OFTEN, "martians of IPv6", "G21",
+	  "::, ::1 and mapped addresses are not forwarded" },
+	{ link_locals, OFTEN, "link-local", "G21",
+	  "never forwarded, nor back to its own link as the kernel does" },
+	{ routing_header_0, OFTEN, "routing header 0", "G21",
+	  "dropped while it has segments left (RFC 5095)" },
+	{ broken_chain, OFTEN, "chain", "G26",
+	  "one that is too long, out of order or beyond the packet is dropped" },
+	{ labels6, OFTEN, "IOAM and CALIPSO", "G26",
+	  "options that we skip; the kernel verifies them" },
+	{ source_route, OFTEN, "source route", "F7",
+	  "dropped (RFC 7126); the kernel first complains about other options" },
+	{ echo_fails, OFTEN, "errors that are not echoed", "F9",
+	  "are sent; the kernel echoes options, and sends none where it cannot" },
+	{ echo_diverts, SELDOM, "errors about source routes", "F9",
+	  "go to the source; the kernel's back along the route" },
+	{ stamp_address, OFTEN, "time stamps with addresses", "F7",
+	  "have that of the link it leaves by, as a recorded route" },
+	{ stamp_for_others, OFTEN, "time stamps of others", "F7",
+	  "are theirs; the kernel writes one for any address that is no host's" },
+	{ cipso, OFTEN, "CIPSO", "F7",
+	  "an option that we do not know; the kernel verifies it" },
+	{ past_the_end, OFTEN, "past the end", "F8",
+	  "a fragment that reaches past 65535 is not cut further" },
+	{ many_pieces, SELDOM, "many pieces", "F8",
+	  "what would take more than 128 fragments is not cut" },
+	{ perhaps_error, OFTEN, "no error about errors", "G23",
+	  "nor about redirects and later fragments of ICMPv6" },
+	{ error_ecn, OFTEN, "ECN of errors", "F9",
+	  "none; the kernel copies a bit of it" },
+	{ error_options, OFTEN, "options of errors", "F9",
+	  "none; the kernel echoes some" },
+	{ error_quoted_options, OFTEN, "quoted options", "F9",
+	  "a quote is the packet as it came; the kernel has changed options" },
+	{ error_quoted_hops, OFTEN, "quoted hops", "G23",
+	  "a quote is the packet as it came; the kernel may be one hop further" },
+	{ error_mtu, OFTEN, "MTU of a route", "G22",
+	  "told at once; the kernel first tells the link's if it is not locked" },
+	{ error_source, OFTEN, "source of errors", "G23",
+	  "an address of the link it leaves by (RFC 4443 2.2), not where from" },
+	{ limited, SELDOM, "limits", "F11",
+	  "the kernel tells one host of its routes five times, and then each second" },
+	{ unresolved, SELDOM, "neighbours", "F13, G24",
+	  "when it is known that there is none is a matter of time" },
+	{ unfinished_sum, SELDOM, "unfinished sums", "HACKING",
+	  "what looks like one of a Linux behind a veth is finished" },
+	{ error_reject, OFTEN, "reject routes", "G24",
+	  "1/6 for a route of type unreachable" },
+};
+/* clang-format on */
+const unsigned ndifferences = sizeof(differences) / sizeof(differences[0]);
