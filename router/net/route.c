@@ -33,12 +33,21 @@ struct flow_id {
 #define KEY_A 0x9e3779b97f4a7c15ull
 #define KEY_B 0xd6e8feb86659fd93ull
 
-/* Both halves of the product: each bit of either factor may change each bit of it. */
+/* Both halves of the product. */
 static uint64_t fold(uint64_t a, uint64_t b)
 {
 	unsigned __int128 product = (unsigned __int128)a * b;
 
 	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* Ports in sequence make an arithmetic progression of the products; that would hit the buckets of
+ * a resilient group, which belong to anybody in any order, with a beat. */
+static uint32_t scatter(uint64_t h)
+{
+	h = (h ^ h >> 32) * KEY_A;
+	h = (h ^ h >> 29) * KEY_B;
+	return (uint32_t)(h >> 32);
 }
 
 /* The seed is in every factor, so that nobody outside makes one of them zero. */
@@ -49,7 +58,7 @@ static uint32_t flow_id_hash(uint32_t seed, const struct flow_id *f)
 
 	if (f->ip6)
 		h = fold(f->src[1] ^ h ^ a, f->dst[1] ^ b);
-	return (uint32_t)(fold(h ^ a, f->rest ^ b) >> 32);
+	return scatter(fold(h ^ a, f->rest ^ b));
 }
 
 static void flow_id_addrs(struct flow_id *f, const struct pkt *p)

@@ -227,6 +227,41 @@ static void flows_divide_by_weight(void **state)
 	}
 }
 
+/* The buckets of a resilient group may belong to anybody in any order: no kind of traffic may hit
+ * every second of them, or every third, more than others. Few flows, so that it would show. */
+static void flows_hit_all_buckets_alike(void **state)
+{
+	enum { BUCKETS = 128, FEW = 2000, SEEDS = 40 };
+	struct nh *g = calloc(1, sizeof(*g) + BUCKETS * sizeof(g->bucket[0]));
+
+	(void)state;
+	assert_non_null(g);
+	g->type = NH_GROUP;
+	g->nbuckets = BUCKETS;
+	srandom(1);
+	for (unsigned i = 0; i < SEEDS * 2 * sizeof(kinds) / sizeof(kinds[0]); i++) {
+		const struct kind *k = &kinds[i / 2 % (sizeof(kinds) / sizeof(kinds[0]))];
+		unsigned members = 2 + i % 4, mine = 0, hits = 0;
+
+		cfg.set.seed = (uint32_t)random();
+		for (unsigned b = 0; b < BUCKETS; b++) {
+			g->bucket[b] = i % 5 ? b % members : (unsigned)random() % members;
+			mine += g->bucket[b] == 0;
+		}
+		for (unsigned n = 0; n < FEW; n++) {
+			struct flow f = flow_number(k, n, i & 1);
+			struct pkt p = packet(&f);
+
+			hits += route_choose(&dp, &p, g) == 0;
+		}
+		if (hits * 100 < FEW * mine / BUCKETS * 78 ||
+		    hits * 100 > FEW * mine / BUCKETS * 122)
+			fail_msg("%s, IPv%u, seed %#x: %u flows of %u in %u buckets of %u", k->what,
+				 i & 1 ? 6 : 4, cfg.set.seed, hits, FEW, mine, BUCKETS);
+	}
+	free(g);
+}
+
 /* However light: with 65536 buckets it would be one of them. */
 static void the_lightest_gets_its_share(void **state)
 {
@@ -418,6 +453,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(flows_divide_by_weight),
+		cmocka_unit_test(flows_hit_all_buckets_alike),
 		cmocka_unit_test(the_lightest_gets_its_share),
 		cmocka_unit_test(buckets_are_few),
 		cmocka_unit_test(seeds_are_independent),
