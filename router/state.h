@@ -55,6 +55,7 @@ struct adj {
 	bool has_mac;
 	uint8_t mac[6];
 	uint16_t failures;
+	bool dead;    /* failed, and has not answered since, however often Linux asks again */
 	bool kernel;  /* Linux has a neighbour entry */
 	bool managed; /* a gateway: Linux was asked to keep it fresh */
 	bool asking;  /* Linux was asked, and has not said yet */

@@ -251,6 +251,8 @@ void adj_neigh(struct state *s, const struct netlink_neigh *n)
 						     : NH_UNRESOLVED;
 	if (state == NH_FAILED)
 		a->failures++;
+	if (state != NH_UNRESOLVED)
+		a->dead = state == NH_FAILED;
 	if (n->deleted && a->has_mac)
 		neigh_note_known(&s->nht, a->iface, &a->addr);
 	if (n->deleted || state != NH_UNRESOLVED)

@@ -112,7 +112,7 @@ static struct nh *nh_single(const struct state *s, const struct path *p, const s
 static bool may_serve(const struct state *s, const struct netlink_hop *h, const struct adj *a)
 {
 	return link_usable(s, state_link(s, h->ifindex)) && !h->encap &&
-	       !(h->flags & RTNH_F_DEAD) && !(a && a->state == NH_FAILED);
+	       !(h->flags & RTNH_F_DEAD) && !(a && a->dead);
 }
 
 /* The same of a next hop that is in no path. */

@@ -41,9 +41,9 @@ const char *show_hop_state(const struct state *s, const struct netlink_hop *h)
 		return "down";
 	if (!h->via.family)
 		return "connected";
-	if (!a || a->state == NH_UNRESOLVED)
-		return "unresolved";
-	return a->state == NH_RESOLVED ? "reachable" : "failed";
+	if (a && a->dead)
+		return "failed";
+	return a && a->state == NH_RESOLVED ? "reachable" : "unresolved";
 }
 
 bool show_hop_works(const char *state)

@@ -136,6 +136,16 @@ static inline void b_fails(void)
 {
 	neighbour(WAN, ways[B].gateway, NUD_FAILED, 0);
 }
+static inline void b_is_asked_again(void)
+{
+	b_fails();
+	neighbour(WAN, ways[B].gateway, NUD_INCOMPLETE, 0);
+}
+static inline void b_is_forgotten(void)
+{
+	b_fails();
+	neighbour(WAN, ways[B].gateway, 0, 0);
+}
 static inline void b_answers(void)
 {
 	neighbour(WAN, ways[B].gateway, NUD_REACHABLE, 0xa8);

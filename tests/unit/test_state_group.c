@@ -25,6 +25,8 @@ static void b_has_no_address(void)
 
 static const struct failure failures[] = {
 	{ "neighbour failed", b_fails, b_answers },
+	{ "asked again", b_is_asked_again, b_answers },
+	{ "forgotten after it failed", b_is_forgotten, b_answers },
 	{ "port closed", b_port_closes, b_port_opens },
 	{ "link down", b_goes_down, b_comes_up },
 	{ "no carrier", b_loses_carrier, b_comes_up },
