@@ -2,7 +2,8 @@
 /*
  * The packet path, top to bottom:
  *
- *	parse -> (filters of ingress) -> route (a burst at a time) -> forward: TTL, MTU, neighbour
+ *	parse -> (filters of ingress) -> (rp-filter) -> route (a burst at a time) -> forward: TTL,
+ *MTU, neighbour
  *	-> link header -> (filters and qdiscs of egress) -> out[port]
  *
  * The common packet (no options, known neighbour, fits the MTU) is finished in three short loops
@@ -22,6 +23,7 @@
 #include "router/net/parse.h"
 #include "router/net/policy.h"
 #include "router/net/route.h"
+#include "router/net/rp_filter.h"
 
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
@@ -169,6 +171,42 @@ four:
 	b->n4++;
 }
 
+/* ---- what the interface that a packet came by wants of it */
+
+/* False: it has been dropped. */
+static bool admit(struct dp *dp, struct pkt *p)
+{
+	const struct dp_iface *in = &dp->cfg->iface[p->iface];
+
+	if (in->rp_filter && !rp_filter_passes(dp, p)) {
+		pkt_drop(dp, p, DROP_RP_FILTER);
+		return false;
+	}
+	return true;
+}
+
+static void admit_burst(struct dp *dp, struct batch *b)
+{
+	unsigned n4 = 0, n6 = 0;
+
+	for (unsigned i = 0; i < b->n4; i++) {
+		if (!admit(dp, &b->p4[i]))
+			continue;
+		b->p4[n4] = b->p4[i];
+		b->dst4[n4++] = b->dst4[i];
+	}
+	for (unsigned i = 0; i < b->n6; i++) {
+		if (!admit(dp, &b->p6[i]))
+			continue;
+		b->p6[n6] = b->p6[i];
+		b->dst6[n6++] = b->dst6[i]; /* dst6p[] stay */
+	}
+	b->n4 = n4;
+	b->n6 = n6;
+}
+
+/* ---- the way on */
+
 /* Do rules concern any of these packets? */
 static bool any_ruled(const struct dp *dp, const struct pkt *p, unsigned n)
 {
@@ -255,6 +293,8 @@ static void run(struct dp *dp, const struct dp_frame *frames, unsigned n, enum w
 		for (unsigned i = 0; i < b.n6; i++)
 			pipeline_checksum(dp, &b.p6[i]);
 	}
+	if (unlikely(dp->cfg->guarded >> dp->rx_port & 1))
+		admit_burst(dp, &b);
 	if (dp->policy) {
 		if (b.n4)
 			flows_run(dp, b.p4, b.n4);

@@ -64,7 +64,7 @@ int state_create(struct state **out)
 		.seed = 1, .icmp_rate = 1000, .icmp_burst = 50, .icmp_each = 1
 	};
 	if (s->nht.slot == MAP_FAILED || s->free_slots == MAP_FAILED || !s->pool[0] ||
-	    !s->pool[1] || table_init(&s->adjs) || table_init(&s->paths) ||
+	    !s->pool[1] || table_init(&s->adjs) || table_init(&s->paths) || table_init(&s->wides) ||
 	    table_init(&s->routes) || table_init(&s->objects) || table_init(&s->refused))
 		return -ENOMEM; /* the process ends */
 	s->blackhole = slot_of(s, NH_BLACKHOLE);
@@ -537,6 +537,7 @@ void state_destroy(struct state *s)
 	fib_pool_destroy(s->pool[1]);
 	table_fini(&s->adjs);
 	table_fini(&s->paths);
+	table_fini(&s->wides);
 	table_fini(&s->routes);
 	table_fini(&s->objects);
 	table_fini(&s->refused);

@@ -90,11 +90,13 @@ struct path_hop {
 struct path {
 	struct table_node node;
 	uint32_t slot, refs;
-	uint8_t type;	/* RTN_* */
-	uint8_t family; /* of the routes: Linux treats their hops apart */
-	uint8_t hash;	/* enum conf_hash: how one of several is chosen */
-	bool truncated; /* there are more hops than NETLINK_HOPS_MAX */
+	uint8_t type;	 /* RTN_* */
+	uint8_t family;	 /* of the routes: Linux treats their hops apart */
+	uint8_t hash;	 /* enum conf_hash: how one of several is chosen */
+	bool truncated;	 /* there are more hops than NETLINK_HOPS_MAX */
+	bool is_default; /* of routes that lead everywhere */
 	uint32_t mtu, nhid;
+	unsigned nwide; /* slots of feasible paths that it is in */
 	unsigned nhops;
 	struct path_hop hops[]; /* nhid != 0: as the object has them now */
 };
@@ -155,6 +157,8 @@ struct state {
 	struct netlink *nl;
 	struct link *links;
 	struct table adjs, paths, routes, objects;
+	struct table wides; /* state_feasible.c */
+	bool feasible;	    /* some interface asks for feasible paths */
 	struct route *first, *last;
 	uint64_t removals; /* of routes: a walk that stopped at one must look again */
 	uint64_t serial;
@@ -293,6 +297,8 @@ struct path *path_find(const struct state *s, const struct netlink_route *r);
 struct path *path_get(struct state *s, const struct netlink_route *r);
 void path_put(struct state *s, struct path *p);
 void path_store(struct state *s, struct path *p);
+void path_reach(const struct state *s, const struct path *p, uint64_t set[NH_REACH_WORDS]);
+struct nh *nh_with_reach(struct nh *n, const struct nh_reach *r); /* NULL: n has been freed */
 void paths_follow_iface(struct state *s, int ifindex);
 void paths_mark_dead(struct state *s, int ifindex, bool dead, bool forced);
 void paths_follow_broadcasts(struct state *s);
@@ -320,6 +326,11 @@ void routes_ip_off(struct state *s, int ifindex);
 void routes_prefsrc_gone(struct state *s, uint32_t table, uint32_t addr);
 void routes_object_gone(struct state *s, uint32_t nhid);
 void route_event(struct state *s, const struct netlink_route *r);
+/* The slot that a prefix gets whose best route this is. */
+uint32_t feasible_slot(struct state *s, const struct route *best);
+void feasible_follow(struct state *s, const struct path *p); /* its content has changed, */
+void feasible_forget(struct state *s, const struct path *p); /* it is about to be freed */
+void feasible_want(struct state *s, const struct dp_config *c);
 void routes_sweep(struct state *s);
 void routes_forget(struct state *s);
 struct route *route_head(const struct state *s, uint32_t table, const struct prefix *p);

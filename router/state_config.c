@@ -80,6 +80,15 @@ static void fill_iface(struct state *s, struct dp_iface *f, const struct link *l
 	fill_addrs(f, l);
 }
 
+/* Whose packets are looked at: see struct dp_config. */
+static void add_guard(struct dp_config *c, const struct dp_iface *f)
+{
+	if (f->port == IFACE_NONE)
+		return;
+	if (f->rp_filter)
+		c->guarded |= 1ull << f->port;
+}
+
 static void add_own(struct dp_config *c, uint32_t addr)
 {
 	uint32_t bit = own_bit(addr);
@@ -137,11 +146,13 @@ void state_build_config(struct state *s)
 		if (l->iface == IFACE_NONE)
 			continue;
 		fill_iface(s, &c->iface[l->iface], l);
+		add_guard(c, &c->iface[l->iface]);
 		if (l->port != IFACE_NONE)
 			c->port_iface[l->port] = l->iface;
 		else if (c->iface[l->iface].port != IFACE_NONE)
 			c->port_vlans[c->iface[l->iface].port]++;
 	}
+	feasible_want(s, c);
 	state_retire(s, s->config);
 	s->config = c;
 	s->ifaces_dirty = true;

@@ -122,13 +122,13 @@ static bool is_suppressed(const struct fib_table *t, const struct route *r)
 	       r->type != RTN_UNREACHABLE && r->type != RTN_PROHIBIT;
 }
 
-static int change(const struct state *s, struct fib_table *t, const struct prefix *p,
+static int change(struct state *s, struct fib_table *t, const struct prefix *p,
 		  const struct route *r)
 {
 	if (!r)
 		return fib_del(t->fib, p->addr.bytes, p->len);
 	return fib_set(t->fib, p->addr.bytes, p->len,
-		       is_suppressed(t, r) ? s->suppressed : r->path->slot);
+		       is_suppressed(t, r) ? s->suppressed : feasible_slot(s, r));
 }
 
 /* 0, or -ENOSPC: the prefix is not in the FIB. */

@@ -50,7 +50,7 @@ struct path *path_find(const struct state *s, const struct netlink_route *r)
 		struct path *p = table_entry(n, struct path, node);
 		bool same = p->type == r->type && p->mtu == r->mtu && p->nhid == r->nhid &&
 			    p->family == r->dst.addr.family && p->hash == hash &&
-			    p->truncated == r->truncated;
+			    p->truncated == r->truncated && p->is_default == !r->dst.len;
 
 		if (same && r->nhid)
 			return p;
@@ -266,12 +266,55 @@ static struct nh *path_nh(struct state *s, const struct path *p)
 	return p->nhops == 1 ? nh_single(s, p, &p->hops[0]) : nh_group(s, p);
 }
 
-void path_store(struct state *s, struct path *p)
+/* Dead hops, too: as in Linux, rp-filter asks where a route may lead. */
+void path_reach(const struct state *s, const struct path *p, uint64_t set[NH_REACH_WORDS])
 {
+	for (unsigned i = 0; i < p->nhops; i++) {
+		const struct link *l = state_link(s, p->hops[i].hop.ifindex);
+
+		if (l && l->iface != IFACE_NONE)
+			set[l->iface / 64] |= 1ull << (l->iface % 64);
+	}
+}
+
+struct nh *nh_with_reach(struct nh *n, const struct nh_reach *r)
+{
+	size_t at = nh_reach_at(n);
+	struct nh *more = realloc(n, at + sizeof(*r));
+
+	if (!more) {
+		free(n);
+		return NULL;
+	}
+	memcpy((uint8_t *)more + at, r, sizeof(*r));
+	more->has_reach = true;
+	return more;
+}
+
+/* What stands in the slot of a path. */
+static struct nh *path_content(struct state *s, const struct path *p)
+{
+	struct nh_reach r = { 0 };
 	struct nh *n = path_nh(s, p);
 
-	if (n)
-		slot_store(s, p->slot, n);
+	if (!n)
+		return NULL;
+	n->is_default = p->is_default;
+	if (p->nhops <= 1)
+		return n;
+	path_reach(s, p, r.best);
+	memcpy(r.feasible, r.best, sizeof(r.best));
+	return nh_with_reach(n, &r);
+}
+
+void path_store(struct state *s, struct path *p)
+{
+	struct nh *n = path_content(s, p);
+
+	if (!n)
+		return;
+	slot_store(s, p->slot, n);
+	feasible_follow(s, p);
 }
 
 /* ---- life */
@@ -314,6 +357,7 @@ static void path_again(struct state *s, struct path *p, const struct netlink_rou
 
 static void path_free(struct state *s, struct path *p)
 {
+	feasible_forget(s, p);
 	for (unsigned i = 0; i < p->nhops; i++)
 		drop_adj(s, &p->hops[i]);
 	slot_release(s, p->slot);
@@ -341,6 +385,7 @@ struct path *path_get(struct state *s, const struct netlink_route *r)
 	}
 	p->type = r->type;
 	p->family = r->dst.addr.family;
+	p->is_default = !r->dst.len;
 	p->mtu = r->mtu;
 	p->nhid = r->nhid;
 	p->hash = choice(s, r);

@@ -18,6 +18,7 @@
 #include "router/lib/clock.h"
 #include "router/net/parse.h"
 #include "router/net/route.h"
+#include "router/net/rp_filter.h"
 
 #define NAT_TRIES 4 /* as for real flows */
 
@@ -472,12 +473,34 @@ static void begin(struct explain *e, const struct router *r, struct command_ctx 
 	}
 }
 
+/* False: its source may not come in here. */
+static bool reverse_path(struct explain *e)
+{
+	static const char *const words[][2] = {
+		[CONF_RP_STRICT] = { "strict: packets to its source do not leave here",
+				     "strict: packets to its source leave here" },
+		[CONF_RP_FEASIBLE] = { "feasible: no route to its source leads here",
+				       "feasible: a route to its source leads here" },
+		[CONF_RP_LOOSE] = { "loose: there is no route to its source",
+				    "loose: there is a route to its source" },
+	};
+	bool passes;
+
+	if (!e->in->rp_filter)
+		return true;
+	passes = rp_filter_passes(&e->dp, &e->p);
+	explain_step(e, "rp-filter", "%s", words[e->in->rp_filter][passes]);
+	if (!passes)
+		explain_drop(e, DROP_RP_FILTER);
+	return passes;
+}
+
 /* Past XDP and what stands where it comes in. False: not ours, or told to its end. */
 static bool come_in(struct explain *e)
 {
 	if (explain_is_whole(e))
-		return explain_whole(e) && explain_arrive(e);
-	return steer(e) && explain_arrive(e) && explain_ingress(e);
+		return explain_whole(e) && explain_arrive(e) && reverse_path(e);
+	return steer(e) && explain_arrive(e) && explain_ingress(e) && reverse_path(e);
 }
 
 static void walk(struct explain *e, const char *name)

@@ -25,6 +25,7 @@
 	X(IP6_RH0,         "ip6-rh0",          "parse",   "IPv6 routing header type 0 (RFC 5095)")     \
 	X(MARTIAN_SRC,     "martian-source",   "parse",   "source address that may not be routed")     \
 	X(MARTIAN_DST,     "martian-dest",     "parse",   "destination that may not be routed")        \
+	X(RP_FILTER,       "rp-filter",        "parse",   "its source is not routed back that way")    \
 	X(FRAG_TINY,       "frag-tiny",        "fragment", "first fragment without transport header")     \
 	X(FRAG_OVERLAP,    "frag-overlap",     "fragment", "fragments overlap")                           \
 	X(FRAG_LIMIT,      "frag-limit",       "fragment", "too many datagrams or fragments wait")        \

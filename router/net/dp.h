@@ -18,6 +18,7 @@
 #define PORTS_MAX  64
 #define IFACES_MAX 256
 #define IFACE_NONE UINT16_MAX
+static_assert(IFACES_MAX == NH_REACH_WORDS * 64, "a bit each");
 
 #define IFACE_IP4_ADDRS 8
 #define IFACE_IP6_ADDRS 8
@@ -89,6 +90,8 @@ struct dp_config {
 	unsigned nifaces;
 	uint16_t port_iface[PORTS_MAX]; /* the untagged interface of a port, or IFACE_NONE */
 	uint16_t port_vlans[PORTS_MAX]; /* VLAN interfaces of a port: 0 is the common case */
+	uint64_t guarded; /* bits of ports with an interface that looks at what comes in (rp-filter)
+			   */
 	struct dp_iface iface[];
 };
 

@@ -51,7 +51,9 @@ struct nh {
 	uint16_t nbuckets;
 	uint16_t failures; /* NH_ADJ: how often Linux has given up on it */
 	uint8_t l2[20];
-	uint8_t hash; /* NH_GROUP: enum conf_hash */
+	uint8_t hash;	 /* NH_GROUP: enum conf_hash */
+	bool is_default; /* of a route to everywhere */
+	bool has_reach;	 /* a struct nh_reach stands behind the buckets */
 	union {
 		struct addr addr; /* NH_ADJ: the neighbour */
 		uint8_t *busy;	  /* NH_GROUP, resilient: a byte a bucket, set by workers when a
@@ -60,6 +62,23 @@ struct nh {
 	uint32_t bucket[]; /* NH_GROUP: slots; nbuckets of them, a power of two or not */
 };
 static_assert(sizeof(struct nh) == 64, "a cache line");
+
+/* The interfaces that a route uses, by bits, where n->iface does not say it all: of the best route
+ * of its prefix, and of all of them. What is learned of a source this way is asked for seldom, so
+ * it does not stand in struct nh. */
+#define NH_REACH_WORDS (256 / 64)
+struct nh_reach {
+	uint64_t best[NH_REACH_WORDS], feasible[NH_REACH_WORDS];
+};
+
+static inline size_t nh_reach_at(const struct nh *n)
+{
+	return sizeof(*n) + (n->nbuckets + 1u) / 2 * 8;
+}
+static inline const struct nh_reach *nh_reach(const struct nh *n)
+{
+	return n->has_reach ? (const void *)((const uint8_t *)n + nh_reach_at(n)) : NULL;
+}
 
 #define NH_SLOTS (1u << 20) /* virtual; slot 0 is "no route" and never used */
 

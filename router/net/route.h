@@ -19,6 +19,9 @@ uint32_t route_own(const struct dp *dp, struct pkt *p);
 uint32_t route_flow(const struct dp *dp, const struct pkt *p, const struct flow_key *key,
 		    uint32_t mark, uint8_t tos, unsigned *decided);
 
+/* Of an answer to p, as if it came in by the same interface: to the source of p. */
+uint32_t route_back(const struct dp *dp, const struct pkt *p);
+
 /* The longest prefix of a destination in the table of an interface, whatever rules say; addr: 4 or
  * 16 bytes. */
 uint32_t route_to(const struct dp_iface *in, int family, const uint8_t *addr);

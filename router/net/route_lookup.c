@@ -104,3 +104,27 @@ uint32_t route_flow(const struct dp *dp, const struct pkt *p, const struct flow_
 	}
 	return rules_lookup(l, dp->cfg->nht, &v, decided);
 }
+
+uint32_t route_back(const struct dp *dp, const struct pkt *p)
+{
+	const struct dp_iface *in = &dp->cfg->iface[p->iface];
+	bool six = p->flags & PKT_IP6;
+	const struct rule_list *l = route_rules(in, six);
+	struct rule_packet v = {
+		.src = six ? pkt_ip6(p)->dst : (const uint8_t *)&pkt_ip4(p)->dst,
+		.dst = six ? pkt_ip6(p)->src : (const uint8_t *)&pkt_ip4(p)->src,
+		.mark = p->mark,
+		.tos = route_tos(p),
+	};
+	struct pkt walk = *p;
+	uint16_t sport;
+
+	if (!l)
+		return route_to(in, six ? AF_INET6 : AF_INET, v.dst);
+	if (l->ports)
+		view_ports(&v, &walk);
+	sport = v.sport;
+	v.sport = v.dport;
+	v.dport = sport;
+	return rules_lookup(l, dp->cfg->nht, &v, NULL);
+}
