@@ -18,6 +18,7 @@
 #include "router/net/nat_rewrite.h"
 #include "router/net/parse.h"
 #include "router/net/route.h"
+#include "router/shape.h"
 
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)

@@ -16,6 +16,7 @@
 #include "router/net/ct_event.h"
 #include "router/net/limit.h"
 #include "router/net/siphash.h"
+#include "router/shape.h"
 
 #define NAT_TRIES     4
 #define EXPIRE_BUDGET 64

@@ -10,6 +10,7 @@
 #include "router/net/hooks.h"
 #include "router/net/l4.h"
 #include "router/net/nat.h"
+#include "router/shape.h"
 
 /* Forward without a flow, if the remaining stages let it: nothing is remembered, nothing rewritten.
  */

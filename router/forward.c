@@ -6,10 +6,13 @@
 #include "router/net/frag.h"
 #include "router/net/fragment.h"
 #include "router/net/hold.h"
+#include "router/net/mss.h"
 #include "router/net/options.h"
+#include "router/net/parse.h"
 #include "router/net/policy.h"
 #include "router/net/route.h"
 #include "router/pipeline.h"
+#include "router/shape.h"
 
 static bool link_local6(const uint8_t a[16])
 {
@@ -86,10 +89,63 @@ void refuse(struct dp *dp, struct pkt *p, enum drop_reason why, enum icmp_error 
 
 /* No link of IPv6 is smaller than IP6_MTU_MIN (RFC 8200 5), whatever a route says; a sender would
  * not believe less either. */
+static uint16_t mtu_at_least(const struct pkt *p, uint16_t mtu)
+{
+	return p->flags & PKT_IP6 && mtu < IP6_MTU_MIN ? IP6_MTU_MIN : mtu;
+}
+
 static uint16_t mtu_for(const struct pkt *p, const struct nh *n)
 {
-	return p->flags & PKT_IP6 && n->mtu < IP6_MTU_MIN ? IP6_MTU_MIN : n->mtu;
+	return mtu_at_least(p, n->mtu);
 }
+
+/* ---- TCP's MSS (F20) */
+
+/* The most that an interface lets a segment be; fits: what the MTU of the way allows. */
+static uint16_t mss_of(const struct dp_iface *f, uint16_t fits)
+{
+	if (!f->mss)
+		return UINT16_MAX;
+	return f->mss == CONF_MSS_PMTU ? fits : f->mss;
+}
+
+/* The links at both ends of us bound it: what a SYN announces is for packets that come back. */
+static void clamp(struct dp *dp, const struct pkt *p, const struct nh *n)
+{
+	const struct dp_iface *in = is_iface(dp, p->iface) ? &dp->cfg->iface[p->iface] : NULL;
+	const struct dp_iface *out = is_iface(dp, n->iface) ? &dp->cfg->iface[n->iface] : NULL;
+	uint16_t fits, most = UINT16_MAX;
+	struct pkt tcp = *p; /* parsed anew: it may be a fragment of ours */
+
+	tcp.flags &= PKT_IP6;
+	if (p->flags & PKT_OWN || !parse_transport(&tcp) || tcp.proto != IPPROTO_TCP)
+		return;
+	fits = mss_of_mtu(p, mtu_at_least(p, in && in->mtu < n->mtu ? in->mtu : n->mtu));
+	if (in && mss_of(in, fits) < most)
+		most = mss_of(in, fits);
+	if (out && mss_of(out, fits) < most)
+		most = mss_of(out, fits);
+	mss_clamp(&tcp, most);
+}
+
+/* What came by an interface that clamps. On the way out emit() sees to it. */
+static void clamp_on_way_in(struct dp *dp, const struct pkt *p, const struct nh *n)
+{
+	if (dp->cfg->guarded && p->flags & PKT_SLOW)
+		clamp(dp, p, n);
+}
+
+void emit_watched(struct dp *dp, struct pkt *p, const struct nh *n, uint8_t *frame, uint32_t len)
+{
+	if (dp->cfg->clamped >> n->port & 1)
+		clamp(dp, p, n);
+	if (dp->shaped >> n->port & 1)
+		shape_emit(dp, p, n->iface, n->port, frame, len);
+	else
+		dp_send(dp, n->port, frame, len < FRAME_MIN ? FRAME_MIN : len);
+}
+
+/* ---- length */
 
 static bool may_be_cut(const struct pkt *p)
 {
@@ -122,6 +178,7 @@ static void too_big(struct dp *dp, struct pkt *p, const struct nh *n)
 		return;
 	}
 	for (unsigned i = 0; i < count; i++) {
+		clamp_on_way_in(dp, &part[i], n);
 		if (!(p->flags & PKT_OWN))
 			step_ttl(&part[i]);
 		emit(dp, &part[i], n);
@@ -151,6 +208,7 @@ static void transmit(struct dp *dp, struct pkt *p, struct nh *n)
 	}
 	if (has_options(p))
 		options_forward(dp, p, n);
+	clamp_on_way_in(dp, p, n);
 	if (!(p->flags & PKT_OWN))
 		step_ttl(p);
 	emit(dp, p, n);

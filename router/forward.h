@@ -11,7 +11,6 @@
 
 #include "router/net/dp.h"
 #include "router/net/icmp.h"
-#include "router/shape.h"
 
 /* Forward p by this slot of the next hop table (0: no route), asking the questions in the order
  * Linux does: route, TTL, scope, MTU, neighbour. Takes ownership. */
@@ -48,6 +47,9 @@ static inline void step_ttl(struct pkt *p)
 	}
 }
 
+/* The end of emit() where TCP's MSS is clamped on its way out, or the port has a tree. */
+void emit_watched(struct dp *dp, struct pkt *p, const struct nh *n, uint8_t *frame, uint32_t len);
+
 /* Put the link header in front and queue the frame; short ones are padded with zeros, not with old
  * data. What it carries is told by the packet: its next hop may be of the other family (RFC 8950).
  */
@@ -66,8 +68,8 @@ static inline void emit(struct dp *dp, struct pkt *p, const struct nh *n)
 		memset(frame + len, 0, FRAME_MIN - len);
 		len = FRAME_MIN;
 	}
-	if (__builtin_expect(dp->shaped >> n->port & 1, 0))
-		shape_emit(dp, p, n->iface, n->port, frame, p->len + n->hlen);
+	if (__builtin_expect(dp->watched >> n->port & 1, 0))
+		emit_watched(dp, p, n, frame, p->len + n->hlen);
 	else
 		dp_send(dp, n->port, frame, len);
 }

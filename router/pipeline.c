@@ -24,6 +24,8 @@
 #include "router/net/policy.h"
 #include "router/net/route.h"
 #include "router/net/rp_filter.h"
+#include "router/net/tcp.h"
+#include "router/shape.h"
 
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
@@ -173,6 +175,15 @@ four:
 
 /* ---- what the interface that a packet came by wants of it */
 
+/* Its MSS is clamped when it is known how it leaves: by forward(). */
+static bool is_syn(const struct pkt *p)
+{
+	struct pkt tcp = *p;
+
+	return parse_transport(&tcp) && tcp.proto == IPPROTO_TCP && !(tcp.flags & PKT_LATER_FRAG) &&
+	       tcp.l4 + 14 <= tcp.len && tcp.l3[tcp.l4 + 13] & TCP_F_SYN;
+}
+
 /* False: it has been dropped. */
 static bool admit(struct dp *dp, struct pkt *p)
 {
@@ -182,6 +193,8 @@ static bool admit(struct dp *dp, struct pkt *p)
 		pkt_drop(dp, p, DROP_RP_FILTER);
 		return false;
 	}
+	if (in->mss && is_syn(p))
+		p->flags |= PKT_SLOW;
 	return true;
 }
 

@@ -85,8 +85,10 @@ static void add_guard(struct dp_config *c, const struct dp_iface *f)
 {
 	if (f->port == IFACE_NONE)
 		return;
-	if (f->rp_filter)
+	if (f->rp_filter || f->mss)
 		c->guarded |= 1ull << f->port;
+	if (f->mss)
+		c->clamped |= 1ull << f->port;
 }
 
 static void add_own(struct dp_config *c, uint32_t addr)

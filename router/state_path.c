@@ -300,7 +300,7 @@ static struct nh *path_content(struct state *s, const struct path *p)
 	if (!n)
 		return NULL;
 	n->is_default = p->is_default;
-	if (p->nhops <= 1)
+	if (p->nhops <= 1 && n->type != NH_GROUP)
 		return n;
 	path_reach(s, p, r.best);
 	memcpy(r.feasible, r.best, sizeof(r.best));

@@ -90,8 +90,9 @@ struct dp_config {
 	unsigned nifaces;
 	uint16_t port_iface[PORTS_MAX]; /* the untagged interface of a port, or IFACE_NONE */
 	uint16_t port_vlans[PORTS_MAX]; /* VLAN interfaces of a port: 0 is the common case */
-	uint64_t guarded; /* bits of ports with an interface that looks at what comes in (rp-filter)
-			   */
+	/* bits of ports with an interface that looks at what comes in (rp-filter, mss-clamp), or
+	 * at what goes out (mss-clamp) */
+	uint64_t guarded, clamped;
 	struct dp_iface iface[];
 };
 
@@ -189,6 +190,7 @@ struct dp {
 	uint32_t nheld;		/* packets in the hold queue */
 	uint64_t martian_again; /* ns: when control may be told of the next */
 	bool ask_now;		/* control has messages to read: wake it */
+	uint64_t watched; /* a bit for each port where emit() has more to do: `shaped`, clamped */
 
 	/* stateful forwarding: all NULL and 0 without */
 	const struct policy *policy; /* read once a loop */
@@ -202,7 +204,7 @@ struct dp {
 	uint64_t random;     /* state of random choices: siphash_number() */
 
 	/* shaping: all NULL and 0 without */
-	uint64_t shaped;       /* a bit for each port with a tree of qdiscs: emit() asks */
+	uint64_t shaped;       /* a bit for each port with a tree of qdiscs */
 	const struct qos *qos; /* read once a loop */
 	uint64_t handed;       /* bits of workers that own a tree something was handed to */
 	unsigned tc_depth;     /* redirections of the packet under way */

@@ -22,7 +22,7 @@
 
 enum pkt_flags {
 	PKT_IP6 = 1 << 0,
-	PKT_SLOW = 1 << 1,	 /* options, extension headers: looked at in the slow path */
+	PKT_SLOW = 1 << 1, /* options, extension headers: SYNs to clamp: forward() looks at it */
 	PKT_FRAGMENT = 1 << 2,	 /* MF or offset != 0: has no ports to trust */
 	PKT_LATER_FRAG = 1 << 3, /* offset != 0 */
 	PKT_OWN = 1 << 4,	 /* made by this router: no TTL step, no ICMP error about it */
