@@ -129,7 +129,7 @@ for i in 0 1; do
 	host_addr b b$i 10.0.$((i + 2)).2/24 2001:db8:$((i + 2))::2/64
 done
 ns b sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.icmp_ratemask=0
-host_addr b lo 192.0.2.1/32 192.0.2.9/32 2001:db8:f::1/128
+host_addr b lo 192.0.2.1/32 192.0.2.7/32 192.0.2.9/32 2001:db8:f::1/128
 ip -n b route add 10.0.1.0/24 via 10.0.2.1
 ip -n b -6 route add 2001:db8:1::/64 via 2001:db8:2::1
 ip -n a route add default via 10.0.1.1
@@ -178,6 +178,33 @@ check "IPv4: fragments of a datagram take one path" \
 flows 2001:db8:f::1 100 3 4000 900 > "$T/seen"
 check "IPv6: fragments of a datagram take one path" \
 	seen "d['both'] == 0 and d['packets'] == 900 and d['b0'] + d['b1'] == 300"
+
+note "by addresses alone, but for one route"
+one_path()
+{
+	flows "$1" 200
+	seen "d['packets'] == 200 and 200 in (d['b0'], d['b1'])"
+}
+with_hash() # ALL ONE
+{
+	cat > "$CONF" << EOF
+version: 1
+interfaces: {lan0: {}, wan0: {}, wan1: {}}
+routing:
+  multipath: {hash: $1}
+  routes:
+    - {to: 192.0.2.7/32, hash: $2, nexthops: [{via: 10.0.2.2}, {via: 10.0.3.2}]}
+EOF
+	ctl reload
+}
+check "reload" with_hash l3 l4
+for to in 192.0.2.1 192.0.2.9 2001:db8:f::1; do
+	check "$to: ports make no difference" one_path $to
+done
+check "192.0.2.7: they do" eventually 3 shared_again 192.0.2.7
+check "reload, the other way around" with_hash l4 l3
+check "192.0.2.1: they do" shared_again 192.0.2.1
+check "192.0.2.7: ports make no difference" one_path 192.0.2.7
 
 note "weights"
 four 3 1

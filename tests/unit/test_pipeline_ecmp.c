@@ -133,6 +133,71 @@ static void test_seed(void **state)
 	pipe_close(&p);
 }
 
+/* "Too big" from the far side of an anycast address goes where the flow goes that it is about: its
+ * quote is an answer, with the ports the other way around (RFC 7690). */
+static void test_errors_follow(void **state)
+{
+	struct pipe p;
+	struct frame flow, error;
+	unsigned by[3] = { 0 };
+
+	(void)state;
+	pipe_open(&p);
+	for (unsigned n = 0; n < 400; n++) {
+		bool six = n & 1;
+		unsigned at = six ? 54 : 34, path, ports = 0x4000 + n;
+
+		frame_flow(&flow, six, 2, n);
+		path = path_of(&p, &flow);
+		by[path]++;
+		frame_to(&error, beyond(six, VIA_GROUP), six ? 56 : 36);
+		error.b[six ? 20 : 23] = six ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
+		error.b[at] = six ? 2 : 3;
+		error.b[at + 1] = six ? 0 : 4;
+		memcpy(error.b + at + 8, flow.b + 14, six ? 48 : 28);
+		memcpy(error.b + at + 8 + (six ? 8 : 12), flow.b + 14 + (six ? 24 : 16),
+		       six ? 16 : 4);
+		memcpy(error.b + at + 8 + (six ? 24 : 16), flow.b + 14 + (six ? 8 : 12),
+		       six ? 16 : 4);
+		memcpy(error.b + at + 8 + (six ? 40 : 20), flow.b + at + 2, 2);
+		put16(error.b + at + 8 + (six ? 42 : 22), ports);
+		if (!six)
+			frame_sum4(&error);
+		assert_int_equal(path_of(&p, &error), path);
+	}
+	assert_true(by[1] > 200 && by[2] > 60);
+	pipe_check(&p);
+	pipe_close(&p);
+}
+
+/* By addresses alone: ports make no difference, hosts do. */
+static void test_l3(void **state)
+{
+	struct pipe p;
+	struct frame f;
+
+	(void)state;
+	pipe_open(&p);
+	p.cfg->set.hash_l3 = true;
+	for (unsigned six = 0; six < 2; six++) {
+		unsigned by[3] = { 0 };
+
+		for (unsigned n = 0; n < 400; n++) {
+			frame_flow(&f, six, 2 + n % 2, n);
+			by[path_of(&p, &f)]++;
+		}
+		assert_true(by[1] == 0 || by[2] == 0);
+		memset(by, 0, sizeof(by));
+		for (unsigned n = 0; n < 400; n++) {
+			frame_flow(&f, six, 0, n);
+			by[path_of(&p, &f)]++;
+		}
+		assert_in_range(by[2], 60, 140);
+	}
+	pipe_check(&p);
+	pipe_close(&p);
+}
+
 static void test_fragments4(void **state)
 {
 	static const unsigned frags[] = { IP4_MF, IP4_MF | 100, 200 };
@@ -215,9 +280,10 @@ static void test_members(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_weights),	   cmocka_unit_test(test_flow_is_stable),
-		cmocka_unit_test(test_seed),	   cmocka_unit_test(test_fragments4),
-		cmocka_unit_test(test_fragments6), cmocka_unit_test(test_members),
+		cmocka_unit_test(test_weights),	      cmocka_unit_test(test_flow_is_stable),
+		cmocka_unit_test(test_seed),	      cmocka_unit_test(test_fragments4),
+		cmocka_unit_test(test_fragments6),    cmocka_unit_test(test_members),
+		cmocka_unit_test(test_errors_follow), cmocka_unit_test(test_l3),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

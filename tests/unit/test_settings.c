@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "config/conf.h"
+#include "router/router.h"
 #include "router/settings.h"
 
 /* In another process, and there perhaps in another network namespace. */
@@ -59,11 +60,46 @@ static void the_file_may_name_one(void **state)
 	assert_false(s.hash_l3);
 }
 
+/* Linux tells routes apart by table, prefix and metric, and so do we; routes of others are not
+ * looked for. */
+static void routes_have_their_own_hash(void **state)
+{
+	static struct router r;
+	struct conf_route routes[] = { { .table = 254, .hash = CONF_HASH_L3 },
+				       { .table = 254, .metric = 7, .hash = CONF_HASH_L4 },
+				       { .table = 254, .hash = CONF_HASH_L4 } };
+	struct conf c = { .routes = routes, .nroutes = 3 };
+	struct netlink_route n = { .table = 254, .protocol = NETLINK_PROTO };
+
+	(void)state;
+	r.conf = &c;
+	prefix_parse("10.1.2.3/8", &routes[0].to); /* as the file may have it */
+	prefix_parse("10.0.0.0/8", &routes[1].to);
+	prefix_parse("2001:db8::/32", &routes[2].to);
+	prefix_parse("10.0.0.0/8", &n.dst);
+	assert_int_equal(settings_route(&r, &n), CONF_HASH_L3);
+	n.metric = 7;
+	assert_int_equal(settings_route(&r, &n), CONF_HASH_L4);
+	n.metric = 8;
+	assert_int_equal(settings_route(&r, &n), CONF_HASH_DEFAULT);
+	n.metric = 7;
+	n.table = 100;
+	assert_int_equal(settings_route(&r, &n), CONF_HASH_DEFAULT);
+	n.table = 254;
+	n.protocol = 3;
+	assert_int_equal(settings_route(&r, &n), CONF_HASH_DEFAULT);
+	n.protocol = NETLINK_PROTO;
+	prefix_parse("2001:db8::/32", &n.dst);
+	n.metric = METRIC6_DEFAULT;
+	assert_int_equal(settings_route(&r, &n), CONF_HASH_L4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(seed_is_this_boots_and_this_routers),
 		cmocka_unit_test(the_file_may_name_one),
+		cmocka_unit_test(routes_have_their_own_hash),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
