@@ -2,9 +2,9 @@
 /*
  * The packet path, top to bottom:
  *
- *	parse -> (filters of ingress) -> (rp-filter) -> route (a burst at a time) -> forward: TTL,
- *MTU, neighbour
- *	-> link header -> (filters and qdiscs of egress) -> out[port]
+ *	parse -> (filters of ingress) -> (rp-filter) -> route (a burst at a time)
+ *	-> forward: TTL, MTU, neighbour -> link header
+ *	-> (filters and qdiscs of egress) -> out[port]
  *
  * The common packet (no options, known neighbour, fits the MTU) is finished in three short loops
  * over the burst; everything else takes forward(), which asks the questions in the order Linux

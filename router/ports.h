@@ -3,8 +3,8 @@
  * Ports: the netdevs the configuration names, as they appear, change and vanish.
  *
  *	absent -> open -> (closing: frames in quarantine) -> absent ...
- *	       -> failed: the reason is shown, and it is tried again when the link changes or a
- *second later
+ *	       -> failed: the reason is shown; tried again when the link changes, or a second
+ *			later
  *
  * [control]
  */

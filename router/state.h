@@ -4,13 +4,13 @@
  *
  *	interfaces	a port, or a VLAN on one, with the addresses Linux gave it
  *	adjacencies	neighbours: one slot of the next hop table each
- *	paths		where routes lead: one slot each, shared by all routes with the same next
- *hops, so that a link or a neighbour that changes is one store however many routes follow routes
- *Linux's routes of all tables (RIB), the best of each prefix in a FIB
+ *	paths		where routes lead: one slot each, shared by all with the same next hops
+ *	routes		Linux's, of all tables (RIB), the best of each prefix in a FIB
  *	rules		of policy routing, made into lists of steps for interfaces they concern
  *
+ * So a link or a neighbour that changes is one store, however many routes lead there.
  * Changes collect until state_publish(), which swaps what must be swapped, waits for a grace period
- *if anything was replaced, and frees it. [control]
+ * if anything was replaced, and frees it. [control]
  */
 #ifndef ROUTER_STATE_H
 #define ROUTER_STATE_H

@@ -20,7 +20,7 @@
  * xsk_mem_settle() counts them.
  *
  * The kernel goes on meanwhile: it moves only its ends of the rings. A frame that goes from one
- *ring to the next must not be seen in both, so the ring it goes to is read first.
+ * ring to the next must not be seen in both, so the ring it goes to is read first.
  */
 #include "xsk/port_private.h"
 

@@ -15,7 +15,7 @@
  *	first fragments		all of the above, and what came of it is kept in `fragments`
  *	other fragments		what came of their first one; until that comes they are NAT's: the
  *				daemon lets them wait for it (RFC 4787 REQ-14), and in Linux they
- *would be lost to it. (What is Linux's then waits in vain; there is far less.)
+ * would be lost to it. (What is Linux's then waits in vain; there is far less.)
  *
  * is_claimed4() and is_claimed6() say true for NAT, or for Linux. There is no claim on all else:
  * other protocols, headers cut short, IPv4 options and IPv6 extension headers. Behind those a

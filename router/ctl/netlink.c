@@ -10,29 +10,29 @@
  *	IDLE --> DUMP --> REPLAY --> IDLE		a failed dump: --> WAIT --(1 s)--> DUMP
  *
  *   1. What waits in the event socket is read and dropped. It was sent before any dump began, so
- *each dump already shows its effect. Emptying the socket also ends the state of congestion in which
- *the kernel drops all further events.
+ * each dump already shows its effect. Emptying the socket also ends the state of congestion in
+ * which the kernel drops all further events.
  *   2. sync_begin, then the dumps one after the other. The kernel does not freeze a table while it
  *	is dumped, so the objects come as they were at different moments after 1. Events are queued
  *	meanwhile, as raw bytes in the kernel's order.
  *   3. When the last dump has ended, the queue is applied, up to the present; then sync_end.
  *
  * Why nothing stale remains: take any object. If it did not change after 1, no event of it is
- *queued and the dump showed it as it is. If it did, the last of its events is in the queue behind
+ * queued and the dump showed it as it is. If it did, the last of its events is in the queue behind
  * whatever the dump showed, and that event says what the object is now (NEW carries the whole
- *object, DEL removes it); that earlier queued events repeat what the dump already knew does no
- *harm. If an event was lost after 1, there is an ENOBUFS, and all begins anew. Objects that neither
- *a dump nor an event named since sync_begin are gone; the owner of the mirror drops them at
- *sync_end. The one weak spot are IPv4 aliases (routes of one prefix, TOS and metric, `ip route
- *append`): a repeated replace names only the new route, not which alias it took away. An alias that
- *was both added and replaced during the dump may stay until the next synchronisation.
+ * object, DEL removes it); that earlier queued events repeat what the dump already knew does no
+ * harm. If an event was lost after 1, there is an ENOBUFS, and all begins anew. Objects that
+ * neither a dump nor an event named since sync_begin are gone; the owner of the mirror drops them
+ * at sync_end. The one weak spot are IPv4 aliases (routes of one prefix, TOS and metric, `ip route
+ * append`): a repeated replace names only the new route, not which alias it took away. An alias
+ * that was both added and replaced during the dump may stay until the next synchronisation.
  *
  * A table that changed in a way the kernel's cursor could not follow is marked NLM_F_DUMP_INTR;
- *objects may be missing, and that dump is run again. A queue beyond its bound, or ENOBUFS, starts
- *all again.
+ * objects may be missing, and that dump is run again. A queue beyond its bound, or ENOBUFS, starts
+ * all again.
  *
  * Each callback of the loop reads a bounded number of datagrams, so that neither a dump of a
- *million routes nor a storm of events stops other control work for long. [control]
+ * million routes nor a storm of events stops other control work for long. [control]
  */
 #include "router/ctl/netlink_internal.h"
 

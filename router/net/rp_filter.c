@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * See rp_filter.h. The source is looked up as an answer's destination would be, did it come in
- *there; what is found must be a way to send to:
+ * there; what is found must be a way to send to:
  *
  *	loose		any, also by an interface that is down, or not ours; a default route if the
  *			interface says so
@@ -9,7 +9,7 @@
  *	feasible	the same, or by another route of the same prefix that has a worse metric
  *
  * Which interfaces a route uses is worked out by control (struct nh_reach), where it is more than
- *the one of its only next hop.
+ * the one of its only next hop.
  */
 #include "router/net/rp_filter.h"
 

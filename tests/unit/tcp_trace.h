@@ -6,8 +6,8 @@
  *
  * direction (> original, < reply), flags, sequence number and bytes of data, then what differs from
  * "win 65535"; behind the arrow what must come of it: pass, by, refuse or new, the state
- *afterwards, and if given the timeout in seconds. Numbers count from the initial sequence number of
- *their direction; one with = before it is absolute.
+ * afterwards, and if given the timeout in seconds. Numbers count from the initial sequence number
+ * of their direction; one with = before it is absolute.
  */
 #ifndef TESTS_UNIT_TCP_TRACE_H
 #define TESTS_UNIT_TCP_TRACE_H
