@@ -30,7 +30,7 @@ void flows_send(struct dp *dp, struct pkt *p, uint32_t slot)
 	struct nh *n = slot ? nh_get(dp->cfg->nht, slot) : NULL;
 
 	if (likely(n && n->type == NH_ADJ && n->state == NH_RESOLVED && p->len <= n->mtu &&
-		   !(p->flags & PKT_SLOW))) {
+		   !(p->flags & PKT_SLOW) && n->iface != p->iface)) {
 		mark_used(n);
 		step_ttl(p);
 		emit(dp, p, n);

@@ -6,6 +6,7 @@
 #include "router/net/frag.h"
 #include "router/net/fragment.h"
 #include "router/net/hold.h"
+#include "router/net/icmp_redirect.h"
 #include "router/net/mss.h"
 #include "router/net/options.h"
 #include "router/net/parse.h"
@@ -198,10 +199,29 @@ static struct addr destination(const struct pkt *p)
 	return p->flags & PKT_IP6 ? addr_v6(pkt_ip6(p)->dst) : addr_v4(pkt_ip4(p)->dst);
 }
 
+/* F12. It goes on nevertheless. */
+static void redirect(struct dp *dp, const struct pkt *p, const struct nh *n)
+{
+	uint32_t slot = 0;
+	struct pkt r;
+
+	if (!is_iface(dp, p->iface) || !icmp_redirect(dp, p, n, &r, &slot))
+		return;
+	dp_event(dp, EVENT_REDIRECTS);
+	if (!slot) {
+		forward_own(dp, &r);
+		return;
+	}
+	counter_add(&dp->count->generated, 1);
+	forward(dp, &r, slot);
+}
+
 /* The neighbour is known: the last questions, and out. */
 static void transmit(struct dp *dp, struct pkt *p, struct nh *n)
 {
 	mark_used(n);
+	if (n->iface == p->iface && (p->len <= mtu_for(p, n) || may_be_cut(p)))
+		redirect(dp, p, n);
 	if (p->len > mtu_for(p, n)) {
 		too_big(dp, p, n);
 		return;

@@ -274,7 +274,8 @@ static inline void forward_burst(struct dp *dp, struct pkt *p, const uint32_t *s
 		struct nh *n = nh_get(dp->cfg->nht, slot[i]);
 
 		if (likely(n && n->type == NH_ADJ && n->state == NH_RESOLVED &&
-			   p[i].len <= n->mtu && !(p[i].flags & PKT_SLOW))) {
+			   p[i].len <= n->mtu && !(p[i].flags & PKT_SLOW) &&
+			   n->iface != p[i].iface)) {
 			mark_used(n);
 			step_ttl(&p[i]);
 			emit(dp, &p[i], n);

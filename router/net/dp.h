@@ -103,6 +103,7 @@ struct dp_config {
 	X(ICMP_LIMITED,   "icmp-limited",   "ICMP errors not sent: rate limit")                    \
 	X(ICMP_NO_FRAME,  "icmp-no-frame",  "ICMP errors not sent: no free frame")                 \
 	X(ICMP_NO_SOURCE, "icmp-no-source", "ICMP errors not sent: no address to send from")       \
+	X(REDIRECTS,      "redirects",      "senders told of a better router (ICMP redirect)")       \
 	X(FRAGMENTED,     "fragmented",     "packets cut into fragments")                          \
 	X(FRAGMENTS,      "fragments",      "fragments made")                                      \
 	X(CSUM_COMPLETED, "csum-completed", "unfinished checksums of a virtual port completed")    \

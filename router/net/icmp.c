@@ -89,6 +89,8 @@ static void build4(struct dp *dp, const struct pkt *p, enum icmp_error e, uint32
 		icmp[7] = (uint8_t)info;
 	} else if (e == ICMP_ERROR_PARAMETER) {
 		icmp[4] = (uint8_t)info;
+	} else if (e == ICMP_ERROR_REDIRECT) {
+		memcpy(icmp + 4, &info, 4);
 	}
 	memcpy(icmp + ICMP_HLEN, h, quote);
 	sum = (uint16_t)~csum_fold(csum_add(icmp, ICMP_HLEN + quote, 0));
@@ -117,10 +119,20 @@ static void build6(const struct pkt *p, enum icmp_error e, uint32_t info, struct
 	memcpy(icmp + ICMP_HLEN, h, quote);
 }
 
-/* Linux limits neither family's "too big": path MTU discovery hangs on it. */
+/* Linux limits neither family's "too big": path MTU discovery hangs on it. Redirects have limits of
+ * their own. */
 static bool limits_allow(struct dp *dp, const struct pkt *p, enum icmp_error e)
 {
-	return e == ICMP_ERROR_TOO_BIG || icmp_limits_allow(dp, p);
+	return e == ICMP_ERROR_TOO_BIG || e == ICMP_ERROR_REDIRECT || icmp_limits_allow(dp, p);
+}
+
+void icmp_packet(struct pkt *out, const struct pkt *p, uint8_t *frame)
+{
+	*out = (struct pkt){ .l3 = frame + NH_L2_MAX + 2, /* room for any link header, L3 aligned */
+			     .flags = PKT_OWN | (p->flags & PKT_IP6),
+			     .iface = p->iface,
+			     .flow = PKT_NO_FLOW };
+	pkt_type(out);
 }
 
 bool icmp_error(struct dp *dp, const struct pkt *p, enum icmp_error e, uint32_t info,
@@ -139,11 +151,7 @@ bool icmp_error(struct dp *dp, const struct pkt *p, enum icmp_error e, uint32_t 
 		dp_event(dp, EVENT_ICMP_NO_FRAME);
 		return false;
 	}
-	*out = (struct pkt){ .l3 = frame + NH_L2_MAX + 2, /* room for any link header, L3 aligned */
-			     .flags = PKT_OWN | (p->flags & PKT_IP6),
-			     .iface = p->iface,
-			     .flow = PKT_NO_FLOW };
-	pkt_type(out);
+	icmp_packet(out, p, frame);
 	if (p->flags & PKT_IP6)
 		build6(p, e, info, out);
 	else

@@ -16,6 +16,7 @@
 	X(TOO_BIG, 3, 4, 2, 0)                                                                     \
 	X(PARAMETER, 12, 0, 4, 0)                                                                  \
 	X(OPTION, 12, 0, 4, 2)                                                                     \
+	X(REDIRECT, 5, 1, 137, 0) /* of IPv6 only by icmp_redirect() */                            \
 	X(SCOPE, 3, 0, 1, 2)
 
 enum icmp_error {
@@ -33,6 +34,9 @@ enum icmp_error {
  */
 bool icmp_error(struct dp *dp, const struct pkt *p, enum icmp_error e, uint32_t info,
 		struct pkt *out);
+
+/* *out becomes a packet of ours about p in this frame: empty, of the same family. */
+void icmp_packet(struct pkt *out, const struct pkt *p, uint8_t *frame);
 
 /* Give the error its source, an address of the interface it leaves by (RFC 1812 4.3.2.4), and its
  * checksums. False: there is no address at all; dropped and counted. */

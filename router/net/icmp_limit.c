@@ -57,9 +57,12 @@ static bool is_of(uint64_t entry, uint64_t who)
 	return (entry & ((1u << WHO_BITS) - 1)) == who;
 }
 
-/* The place of p's sender, or the one of who was told something the longest ago, to be his; and in
- * *who what he is called there. */
-static uint64_t *target_of(struct icmp_limits *l, const struct pkt *p, uint64_t *who)
+/* The place of p's sender in a table, or the one of who was told something the longest ago, to be
+ * his; and in *who what he is called there. Times stand in the upper bits: the least is the oldest.
+ */
+static uint64_t *target_of(const struct icmp_limits *l,
+			   uint64_t table[ICMP_TARGET_SETS][ICMP_TARGET_WAYS], const struct pkt *p,
+			   uint64_t *who)
 {
 	uint64_t addr[2] = { 0 }, hash, *set, *best;
 
@@ -69,7 +72,7 @@ static uint64_t *target_of(struct icmp_limits *l, const struct pkt *p, uint64_t 
 		memcpy(addr, &pkt_ip4(p)->src, 4);
 	hash = siphash_words(l->secret, addr, 2);
 	*who = hash >> (64 - WHO_BITS);
-	set = best = l->target[hash % ICMP_TARGET_SETS];
+	set = best = table[hash % ICMP_TARGET_SETS];
 	for (unsigned i = 0; i < ICMP_TARGET_WAYS; i++) {
 		uint64_t entry = __atomic_load_n(&set[i], __ATOMIC_RELAXED);
 
@@ -92,7 +95,7 @@ static uint64_t told(uint64_t entry, uint64_t who, uint64_t now_us, uint64_t ste
 
 bool icmp_limits_allow(struct dp *dp, const struct pkt *p)
 {
-	uint64_t who, *target = target_of(dp->icmp, p, &who), is;
+	uint64_t who, *target = target_of(dp->icmp, dp->icmp->target, p, &who), is;
 	uint64_t was = __atomic_load_n(target, __ATOMIC_RELAXED);
 	uint64_t now_us = dp->now / NSEC_PER_USEC, step = USEC_PER_SEC / dp->cfg->set.icmp_each;
 
@@ -103,4 +106,40 @@ bool icmp_limits_allow(struct dp *dp, const struct pkt *p)
 	} while (is && !__atomic_compare_exchange_n(target, &was, is, false, __ATOMIC_RELAXED,
 						    __ATOMIC_RELAXED));
 	return is;
+}
+
+/* ---- redirects: how often, in the lowest bits of the time; then as above */
+
+#define COUNT_BITS	4
+#define COUNT_MASK	((1u << COUNT_BITS) - 1)
+#define REDIRECTS_MAX	9
+#define REDIRECT_PAUSE	20000u /* us; twice as long each time */
+#define REDIRECT_FORGET (REDIRECT_PAUSE << 10)
+
+/* What an entry becomes; *tell: he is told now. */
+static uint64_t redirected(uint64_t entry, uint64_t who, uint64_t now_us, bool *tell)
+{
+	uint64_t last = entry >> (WHO_BITS + COUNT_BITS);
+	unsigned count = is_of(entry, who) ? entry >> WHO_BITS & COUNT_MASK : 0;
+
+	now_us &= UINT64_MAX >> (WHO_BITS + COUNT_BITS); /* comes round once in twelve days */
+	if (now_us - last > REDIRECT_FORGET)
+		count = 0;
+	*tell = count == 0 || (count < REDIRECTS_MAX && now_us - last > REDIRECT_PAUSE << count);
+	if (!*tell && count < REDIRECTS_MAX)
+		return entry;
+	return now_us << (WHO_BITS + COUNT_BITS) | (uint64_t)(count + *tell) << WHO_BITS | who;
+}
+
+bool icmp_limits_redirect(struct dp *dp, const struct pkt *p)
+{
+	uint64_t who, *entry = target_of(dp->icmp, dp->icmp->redirected, p, &who), is;
+	uint64_t was = __atomic_load_n(entry, __ATOMIC_RELAXED);
+	bool tell;
+
+	do {
+		is = redirected(was, who, dp->now / NSEC_PER_USEC, &tell);
+	} while (is != was && !__atomic_compare_exchange_n(entry, &was, is, false, __ATOMIC_RELAXED,
+							   __ATOMIC_RELAXED));
+	return tell && icmp_limits_total(dp);
 }

@@ -11,8 +11,8 @@
 
 #include "router/net/dp.h"
 
-#define ICMP_TARGET_SETS 512
-#define ICMP_TARGET_WAYS 8 /* a cache line */
+#define ICMP_TARGET_SETS 512 /* a power of two */
+#define ICMP_TARGET_WAYS 8   /* a cache line */
 
 /* A budget is a time until which it has been spent: each error moves it on by the time that it
  * takes to earn one, and it may be ahead of the clock by a burst. */
@@ -20,6 +20,8 @@ struct icmp_limits {
 	uint64_t total; /* ns */
 	/* by destination: us in the upper 44 bits; below them whose it is */
 	uint64_t target[ICMP_TARGET_SETS][ICMP_TARGET_WAYS] __attribute__((aligned(64)));
+	/* the same for redirects; see there */
+	uint64_t redirected[ICMP_TARGET_SETS][ICMP_TARGET_WAYS] __attribute__((aligned(64)));
 	uint8_t secret[16];
 };
 /* [control] */
@@ -31,6 +33,9 @@ bool icmp_limits_allow(struct dp *dp, const struct pkt *p);
 
 /* The total alone, for what has limits of its own besides. */
 bool icmp_limits_total(struct dp *dp);
+
+/* May p's sender be told of a better router? Remembers that he was, or that he should have been. */
+bool icmp_limits_redirect(struct dp *dp, const struct pkt *p);
 
 /* A number that nobody can foretell. */
 uint64_t icmp_random(struct dp *dp);
