@@ -20,10 +20,11 @@
 #include "router/lib/clock.h"
 #include "tests/tools/forward_oracle/oracle.h"
 
-#define SHOWN		16
-#define RETRIES		2
-#define DIFFERENCES_MAX 64
-#define LOST_PARTS	500 /* of all packets one may have been lost */
+#define SHOWN		  16
+#define RETRIES		  2
+#define DIFFERENCES_MAX	  64
+#define NEIGHBOUR_SECONDS 5   /* Linux asks three times, a second apart */
+#define LOST_PARTS	  500 /* of all packets one may have been lost */
 
 static const char usage[] =
 	"usage: forward_oracle [OPTION...]\n"
@@ -31,13 +32,14 @@ static const char usage[] =
 	"  --first N        number of the first (0)\n"
 	"  --seed N         1\n"
 	"  --only 4|6       of one family\n"
+	"  --part NAME      instead of the script: neighbours (that do not exist), redirects\n"
 	"  --stale          a listed difference that was never met is an error\n"
 	"  --explain NAME   show a packet that this difference explains\n";
 
 struct options {
 	unsigned long packets, first, seed, shown;
 	bool stale;
-	const char *explain;
+	const char *explain, *part;
 };
 
 struct books {
@@ -63,6 +65,7 @@ static int arguments(int argc, char **argv, struct options *o, struct script *s)
 		{ "first", required_argument, NULL, 'f' },
 		{ "seed", required_argument, NULL, 's' },
 		{ "only", required_argument, NULL, 'o' },
+		{ "part", required_argument, NULL, 'p' },
 		{ "shown", required_argument, NULL, 'S' },
 		{ "stale", no_argument, NULL, 't' },
 		{ "explain", required_argument, NULL, 'e' },
@@ -76,6 +79,7 @@ static int arguments(int argc, char **argv, struct options *o, struct script *s)
 		case 'f': err = parse_number(optarg, &o->first); break;
 		case 's': err = parse_number(optarg, &o->seed); break;
 		case 'S': err = parse_number(optarg, &o->shown); break;
+		case 'p': o->part = optarg; break;
 		case 'o': s->only = optarg; break;
 		case 't': o->stale = true; break;
 		case 'e': o->explain = optarg; break;
@@ -160,6 +164,26 @@ static bool batch(struct lab *l, const struct script *s, const struct options *o
 	return true;
 }
 
+/* ---- the parts that are not the script */
+
+static bool run_part(struct lab *l, struct options *o, struct books *k)
+{
+	static struct packet p[BATCH];
+	bool redirects = !strcmp(o->part, "redirects");
+	unsigned n = redirects ? part_redirects(p, BATCH) : part_neighbours(p, BATCH);
+
+	lab_redirects(l, redirects);
+	if (!lab_run(l, p, n, redirects ? 0 : NEIGHBOUR_SECONDS))
+		return false;
+	o->packets = n;
+	for (unsigned i = 0; i < n; i++) {
+		count(k, &p[i]);
+		if (!same(&p[i]) && !explained(k, o, &p[i]) && k->wrong++ < o->shown)
+			show(stdout, &p[i]);
+	}
+	return true;
+}
+
 /* ---- the whole script */
 
 static bool run(struct lab *l, const struct script *s, const struct options *o, struct books *k)
@@ -180,7 +204,7 @@ static bool report(const struct lab *l, const struct options *o, const struct bo
 {
 	bool good = k->wrong == 0;
 
-	printf("%lu packets of seed %lu: the kernel forwards %" PRIu64 ", answers %" PRIu64
+	printf("%lu packets, seed %lu: the kernel forwards %" PRIu64 ", answers %" PRIu64
 	       ", drops %" PRIu64 "\n",
 	       o->packets, o->seed, k->forwarded, k->answered, k->dropped);
 	printf("%" PRIu64 " sent again since one side lost them; strays: %" PRIu64 ", %" PRIu64
@@ -236,7 +260,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	start = clock_now();
-	good = run(l, &s, &o, &k);
+	good = o.part ? run_part(l, &o, &k) : run(l, &s, &o, &k);
 	good &= report(l, &o, &k);
 	printf("%.1f s\n", (double)(clock_now() - start) / NSEC_PER_SEC);
 	lab_close(l);

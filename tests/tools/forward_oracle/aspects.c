@@ -18,8 +18,15 @@ static unsigned quotes4(const uint8_t *a, const uint8_t *b, uint32_t n)
 
 	if (!memcmp(a, b, n))
 		return 0;
-	return hlen > 20 && hlen <= n && !memcmp(a, b, 20) && !memcmp(a + hlen, b + hlen, n - hlen)
-		       ? ASPECT_QUOTED_OPTIONS
+	if (hlen > n || memcmp(a, b, 2) || memcmp(a + 4, b + 4, 2) || a[9] != b[9] ||
+	    memcmp(a + 12, b + 12, 8) || memcmp(a + hlen, b + hlen, n - hlen))
+		return ASPECT_OTHER;
+	if (a[8] == b[8] && !memcmp(a, b, 20))
+		return ASPECT_QUOTED_OPTIONS;
+	return a[8] + 1 == b[8] && csum_fold(csum_add(a, hlen, 0)) == 0xffff &&
+			       !memcmp(a + 20, b + 20, hlen - 20) &&
+			       (a[6] & 0x20 || (!memcmp(a, b, 8)))
+		       ? ASPECT_QUOTED_HOPS
 		       : ASPECT_OTHER;
 }
 

@@ -44,6 +44,7 @@ struct fence {
 
 struct lab {
 	int fd[SIDES][LINKS];
+	bool redirects;
 	uint32_t serial;
 	uint32_t missing[SIDES]; /* bits: fences that are not back */
 	uint64_t strays[SIDES];
@@ -52,7 +53,7 @@ struct lab {
 	struct seen *seen;
 	struct packet *batch;
 	unsigned n;
-	uint16_t place[MARKS + 1024]; /* by mark: in the batch, + 1 */
+	uint16_t place[MARK_FIRST + MARKS]; /* by mark: in the batch, + 1 */
 	uint8_t rx[AT_ONCE][FRAME_ROOM];
 };
 
@@ -111,6 +112,11 @@ void lab_close(struct lab *l)
 uint64_t lab_strays(const struct lab *l, enum side side)
 {
 	return l->strays[side];
+}
+
+void lab_redirects(struct lab *l, bool wanted)
+{
+	l->redirects = wanted;
 }
 
 /* ---- in */
@@ -227,29 +233,54 @@ static bool is_fence(struct lab *l, enum side side, const uint8_t *b, uint32_t l
 	return true;
 }
 
+/* Is it of neighbour discovery? */
+static bool is_discovery(const uint8_t *b, uint32_t len)
+{
+	return get16(b + 12) == 0x86dd && len >= 14 + 40 + 8 && b[14 + 6] == 58 &&
+	       b[14 + 7] == 255 && b[14 + 40] >= 133 && b[14 + 40] <= 137;
+}
+
+/* A redirect has the packet in its last option. */
+static unsigned redirect_mark(const uint8_t *b, uint32_t len)
+{
+	for (uint32_t at = 14 + 40 + 40; at + 12 <= len && b[at + 1]; at += b[at + 1] * 8u)
+		if (b[at] == 4)
+			return get16(b + at + 8 + 2);
+	return 0;
+}
+
+/* The mark of what a router itself answers. */
+static unsigned answer_mark(const uint8_t *b, uint32_t len, bool six)
+{
+	uint32_t hlen = six ? 40 : (b[14] & 15) * 4u;
+	const uint8_t *l4 = b + 14 + hlen;
+	uint8_t proto = b[14 + (six ? 6 : 9)];
+
+	if (len < 14 + hlen + 8)
+		return 0;
+	if (proto == 6)
+		return get16(l4 + 2);
+	return proto == (six ? 58 : 1) ? get16(l4 + 4) : 0;
+}
+
 /* The mark of the packet that this came of, or of nothing: 0. */
 static unsigned mark_of(const uint8_t *b, uint32_t len)
 {
-	const uint8_t *h = b + 14, *l4;
+	const uint8_t *h = b + 14;
 	bool six = get16(b + 12) == 0x86dd;
-	uint32_t error = error_at(b, len), hlen = six ? 40 : (h[0] & 15) * 4u, at;
-	uint8_t proto;
+	uint32_t error = error_at(b, len), at;
 
+	if (is_discovery(b, len))
+		return redirect_mark(b, len);
 	if (six && get16(h + 2))
 		return get16(h + 2);
 	if (error) {
 		at = error + 8 + (six ? 2 : 4);
 		return at + 2 <= len ? get16(b + at) : 0;
 	}
-	if (!world_is_own(h + (six ? 8 : 12), six))
-		return six ? 0 : get16(h + 4);
-	l4 = h + hlen;
-	proto = h[six ? 6 : 9];
-	if (len < 14u + hlen + 8)
-		return 0;
-	if (proto == 6)
-		return get16(l4 + 2);
-	return proto == (six ? 58 : 1) ? get16(l4 + 4) : 0;
+	if (world_is_own(h + (six ? 8 : 12), six))
+		return answer_mark(b, len, six);
+	return six ? 0 : get16(h + 4);
 }
 
 static void keep(struct lab *l, enum side side, unsigned link, const uint8_t *b, uint32_t len)
@@ -274,14 +305,14 @@ static void keep(struct lab *l, enum side side, unsigned link, const uint8_t *b,
 	list->n++;
 }
 
-/* Linux announces itself, asks for neighbours, and redirects (IPv6 has no switch for it). */
-static bool is_of_no_packet(const uint8_t *b, uint32_t len)
+/* Linux announces itself, asks for neighbours, and redirects. */
+static bool is_of_no_packet(const struct lab *l, const uint8_t *b, uint32_t len)
 {
 	unsigned type = get16(b + 12);
 
-	return len < 14 + (type == 0x86dd ? 40 : 20) || (type != 0x0800 && type != 0x86dd) ||
-	       (type == 0x86dd && len > 14 + 40 && b[14 + 6] == 58 && b[14 + 40] >= 133 &&
-		b[14 + 40] <= 137 && b[14 + 7] == 255);
+	if (len < 14 + (type == 0x86dd ? 40 : 20) || (type != 0x0800 && type != 0x86dd))
+		return true;
+	return is_discovery(b, len) && !(l->redirects && b[14 + 40] == 137);
 }
 
 static void collect(struct lab *l, enum side side, unsigned link)
@@ -301,7 +332,7 @@ static void collect(struct lab *l, enum side side, unsigned link)
 		for (int i = 0; i < n; i++) {
 			const uint8_t *b = l->rx[i];
 
-			if (!is_of_no_packet(b, msg[i].msg_len) &&
+			if (!is_of_no_packet(l, b, msg[i].msg_len) &&
 			    !is_fence(l, side, b, msg[i].msg_len))
 				keep(l, side, link, b, msg[i].msg_len);
 		}

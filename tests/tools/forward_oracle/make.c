@@ -122,15 +122,35 @@ static void make(const struct script *s, struct packet *p)
 	}
 }
 
-void packet_make(const struct script *s, uint64_t number, struct packet *p)
+/* All but what `make` does. */
+static void packet_new(struct packet *p, uint64_t number)
 {
 	memset(p, 0, offsetof(struct packet, b));
 	p->number = number;
-	p->mark = (uint16_t)(1024 + number % MARKS);
-	do
-		make(s, p);
-	while (!is_fit(p));
+	p->mark = (uint16_t)(MARK_FIRST + number % MARKS);
 	for (unsigned side = 0; side < SIDES; side++)
 		for (unsigned link = 0; link < LINKS; link++)
 			p->out[side][link] = (struct seen_list){ .end = &p->out[side][link].first };
+}
+
+void packet_make(const struct script *s, uint64_t number, struct packet *p)
+{
+	packet_new(p, number);
+	do
+		make(s, p);
+	while (!is_fit(p));
+}
+
+void packet_begin(struct packet *p, uint64_t number, unsigned link, bool six)
+{
+	uint8_t *at;
+
+	packet_new(p, number);
+	p->link = link;
+	p->six = six;
+	p->from = p->to = "its part";
+	at = put(p, 14);
+	world_macs(link, at, at + 6);
+	put16(at + 12, six ? 0x86dd : 0x0800);
+	p->l3 = p->len;
 }

@@ -14,6 +14,7 @@
 #define LINKS	   3	/* of each router: lan, wan, dmz */
 #define FRAME_ROOM 2048 /* of a packet of the script */
 #define BATCH	   192	/* packets that are on their way together; a veth's ring holds 256 */
+#define MARK_FIRST 1024
 #define MARKS	   60000
 
 enum side { KERNEL, OURS, SIDES };
@@ -91,6 +92,8 @@ unsigned world_mtu(unsigned link);
 
 /* ---- make.c, make4.c, make6.c, carry.c: the packets */
 void packet_make(const struct script *s, uint64_t number, struct packet *p);
+/* A packet of no script: its Ethernet header. */
+void packet_begin(struct packet *p, uint64_t number, unsigned link, bool six);
 void make4(const struct script *s, struct packet *p);
 void make6(const struct script *s, struct packet *p);
 void mend4(struct packet *p); /* header checksum */
@@ -101,6 +104,10 @@ void carry_sum(const struct script *s, struct packet *p, uint8_t proto, uint32_t
 /* How long the IP packet is to be, with so much of headers. */
 uint32_t size_of(const struct script *s, struct packet *p, uint32_t headers);
 
+/* ---- parts.c: fill p[room]; how many packets these are */
+unsigned part_neighbours(struct packet *p, unsigned room);
+unsigned part_redirects(struct packet *p, unsigned room);
+
 /* ---- lab.c: both routers */
 struct lab;
 struct lab *lab_open(void);
@@ -108,6 +115,8 @@ void lab_close(struct lab *l);
 /* Sends n packets through both and collects what comes of them; seconds: how long to wait for late
  * answers. False: a router does not forward any more. */
 bool lab_run(struct lab *l, struct packet *p, unsigned n, unsigned seconds);
+/* Redirects of IPv6 are compared from now on, or ignored: Linux has no switch for them. */
+void lab_redirects(struct lab *l, bool wanted);
 uint64_t lab_strays(const struct lab *l, enum side side);
 bool lab_warm(struct lab *l);
 
@@ -129,7 +138,7 @@ enum {
 	ASPECT_QUOTED_OPTIONS = 4, /* the kernel's quote shows them as changed on the way */
 	ASPECT_SOURCE = 8,	   /* IPv6: another address of its own */
 	ASPECT_REJECT = 16,	   /* IPv6: 1/6 instead of 1/0 */
-	ASPECT_QUOTED_HOPS = 32,   /* the kernel's quote has one less */
+	ASPECT_QUOTED_HOPS = 32,   /* the kernel's quote has one less, and may be cut */
 	ASPECT_MTU = 64,	   /* that of the link, where the route's is less */
 	ASPECT_OTHER = 128,
 };
