@@ -275,11 +275,17 @@ static void to_neighbour(struct dp *dp, struct pkt *p, struct nh *n)
 		wait_for(dp, p, n->iface, &n->addr, n, claim);
 }
 
-/* F6. Nobody is told of what happens to a broadcast: icmp_error() sees to that. */
+/* F6. Nobody is told of what happens to a broadcast: icmp_error() sees to that. Nor may a source
+ * route end in one, as for Linux: it would let a stranger choose where the answers of many go by.
+ */
 static void to_all(struct dp *dp, struct pkt *p, struct nh *n)
 {
+	bool strict;
+
 	if (!nh_broadcasts(n, p->iface))
 		pkt_drop(dp, p, DROP_BROADCAST);
+	else if (options_source_route(p, &strict))
+		pkt_drop(dp, p, DROP_SOURCE_ROUTE);
 	else if (ttl(p) <= 1)
 		refuse(dp, p, DROP_TTL, ICMP_ERROR_TTL, 0);
 	else

@@ -434,6 +434,9 @@ static void test_directed_broadcast(void **state)
 	pipe_drops(&p, &f, DROP_TOO_BIG);
 	frame_options(&f, (const uint8_t[4]){ 7, 2 }, 4);
 	pipe_drops(&p, &f, DROP_IP4_OPTIONS);
+	p.cfg->set.source_routes = true;
+	frame_options(&f, (const uint8_t[4]){ 131, 3, 4 }, 4);
+	pipe_drops(&p, &f, DROP_SOURCE_ROUTE);
 	frame_to(&f, addr_v4(INADDR_BROADCAST), 20);
 	pipe_drops(&p, &f, DROP_MARTIAN_DST);
 	pipe_close(&p);
