@@ -87,16 +87,16 @@ for n in k r; do
 done
 ns k sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 
-router_start - << 'END'
-version: 1
-router: {workers: {count: 1}}
-interfaces:
-  lan: {redirects: false}
-  wan: {redirects: false}
-  dmz: {redirects: false}
-routing:
-  icmp-errors: {rate: 1000000, burst: 1000000, per-destination: 1000000}
-END
+# conf INTERFACE ROUTING: keys of each interface, and lines of routing
+conf()
+{
+	printf 'version: 1\nrouter: {workers: {count: 1}}\ninterfaces:\n'
+	printf "  %s: {redirects: false$1}\n" "${links[@]}"
+	printf 'routing:\n  icmp-errors: {rate: 1000000, burst: 1000000, per-destination: 1000000}\n%b' "$2"
+}
+conf '' '' > "$T/closed.yaml"
+conf ', directed-broadcast: true' '  martians: allow\n  source-route: forward\n' > "$T/open.yaml"
+router_start "$T/closed.yaml"
 # compare WHAT [ARG...]
 compare()
 {
@@ -115,5 +115,14 @@ stale=
 [ "$packets" -lt 100000 ] || stale=--stale
 # shellcheck disable=SC2086 # ORACLE_ARGS: some words, or none
 compare script --packets "$packets" --seed "$seed" $stale ${ORACLE_ARGS:-}
+
+note "routers that forward martians, source routes and directed broadcasts"
+for i in all lan wan dmz; do
+	ns k sysctl -qw "net.ipv4.conf.$i.accept_source_route=1" "net.ipv4.conf.$i.bc_forwarding=1"
+done
+cp "$T/open.yaml" "$CONF"
+check "the router takes the same configuration" ctl reload --wait
+# shellcheck disable=SC2086
+compare open --open --packets "$packets" --seed "$seed" $stale ${ORACLE_ARGS:-}
 check_conservation
 finish

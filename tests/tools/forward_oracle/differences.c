@@ -100,6 +100,29 @@ static bool broadcast_source(const struct packet *p)
 	       h[14] <= LINKS && h[15] == 255;
 }
 
+/* The link whose broadcast address it is for, or -1. */
+static int broadcast_link(const struct packet *p)
+{
+	const uint8_t *h = ip4(p);
+
+	return h && h[16] == 10 && h[17] == 0 && h[18] >= 1 && h[18] <= LINKS && h[19] == 255
+		       ? h[18] - 1
+		       : -1;
+}
+
+static bool broadcast_back(const struct packet *p)
+{
+	return ours_is_silent(p) && broadcast_link(p) == (int)p->link;
+}
+
+static bool broadcast_error(const struct packet *p)
+{
+	unsigned link;
+	const struct seen *k = only(p, KERNEL, &link);
+
+	return ours_is_silent(p) && k && error_at(k->b, k->len) && broadcast_link(p) >= 0;
+}
+
 static bool unroutable6(const uint8_t *a)
 {
 	static const uint8_t zero[15], mapped[12] = { [10] = 0xff, [11] = 0xff };
@@ -200,6 +223,12 @@ static bool source_route(const struct packet *p)
 	return ours_is_silent(p) && (option4(p, 131) || option4(p, 137));
 }
 
+static bool source_route_to_us(const struct packet *p)
+{
+	return ip4(p) && ours_is_silent(p) && world_is_own(ip4(p) + 16, false) &&
+	       (option4(p, 131) || option4(p, 137));
+}
+
 /* The kernel echoes these options in its errors. Where it does not know how, it sends none. */
 static bool echo_fails(const struct packet *p)
 {
@@ -210,15 +239,17 @@ static bool echo_fails(const struct packet *p)
 	       (option4(p, 7) || option4(p, 68) || option4(p, 131) || option4(p, 137));
 }
 
-/* An error about a source route that is echoed goes where the route began. */
+/* An error about a source route that is echoed goes where the route began, ours to the source if it
+ * can. */
 static bool echo_diverts(const struct packet *p)
 {
 	unsigned link;
 	const struct seen *o = only(p, OURS, &link), *k = only(p, KERNEL, &link);
 	uint32_t at = o ? error_at(o->b, o->len) : 0, was = k ? error_at(k->b, k->len) : 0;
 
-	return at && was > 14 + 20 && !memcmp(o->b + at, k->b + was, 2) &&
-	       memcmp(o->b + 14 + 16, k->b + 14 + 16, 4) && (option4(p, 131) || option4(p, 137));
+	return was > 14 + 20 && (option4(p, 131) || option4(p, 137)) &&
+	       memcmp(k->b + 14 + 16, ip4(p) + 12, 4) &&
+	       (ours_is_silent(p) || (at && !memcmp(o->b + at, k->b + was, 2)));
 }
 
 /* All frames of both sides are the same outside of their time stamp option. */
@@ -372,10 +403,14 @@ static bool unresolved(const struct packet *p)
 
 /* clang-format off */
 const struct difference differences[] = {
-	{ martians, OFTEN, "martians", "D3, F4",
+	{ martians, CLOSED, "martians", "D3, F4",
 	  "0/8 and 240/4 are not forwarded" },
 	{ broadcast_source, OFTEN, "broadcast source", "F4",
 	  "a subnet's broadcast address is no source" },
+	{ broadcast_back, OPEN, "broadcasts back", "F6",
+	  "a directed broadcast does not leave by the link it came from" },
+	{ broadcast_error, OPEN, "errors about broadcasts", "F10",
+	  "are not sent" },
 	{ martians6, OFTEN, "martians of IPv6", "G21",
 	  "::, ::1 and mapped addresses are not forwarded" },
 	{ link_locals, OFTEN, "link-local", "G21",
@@ -386,8 +421,10 @@ const struct difference differences[] = {
 	  "one that is too long, out of order or beyond the packet is dropped" },
 	{ labels6, OFTEN, "IOAM and CALIPSO", "G26",
 	  "options that we skip; the kernel verifies them" },
-	{ source_route, OFTEN, "source route", "F7",
+	{ source_route, CLOSED, "source route", "F7",
 	  "dropped (RFC 7126); the kernel first complains about other options" },
+	{ source_route_to_us, OPEN, "source routes by us", "F7",
+	  "are for Linux, which forwards nothing here" },
 	{ echo_fails, OFTEN, "errors that are not echoed", "F9",
 	  "are sent; the kernel echoes options, and sends none where it cannot" },
 	{ echo_diverts, SELDOM, "errors about source routes", "F9",

@@ -149,7 +149,8 @@ unsigned aspects(const struct packet *p);
 /* ---- differences.c */
 struct difference {
 	bool (*explains)(const struct packet *p);
-	enum { OFTEN, SELDOM } met; /* in a hundred thousand packets */
+	/* In a hundred thousand packets; CLOSED, OPEN: often, and in this mode only. */
+	enum { OFTEN, SELDOM, CLOSED, OPEN } met;
 	const char *name, *requirement, *why;
 };
 extern const struct difference differences[];
