@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The FIB's memory: blocks of 16-byte units out of one reserved range of addresses, named by the
+ * The FIB's memory: blocks of 32-byte units out of one reserved range of addresses, named by the
  * 32-bit number of their first unit. The range is virtual; a page costs memory when it is touched.
  *
  * The owner remembers how long a block is. A free block carries its length at both ends, and a bit
@@ -20,6 +20,7 @@ struct free_head {
 	uint32_t next;
 	uint32_t prev;
 	uint32_t units;
+	uint32_t unused[4];
 	uint32_t tail; /* in the last unit: = units */
 };
 static_assert(sizeof(struct free_head) == FIB_UNIT, "a free block may be one unit");

@@ -16,7 +16,7 @@
  * prefixes end inside it and with what value. It has a stride for every read node, and those above
  * them for the prefixes that end inside the root array.
  *
- * fib_arena.c   units of 16 bytes, given out and taken back, merged with their neighbours
+ * fib_arena.c   units of 32 bytes, given out and taken back, merged with their neighbours
  * fib_pool.c    the two arenas of a pool; what an update made and what it replaced
  * fib_shadow.c  strides: insert, remove, longest match, expansion to slots
  * fib_build.c   from the shadow to the reader: new arrays, then the store
@@ -36,7 +36,7 @@
 
 /* ---- arena: blocks of 1..n units out of one reserved range of addresses; unit 0 is nobody's */
 
-#define FIB_UNIT    16u
+#define FIB_UNIT    32u
 #define FIB_CLASSES 128u
 
 struct fib_arena {
@@ -146,8 +146,10 @@ enum { FIB_LEAF, FIB_CHILD };
 struct fib_node {
 	uint64_t vec[2];
 	uint32_t base[2];
+	uint32_t unused[2]; /* so that each lies in one cache line */
 };
-static_assert(sizeof(struct fib_node) == 24, "node arrays are sized in multiples of 24 bytes");
+static_assert(sizeof(struct fib_node) == FIB_UNIT && FIB_UNIT == 32,
+	      "arrays of nodes begin and end with units");
 
 struct fib_lookup {
 	uint32_t (*one4)(const struct fib *, uint32_t);

@@ -72,10 +72,10 @@ static ALWAYS_INLINE const char *step(const char *mem, const char *at, uint64_t 
 	uint64_t kind = node->vec[FIB_CHILD] >> slot & 1;
 	uint64_t upto = node->vec[kind] & (~0ull >> (63 - slot));
 	uint64_t index = (uint64_t)__builtin_popcountll(upto) - 1;
-	uint64_t size = kind ? sizeof(struct fib_node) : sizeof(uint32_t);
+	unsigned shift = kind ? 5 : 2; /* nodes, leaves */
 
 	*child = kind;
-	return mem + (uint64_t)node->base[kind] * FIB_UNIT + index * size;
+	return mem + (uint64_t)node->base[kind] * FIB_UNIT + (index << shift);
 }
 
 static ALWAYS_INLINE uint32_t descend(const char *mem, uint32_t word, struct fib_key k,
