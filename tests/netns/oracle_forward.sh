@@ -73,7 +73,7 @@ END
 }
 for n in k r; do
 	ns $n sysctl -qw net.ipv4.icmp_ratelimit=0 net.ipv4.icmp_ratemask=0 net.ipv6.icmp.ratelimit=0 \
-		net.ipv6.icmp.ratemask= net.ipv4.conf.{all,default}.{rp_filter,send_redirects,accept_redirects}=0 \
+		net.ipv6.icmp.ratemask= net.ipv4.conf.{all,default}.{rp_filter,send_redirects,shared_media,accept_redirects}=0 \
 		net.ipv6.conf.{all,default}.accept_redirects=0 net.ipv6.auto_flowlabels=0 net.ipv4.ipfrag_time=600 \
 		net.ipv6.ip6frag_time=600 net.ipv{4.ip,6.ip6}frag_high_thresh=268435456
 	routes > "$T/ip.batch"
@@ -91,12 +91,25 @@ ns k sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 conf()
 {
 	printf 'version: 1\nrouter: {workers: {count: 1}}\ninterfaces:\n'
-	printf "  %s: {redirects: false$1}\n" "${links[@]}"
+	printf "  %s: {$1}\n" "${links[@]}"
 	printf 'routing:\n  icmp-errors: {rate: 1000000, burst: 1000000, per-destination: 1000000}\n%b' "$2"
 }
-conf '' '' > "$T/closed.yaml"
-conf ', directed-broadcast: true' '  martians: allow\n  source-route: forward\n' > "$T/open.yaml"
-router_start "$T/closed.yaml"
+conf 'redirects: false' '' > "$T/closed.yaml"
+conf 'redirects: false, directed-broadcast: true' '  martians: allow\n  source-route: forward\n' > "$T/open.yaml"
+conf 'redirects: true' '' > "$T/redirects.yaml"
+router_start "$T/redirects.yaml"
+
+# routers CONF SYSCTL...: both do as the file and Linux's interfaces say.
+routers()
+{
+	local i v
+	for i in all "${links[@]}"; do
+		for v in "${@:2}"; do
+			ns k sysctl -qw "net.ipv4.conf.$i.$v" || return
+		done
+	done
+	cp "$1" "$CONF" && ctl reload --wait
+}
 # compare WHAT [ARG...]
 compare()
 {
@@ -110,6 +123,11 @@ compare()
 	sed '/accepted: 0/d; s/^/# /' "$T/oracle.out"
 }
 
+for i in all "${links[@]}"; do
+	ns k sysctl -qw "net.ipv4.conf.$i.send_redirects=1"
+done
+compare redirects --part redirects
+check "nobody is redirected from now on" routers "$T/closed.yaml" send_redirects=0
 compare neighbours --part neighbours
 stale=
 [ "$packets" -lt 100000 ] || stale=--stale
@@ -117,11 +135,7 @@ stale=
 compare script --packets "$packets" --seed "$seed" $stale ${ORACLE_ARGS:-}
 
 note "routers that forward martians, source routes and directed broadcasts"
-for i in all lan wan dmz; do
-	ns k sysctl -qw "net.ipv4.conf.$i.accept_source_route=1" "net.ipv4.conf.$i.bc_forwarding=1"
-done
-cp "$T/open.yaml" "$CONF"
-check "the router takes the same configuration" ctl reload --wait
+check "both take it" routers "$T/open.yaml" accept_source_route=1 bc_forwarding=1
 # shellcheck disable=SC2086
 compare open --open --packets "$packets" --seed "$seed" $stale ${ORACLE_ARGS:-}
 check_conservation

@@ -89,16 +89,27 @@ static unsigned aspects6(const struct packet *p, unsigned link, const struct see
 	return found | mtus6(a + 40, b + 40) | quotes6(a + 48, b + 48, n - 8);
 }
 
-/* In what the errors of both sides differ; 0: it is not that each sent one. */
+static unsigned aspects_of(const struct packet *p, unsigned link, const struct seen *k,
+			   const struct seen *o)
+{
+	if (k->len == o->len && !memcmp(k->b, o->b, k->len))
+		return 0;
+	if (!error_at(k->b, k->len) || !error_at(o->b, o->len) || memcmp(k->b + 12, o->b + 12, 2))
+		return ASPECT_OTHER;
+	return get16(k->b + 12) == 0x86dd ? aspects6(p, link, k, o) : aspects4(k, o);
+}
+
 unsigned aspects(const struct packet *p)
 {
-	unsigned klink, olink;
-	const struct seen *k = only(p, KERNEL, &klink), *o = only(p, OURS, &olink);
-	unsigned found;
+	unsigned found = 0;
 
-	if (!k || !o || klink != olink || !error_at(k->b, k->len) || !error_at(o->b, o->len) ||
-	    memcmp(k->b + 12, o->b + 12, 2))
-		return 0;
-	found = get16(k->b + 12) == 0x86dd ? aspects6(p, klink, k, o) : aspects4(k, o);
+	for (unsigned link = 0; link < LINKS; link++) {
+		const struct seen *k = p->out[KERNEL][link].first, *o = p->out[OURS][link].first;
+
+		for (; k && o; k = k->next, o = o->next)
+			found |= aspects_of(p, link, k, o);
+		if (k || o)
+			return 0;
+	}
 	return found & ASPECT_OTHER ? 0 : found;
 }

@@ -142,7 +142,7 @@ enum {
 	ASPECT_MTU = 64,	   /* that of the link, where the route's is less */
 	ASPECT_OTHER = 128,
 };
-/* In what the errors of both sides differ; 0: it is not that each sent one, or they differ in more.
+/* In what the errors of both sides differ, frame by frame; 0: in nothing, or there is more to it.
  */
 unsigned aspects(const struct packet *p);
 
