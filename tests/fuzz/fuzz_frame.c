@@ -102,10 +102,15 @@ static void change(struct pipe *p, uint8_t op)
 						 NH_RESOLVED };
 	static const uint16_t mtus[4] = { 1500, 68, 576, 1280 };
 
-	if (p->nold + 4 > 2 * PIPE_SLOTS)
+	if (p->nold + 5 > 2 * PIPE_SLOTS)
 		return;
 	p->cfg->iface[1].mtu = mtus[op >> 2 & 3];
 	p->cfg->set.source_routes = op >> 4 & 1;
+	p->cfg->set.martians_allowed = op >> 3 & 1;
+	for (unsigned i = 0; i < PIPE_PORTS; i++)
+		p->cfg->iface[i].redirects = op >> 2 & 1;
+	if (op & 2)
+		pipe_broadcasts(p, 2);
 	for (unsigned six = 0; six < 2; six++) {
 		pipe_learn(p, 1, on_link(six, 1, 9), states[op & 3], op);
 		pipe_learn(p, 1, on_link(six, 1, 2), NH_RESOLVED, 0);
@@ -144,7 +149,9 @@ static void put_back(struct pipe *p)
 		free(p->old[--p->nold]);
 	memcpy(p->nht.slot, first_slots, sizeof(first_slots));
 	p->cfg->iface[1].mtu = 1500;
-	p->cfg->set.source_routes = false;
+	p->cfg->set.source_routes = p->cfg->set.martians_allowed = false;
+	for (unsigned i = 0; i < PIPE_PORTS; i++)
+		p->cfg->iface[i].redirects = false;
 	p->now = p->w->rate_at = 1000 * NSEC_PER_SEC;
 	icmp_limits_init(&p->w->icmp, secret);
 }

@@ -91,6 +91,13 @@ frame()
 wire=(/usr/bin/python3 "$lib_top/tests/tools/wire.py")
 h1=$(mac h1 e0) p1=$(mac r p1)
 
+note "the router itself, by whichever of its addresses (F2, F14, F16)"
+for to in 192.0.2.1 198.51.100.1 198.51.200.1; do
+	is "$to answers as itself" "$(ns h1 ping -n -c 1 -W 1 $to | grep -o 'bytes from [0-9.]*')" "bytes from $to"
+done
+check "with no hop to spare" ns h1 ping -q -c 1 -W 1 -t 1 198.51.100.1
+check "to the longest question" ns h1 ping -q -c 1 -W 1 -s 65507 198.51.100.1
+
 note "martians are dropped, and one of them is in the log (F4)"
 # martian SRC DST REASON
 martian()

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * IPv4 through the packet path: what is refused before it is routed, what goes on and how it looks
- * then. Requirements F1 to F4, F6, F13, F17.
+ * then. Requirements F1 to F4, F6, F13, F17, F19.
  */
 #include "tests/unit/pipe_rows.h"
 
@@ -31,6 +31,25 @@ static void test_forwards(void **state)
 	pipe_forwards(&p, &f, 0);
 	frame4(&f, beyond(false, VIA_OUT), beyond(false, VIA_OUT), IPPROTO_UDP, 40); /* D4 */
 	pipe_forwards(&p, &f, 1);
+	pipe_close(&p);
+}
+
+/* F19: DSCP and ECN are the packet's, with options as without. */
+static void test_tos(void **state)
+{
+	struct pipe p;
+	struct frame f;
+
+	(void)state;
+	pipe_open(&p);
+	for (unsigned tos = 0; tos < 256; tos++) {
+		frame_to(&f, beyond(false, VIA_OUT), 30);
+		frame_ip4(&f)->tos = (uint8_t)tos;
+		frame_sum4(&f);
+		pipe_forwards(&p, &f, 1);
+		frame_options(&f, (const uint8_t[4]){ 1, 1, 1, 1 }, 4);
+		pipe_forwards(&p, &f, 1);
+	}
 	pipe_close(&p);
 }
 
@@ -507,6 +526,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_forwards),
+		cmocka_unit_test(test_tos),
 		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_total_length),
 		cmocka_unit_test(test_version_and_ihl),
