@@ -12,8 +12,8 @@
  *	0x80-0x9f	a turn, and all that was sent is done
  *	0xa0-0xbf	a turn; the wire sends nothing
  *	0xc0-0xdf	time passes: 40 ms times the next byte
- *	0xe0-0xff	the unresolved gateways become known, fail, or are forgotten; the MTU
- *			change
+ *	0xe0-0xff	the unresolved gateways become known, fail, or are forgotten; the MTU,
+ *			source routes, rp-filter and mss-clamp change
  */
 #include <stddef.h>
 
@@ -96,8 +96,19 @@ static void receive(struct pipe *p, struct input *in, uint8_t op)
 	xsk_memwire_deliver(&p->wire[port], &frame, &wire_len, 1);
 }
 
+/* What the interfaces of the first two ports look at. */
+static void guard(struct pipe *p, enum conf_rp_filter how, uint16_t mss)
+{
+	p->cfg->iface[0].rp_filter = (uint8_t)how;
+	p->cfg->iface[0].mss = mss;
+	p->cfg->iface[VLAN100].rp_filter = (uint8_t)(how + 1u) % 4;
+	p->cfg->iface[1].mss = how == CONF_RP_STRICT ? CONF_MSS_PMTU : 0;
+	p->cfg->guarded = p->cfg->clamped = how || mss ? 3 : 0;
+}
+
 static void change(struct pipe *p, uint8_t op)
 {
+	static const uint16_t most[4] = { 0, 1200, CONF_MSS_PMTU, 1 };
 	static const enum nh_state states[4] = { NH_UNRESOLVED, NH_RESOLVED, NH_FAILED,
 						 NH_RESOLVED };
 	static const uint16_t mtus[4] = { 1500, 68, 576, 1280 };
@@ -111,6 +122,7 @@ static void change(struct pipe *p, uint8_t op)
 		p->cfg->iface[i].redirects = op >> 2 & 1;
 	if (op & 2)
 		pipe_broadcasts(p, 2);
+	guard(p, op & 3, most[op >> 2 & 3]);
 	for (unsigned six = 0; six < 2; six++) {
 		pipe_learn(p, 1, on_link(six, 1, 9), states[op & 3], op);
 		pipe_learn(p, 1, on_link(six, 1, 2), NH_RESOLVED, 0);
@@ -152,6 +164,7 @@ static void put_back(struct pipe *p)
 	p->cfg->set.source_routes = p->cfg->set.martians_allowed = false;
 	for (unsigned i = 0; i < PIPE_PORTS; i++)
 		p->cfg->iface[i].redirects = false;
+	guard(p, CONF_RP_OFF, 0);
 	p->now = p->w->rate_at = 1000 * NSEC_PER_SEC;
 	icmp_limits_init(&p->w->icmp, secret);
 }
