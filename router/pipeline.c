@@ -184,38 +184,35 @@ static bool is_syn(const struct pkt *p)
 	       tcp.l4 + 14 <= tcp.len && tcp.l3[tcp.l4 + 13] & TCP_F_SYN;
 }
 
-/* False: it has been dropped. */
-static bool admit(struct dp *dp, struct pkt *p)
+/* What may not come in by its interface is dropped; p[] has the others, in their order, and dst,
+ * what stands beside each, too. Returns how many. */
+static unsigned admit(struct dp *dp, struct pkt *p, unsigned n, void *dst, size_t size)
 {
-	const struct dp_iface *in = &dp->cfg->iface[p->iface];
+	uint64_t good = rp_filter_burst(dp, p, n);
+	unsigned kept = 0;
 
-	if (in->rp_filter && !rp_filter_passes(dp, p)) {
-		pkt_drop(dp, p, DROP_RP_FILTER);
-		return false;
+	for (unsigned i = 0; i < n; i++) {
+		if (!(good >> i & 1)) {
+			pkt_drop(dp, &p[i], DROP_RP_FILTER);
+			continue;
+		}
+		if (dp->cfg->iface[p[i].iface].mss && is_syn(&p[i]))
+			p[i].flags |= PKT_SLOW;
+		if (kept < i) {
+			p[kept] = p[i];
+			memcpy((uint8_t *)dst + kept * size, (uint8_t *)dst + i * size, size);
+		}
+		kept++;
 	}
-	if (in->mss && is_syn(p))
-		p->flags |= PKT_SLOW;
-	return true;
+	return kept;
 }
 
 static void admit_burst(struct dp *dp, struct batch *b)
 {
-	unsigned n4 = 0, n6 = 0;
-
-	for (unsigned i = 0; i < b->n4; i++) {
-		if (!admit(dp, &b->p4[i]))
-			continue;
-		b->p4[n4] = b->p4[i];
-		b->dst4[n4++] = b->dst4[i];
-	}
-	for (unsigned i = 0; i < b->n6; i++) {
-		if (!admit(dp, &b->p6[i]))
-			continue;
-		b->p6[n6] = b->p6[i];
-		b->dst6[n6++] = b->dst6[i]; /* dst6p[] stay */
-	}
-	b->n4 = n4;
-	b->n6 = n6;
+	if (b->n4)
+		b->n4 = admit(dp, b->p4, b->n4, b->dst4, sizeof(b->dst4[0]));
+	if (b->n6)
+		b->n6 = admit(dp, b->p6, b->n6, b->dst6, sizeof(b->dst6[0]));
 }
 
 /* ---- the way on */

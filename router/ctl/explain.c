@@ -488,7 +488,7 @@ static bool reverse_path(struct explain *e)
 
 	if (!e->in->rp_filter)
 		return true;
-	passes = rp_filter_passes(&e->dp, &e->p);
+	passes = rp_filter_burst(&e->dp, &e->p, 1);
 	explain_step(e, "rp-filter", "%s", words[e->in->rp_filter][passes]);
 	if (!passes)
 		explain_drop(e, DROP_RP_FILTER);

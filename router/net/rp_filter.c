@@ -13,6 +13,8 @@
  */
 #include "router/net/rp_filter.h"
 
+#include <string.h>
+
 #include "config/conf.h"
 #include "router/net/route.h"
 
@@ -56,17 +58,63 @@ static bool is_link_local(const struct pkt *p)
 	return p->flags & PKT_IP6 && src[0] == 0xfe && (src[1] & 0xc0) == 0x80;
 }
 
-bool rp_filter_passes(const struct dp *dp, const struct pkt *p)
+static bool passes(const struct dp *dp, const struct pkt *p, uint32_t slot)
 {
 	const struct dp_iface *in = &dp->cfg->iface[p->iface];
-	uint32_t slot = route_back(dp, p);
 	const struct nh *n = slot ? nh_get(dp->cfg->nht, slot) : NULL;
 
-	if (is_link_local(p))
+	if (!in->rp_filter || is_link_local(p))
 		return true;
 	if (!n || !is_way(n))
 		return false;
 	if (in->rp_filter == CONF_RP_LOOSE)
 		return in->rp_default || !n->is_default;
 	return leads_to(n, p->iface, in->rp_filter == CONF_RP_FEASIBLE);
+}
+
+/* The common burst came by interfaces that share a table, without rules: looked up at once. */
+static bool find_burst(const struct dp *dp, const struct pkt *p, unsigned n, uint32_t slot[BURST])
+{
+	const struct dp_iface *iface = dp->cfg->iface;
+	bool six = p[0].flags & PKT_IP6;
+	const struct fib *fib = six ? iface[p[0].iface].fib6 : iface[p[0].iface].fib4;
+	const struct in6_addr *src6[BURST];
+	struct in6_addr copy[BURST];
+	uint32_t src4[BURST];
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct dp_iface *in = &iface[p[i].iface];
+
+		if (!fib || (six ? in->fib6 : in->fib4) != fib || route_rules(in, six))
+			return false;
+		if (six) {
+			memcpy(&copy[i], pkt_ip6(&p[i])->src, sizeof(copy[i]));
+			src6[i] = &copy[i];
+		} else {
+			src4[i] = pkt_ip4(&p[i])->src;
+		}
+	}
+	if (six)
+		fib6_lookup_burst(fib, src6, slot, n);
+	else
+		fib4_lookup_burst(fib, src4, slot, n);
+	return true;
+}
+
+uint64_t rp_filter_burst(const struct dp *dp, const struct pkt *p, unsigned n)
+{
+	uint32_t slot[BURST];
+	uint64_t good = 0;
+	bool any = false;
+
+	for (unsigned i = 0; i < n && !any; i++)
+		any = dp->cfg->iface[p[i].iface].rp_filter;
+	if (!any)
+		return UINT64_MAX;
+	if (!find_burst(dp, p, n, slot))
+		for (unsigned i = 0; i < n; i++)
+			slot[i] = route_back(dp, &p[i]);
+	for (unsigned i = 0; i < n; i++)
+		good |= (uint64_t)passes(dp, &p[i], slot[i]) << i;
+	return good;
 }

@@ -5,8 +5,8 @@
 
 #include "router/net/dp.h"
 
-/* May p, by its source, have come in by the interface it came by? That one has dp_iface.rp_filter.
- * [any]: explain asks, too. */
-bool rp_filter_passes(const struct dp *dp, const struct pkt *p);
+/* Which of n packets of one family may, by their sources, have come in by the interfaces they came
+ * by? A bit for each, n <= BURST. [any]: explain asks, too. */
+uint64_t rp_filter_burst(const struct dp *dp, const struct pkt *p, unsigned n);
 
 #endif

@@ -2,9 +2,10 @@
 /*
  * What rp-filter finds of Linux's routes (requirement F5): which route is a default route, all the
  * interfaces of a route with several next hops, and, while somebody asks for feasible paths, those
- * of all routes of a prefix. Asked like a packet asks, with sources and interfaces.
+ * of all routes of a prefix; and which table rules name. Asked like a packet asks, with sources and
+ * interfaces.
  */
-#include "tests/unit/state_events.h"
+#include "tests/unit/rules_lab.h"
 
 #include "config/conf.h"
 #include "router/net/rp_filter.h"
@@ -38,7 +39,7 @@ static void ask_for(enum conf_rp_filter kind)
 /* Would a packet with this source pass that comes in by this interface? */
 static bool passes(const char *src, int ifindex)
 {
-	struct ip4_header h4 = { .ver_ihl = 0x45 };
+	struct ip4_header h4 = { .ver_ihl = 0x45, .dst = ip("192.0.2.1")->v4 };
 	struct ip6_header h6 = { .ver_tc_flow = htonl(6u << 28) };
 	struct dp dp = { .cfg = s->config };
 	struct addr a = prefix(src).addr;
@@ -52,7 +53,7 @@ static bool passes(const char *src, int ifindex)
 		h4.src = a.v4;
 	}
 	assert_true(dp.cfg->iface[p.iface].rp_filter);
-	return rp_filter_passes(&dp, &p);
+	return rp_filter_burst(&dp, &p, 1);
 }
 
 /* By LAN, by WAN: "lw", "l", "w" or "". */
@@ -274,6 +275,39 @@ static void slots_are_shared(void **state)
 	by("172.16.7.1", "l");
 }
 
+/* Rules send the answer elsewhere: by where it goes, or by who would send it. */
+static void rules_are_asked(void **state)
+{
+	struct netlink_route *r;
+	struct netlink_rule rule_to, rule_from;
+
+	(void)state;
+	usual_rules(AF_INET);
+	ask_for(CONF_RP_STRICT);
+	tell(via("172.16.0.0/16", LAN, "10.1.0.9"));
+	tell(via("172.17.0.0/16", LAN, "10.1.0.9"));
+	r = via("172.0.0.0/8", WAN, "10.2.0.8");
+	r->table = 100;
+	tell(r);
+	rule_to = rule_of(AF_INET, 100, 100);
+	rule_to.to = prefix("172.16.0.0/16");
+	rule(&rule_to);
+	state_publish(s);
+	by("172.16.0.1", "w");
+	by("172.17.0.1", "l");
+	rule_gone(rule_to);
+	state_publish(s);
+	by("172.16.0.1", "l");
+	rule_from = rule_of(AF_INET, 100, 100);
+	rule_from.from = prefix("192.0.2.0/24"); /* where the packets of passes() go */
+	rule(&rule_from);
+	state_publish(s);
+	by("172.17.0.1", "w");
+	rule_gone(rule_from);
+	state_publish(s);
+	by("172.17.0.1", "l");
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, lab_up, network_down)
 
 int main(void)
@@ -281,7 +315,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(strict_is_the_best_route), T(loose_is_any_route), T(loose_and_a_default_route),
 		T(feasible_is_any_metric),   T(each_as_it_asks),    T(feasible_follows),
-		T(slots_are_shared),
+		T(slots_are_shared),	     T(rules_are_asked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
