@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Interfaces, routes and next hops: what makes one whole beyond the values of its keys. And the
- * table of all kinds of records with their beginnings and ends; those of rules are in bind_rules.c,
- * those of shaping in bind_qos.c and bind_tc.c.
+ * Interfaces, routes, next hops and rules of routing: what makes one whole beyond the values of its
+ * keys. And the table of all kinds of records with their beginnings and ends; those of rules are in
+ * bind_rules.c, those of shaping in bind_qos.c and bind_tc.c.
  */
 #include <ctype.h>
 #include <stdlib.h>
@@ -145,11 +145,64 @@ static void nexthop_end(struct bind *b, void *record, const struct yaml_item *it
 		report_error(b->report, n->mark, "%s: needs via or dev", yaml_path(n, path));
 }
 
+/* Which family a rule is for follows from its addresses; nothing at all is both. */
+static void policy_family(struct bind *b, struct conf_policy *p, const struct yaml_node *n)
+{
+	const struct prefix *of[] = { &p->from, &p->to };
+	const struct yaml_node *at[] = { yaml_get(n, "from"), yaml_get(n, "to") };
+	char path[YAML_PATH_MAX];
+
+	for (unsigned i = 0; i < 2; i++) {
+		uint8_t family = of[i]->addr.family;
+
+		if (!at[i])
+			continue;
+		if (p->family && p->family != family)
+			report_error(b->report, at[i]->mark, "%s: of another family than %s",
+				     yaml_path(at[i], path),
+				     i && at[0] ? "from" : "what family says");
+		p->family = family;
+	}
+}
+
+static void policy_begin(struct bind *b, void *record, const struct yaml_item *item)
+{
+	struct conf_policy *p = record;
+	(void)b;
+	(void)item;
+
+	p->suppress = -1;
+}
+
+static void policy_end(struct bind *b, void *record, const struct yaml_item *item, bool clean)
+{
+	struct conf_policy *p = record;
+	const struct yaml_node *n = item->value, *extra;
+	bool is_table = p->type == CONF_POLICY_TABLE;
+	char path[YAML_PATH_MAX];
+
+	p->has_dscp = n->kind == YAML_MAP && yaml_get(n, "dscp");
+	if (!clean)
+		return;
+	policy_family(b, p, n);
+	if (is_table && !yaml_get(n, "table")) {
+		report_error(b->report, n->mark, "%s: needs a table", yaml_path(n, path));
+		report_help(b->report, "or a type: blackhole, unreachable or prohibit");
+	}
+	extra = yaml_get(n, "table") ? yaml_get(n, "table") : yaml_get(n, "suppress-prefix-length");
+	if (!is_table && extra)
+		report_error(b->report, extra->mark, "%s: not beside this type",
+			     yaml_path(extra, path));
+}
+
 const struct bind_kind bind_kinds[SCHEMA_RECORDS] = {
 	[SCHEMA_IFACE] = { NULL, iface_end, offsetof(struct conf_iface, line) },
 	[SCHEMA_ROUTE] = { route_begin, route_end, offsetof(struct conf_route, line) },
 	[SCHEMA_NEXTHOP] = { NULL, nexthop_end, 0 },
 	[SCHEMA_NEIGHBOUR] = { NULL, NULL, offsetof(struct conf_neighbour, line) },
+	[SCHEMA_TABLE_NAME] = { NULL, bind_named_end, offsetof(struct conf_table, line) },
+	[SCHEMA_POLICY] = { policy_begin, policy_end, offsetof(struct conf_policy, line) },
+	[SCHEMA_VRF] = { NULL, bind_named_end, offsetof(struct conf_table, line) },
 	[SCHEMA_SET] = { bind_set_begin, bind_named_end, offsetof(struct conf_set, line) },
 	[SCHEMA_ZONE] = { NULL, bind_named_end, offsetof(struct conf_zone, line) },
 	[SCHEMA_CHAIN] = { NULL, bind_named_end, offsetof(struct conf_chain, line) },

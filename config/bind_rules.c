@@ -16,6 +16,7 @@
 static_assert(offsetof(struct conf_chain, name) == 0, "bind_named_end");
 static_assert(offsetof(struct conf_set, name) == 0, "bind_named_end");
 static_assert(offsetof(struct conf_zone, name) == 0, "bind_named_end");
+static_assert(offsetof(struct conf_table, name) == 0, "bind_named_end");
 
 void bind_named_end(struct bind *b, void *record, const struct yaml_item *item, bool clean)
 {

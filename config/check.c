@@ -373,6 +373,7 @@ int conf_check(struct conf *c, const struct bind_places *places, struct report *
 	for (unsigned i = 0; i < c->nifaces; i++)
 		check_iface(&k, &c->ifaces[i]);
 	err = check_clashes(&k);
+	check_tables(&k, c); /* before routes are compared */
 	if (!err)
 		err = check_routing(&k);
 	if (!err)

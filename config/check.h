@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the checks of a configuration share: check.c (the daemon, interfaces), check_routing.c,
- * check_sets.c (sets and zones), check_match.c (what rules match), check_filter.c, check_nat.c. For
- * these files only.
+ * check_tables.c (tables, VRFs and rules of routing), check_sets.c (sets and zones), check_match.c
+ * (what rules match), check_filter.c, check_nat.c. For these files only.
  */
 #ifndef CONFIG_CHECK_H
 #define CONFIG_CHECK_H
@@ -59,11 +59,14 @@ int check_compare_prefix(const struct prefix *x, const struct prefix *y);
 
 /* 0 or -ENOMEM. */
 int check_routing(struct check *k);
+void check_tables(struct check *k, struct conf *c); /* c is k->c; names of tables are resolved */
 int check_sets(struct check *k);
 int check_zones(struct check *k);
 int check_filter(struct check *k);
 int check_nat(struct check *k);
 int check_qos(struct check *k, struct conf *c); /* c is k->c; what it leaves out is filled in */
+/* A warning about a netdev that the file does not know. */
+void check_dev(struct check *k, const char *dev, const void *record);
 void check_redirect(struct check *k, const struct conf_nat *r); /* a rule of nat.destination */
 
 /* A rule's match, at a hook. `line` is the rule's. */

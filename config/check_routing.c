@@ -8,7 +8,7 @@
 
 #include "config/check.h"
 
-static void check_dev(struct check *k, const char *dev, const void *record)
+void check_dev(struct check *k, const char *dev, const void *record)
 {
 	char path[YAML_PATH_MAX];
 

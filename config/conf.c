@@ -106,6 +106,9 @@ void conf_destroy(struct conf *c)
 	free(c->ifaces);
 	free(c->routes);
 	free(c->neighbours);
+	free(c->policies);
+	free(c->tables);
+	free(c->vrfs);
 	free(c->sets);
 	zones_free(c->zones, c->nzones);
 	conf_chains_free(c->chains, c->nchains);

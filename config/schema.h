@@ -31,6 +31,7 @@ enum schema_type {
 	SCHEMA_PREFIX,	    /* an address with its prefix length, host bits kept */
 	SCHEMA_DESTINATION, /* a prefix without host bits, an address, or default */
 	/* values of rules; see value_rules.c */
+	SCHEMA_TABLE,	   /* of routes: a number, a word, or a name, resolved when all are known */
 	SCHEMA_NETWORK,	   /* a prefix without host bits, or an address */
 	SCHEMA_NAME,	   /* of a chain, a set, a zone */
 	SCHEMA_LABEL,	   /* any printable text: a rule's name, a prefix of the log */
@@ -80,6 +81,9 @@ enum schema_record {
 	SCHEMA_ROUTE,
 	SCHEMA_NEXTHOP,
 	SCHEMA_NEIGHBOUR,
+	SCHEMA_TABLE_NAME,
+	SCHEMA_POLICY,
+	SCHEMA_VRF,
 	SCHEMA_SET,
 	SCHEMA_SET_ELEMENT,
 	SCHEMA_ZONE,

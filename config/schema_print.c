@@ -24,6 +24,7 @@ static const char *type_name(const struct schema_row *row)
 		[SCHEMA_ADDRESS] = "address",
 		[SCHEMA_PREFIX] = "address/length",
 		[SCHEMA_DESTINATION] = "prefix or default",
+		[SCHEMA_TABLE] = "number, name, or ",
 		[SCHEMA_NETWORK] = "prefix",
 		[SCHEMA_NAME] = "name",
 		[SCHEMA_LABEL] = "text",
@@ -255,6 +256,7 @@ static void json_type(FILE *out, const struct schema_row *row, int indent)
 	case SCHEMA_SIZE:
 	case SCHEMA_SKB_PRIORITY:
 	case SCHEMA_REFERENCE:
+	case SCHEMA_TABLE:
 	case SCHEMA_PORT_RANGE: fputs("\"type\": [\"string\", \"integer\"]", out); break;
 	case SCHEMA_ELEMENT: fputs("\"type\": [\"string\", \"integer\", \"array\"]", out); break;
 	default:

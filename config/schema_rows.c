@@ -3,7 +3,8 @@
  * THE table of keys. Rows stand in the order in which conf_print() writes them; a container stands
  * before what it contains, and all that it contains right behind it. Nothing here runs but the
  * predicates of keys that share a field: values are read and written by value*.c, the walk over a
- * file is bind.c's, looking up rows is schema.c's. Rows of shaping are in schema_qos.inc.
+ * file is bind.c's, looking up rows is schema.c's. Rows of shaping are in schema_qos.inc, of policy
+ * routing in schema_routing.inc.
  */
 #include <assert.h>
 
@@ -48,6 +49,16 @@ static const struct schema_word level_words[] = {
 };
 static const struct schema_word table_words[] = {
 	{ "main", 254 }, { "local", 255 }, { "default", 253 }, { NULL, 0 }
+};
+static const struct schema_word policy_words[] = {
+	{ "table", CONF_POLICY_TABLE },
+	{ "blackhole", CONF_POLICY_BLACKHOLE },
+	{ "unreachable", CONF_POLICY_UNREACHABLE },
+	{ "prohibit", CONF_POLICY_PROHIBIT },
+	{ NULL, 0 },
+};
+static const struct schema_word policy_family_words[] = {
+	{ "any", 0 }, { "ipv4", AF_INET }, { "ipv6", AF_INET6 }, { NULL, 0 }
 };
 static const struct schema_word follow_words[] = { { "follow", 0 }, { NULL, 0 } };
 static const struct schema_word kernel_words[] = { { "kernel", 0 }, { NULL, 0 } };
@@ -142,6 +153,8 @@ static const struct schema_word full_words[] = { { "early-drop", 0 },
 static const struct schema_word refresh_words[] = { { "both", 0 }, { "outbound", 1 }, { NULL, 0 } };
 
 static_assert(offsetof(struct conf_log, period_ms) == offsetof(struct conf_log, count) + 4, "RATE");
+static_assert(offsetof(struct conf_policy, mark_mask) == offsetof(struct conf_policy, mark) + 4,
+	      "MARK");
 static_assert(offsetof(struct conf_action, mask) == offsetof(struct conf_action, value) + 4,
 	      "MARK");
 
@@ -150,6 +163,18 @@ static bool act_is(const struct schema_row *row, const void *action)
 	const struct conf_action *a = action;
 
 	return a->act == row->act;
+}
+
+static bool policy_has_dscp(const struct schema_row *row, const void *policy)
+{
+	(void)row;
+	return ((const struct conf_policy *)policy)->has_dscp;
+}
+
+static bool policy_suppresses(const struct schema_row *row, const void *policy)
+{
+	(void)row;
+	return ((const struct conf_policy *)policy)->suppress >= 0;
 }
 
 const struct schema_row schema_rows[] = {
@@ -231,6 +256,8 @@ const struct schema_row schema_rows[] = {
 	  .doc = "While no router serves it: drop (the default), or pass for Linux to forward, "
 		 "without "
 		 "filters. A VLAN is as its port is." },
+	{ "interfaces.*.vrf", SCHEMA_NAME, FIELD(SCHEMA_IFACE, conf_iface, vrf),
+	  .doc = "The VRF it is in." },
 	{ "interfaces.*.rp-filter", SCHEMA_ENUM, "off", FIELD(SCHEMA_IFACE, conf_iface, rp_filter),
 	  .words = rp_words,
 	  .doc = "Which sources may come in here: strict, the best route back leads here; "
@@ -308,8 +335,9 @@ const struct schema_row schema_rows[] = {
 	{ "routing.routes[].nexthops[].weight", SCHEMA_UINT, "1",
 	  FIELD(SCHEMA_NEXTHOP, conf_nexthop, weight), .min = 1, .max = 256,
 	  .doc = "Its share of the flows, relative to the others'." },
-	{ "routing.routes[].table", SCHEMA_UINT, "main", FIELD(SCHEMA_ROUTE, conf_route, table),
-	  .min = 1, .max = 0xffffffff, .words = table_words, .doc = "The routing table." },
+	{ "routing.routes[].table", SCHEMA_TABLE, "main", FIELD(SCHEMA_ROUTE, conf_route, table),
+	  .min = 1, .max = 0xffffffff, .words = table_words,
+	  .doc = "The routing table: a number, or a name of routing.tables or vrfs." },
 	{ "routing.routes[].metric", SCHEMA_UINT, "0", FIELD(SCHEMA_ROUTE, conf_route, metric),
 	  .max = 0xffffffff, .doc = "The lowest wins among equal prefixes; 0 leaves it to Linux." },
 	{ "routing.neighbours", SCHEMA_LIST, ARRAY(SCHEMA_CONF, conf, neighbours, nneighbours),
@@ -321,6 +349,7 @@ const struct schema_row schema_rows[] = {
 	  .required = true, .doc = "Its address." },
 	{ "routing.neighbours[].mac", SCHEMA_MAC, FIELD(SCHEMA_NEIGHBOUR, conf_neighbour, mac),
 	  .required = true, .doc = "Its MAC address. Quote it." },
+#include "config/schema_routing.inc"
 
 	{ "sets", SCHEMA_NAMED, ARRAY(SCHEMA_CONF, conf, sets, nsets), .element = SCHEMA_SET,
 	  .doc = "Named sets for rules to look into, as \"@name\"." },

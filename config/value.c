@@ -151,6 +151,20 @@ static void format_uint(const struct schema_row *row, const void *field, char bu
 		sprintf(buf, "%u", n);
 }
 
+/* A name is 0 until it is resolved. */
+static int parse_table(const struct schema_row *row, const char *text, void *field,
+		       struct value_error *e)
+{
+	char name[CONF_NAME];
+	uint64_t n;
+	unsigned known;
+
+	if (value_find_word(row, text, &known) || value_digits(text, &n))
+		return parse_uint(row, text, field, e);
+	store(row, field, 0);
+	return value_name(text, name, e);
+}
+
 static int parse_bool(const struct schema_row *row, const char *text, void *field,
 		      struct value_error *e)
 {
@@ -440,6 +454,7 @@ static const struct {
 	[SCHEMA_ADDRESS] = { parse_address, format_address },
 	[SCHEMA_PREFIX] = { parse_prefix, format_prefix },
 	[SCHEMA_DESTINATION] = { parse_destination, format_prefix },
+	[SCHEMA_TABLE] = { parse_table, format_uint },
 	[SCHEMA_NETWORK] = { parse_destination, format_prefix },
 	[SCHEMA_NAME] = { value_parse_name, format_text },
 	[SCHEMA_LABEL] = { value_parse_label, format_text },

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "router/apply_rules.h"
 #include "router/lastconf.h"
 #include "router/lib/log.h"
 #include "router/router.h"
@@ -26,8 +27,7 @@ static struct link *iface_link(const struct router *r, const struct conf_iface *
 	return l;
 }
 
-/* What the file calls a device: an interface of the file first, else as Linux has it. */
-static const struct link *named_link(const struct router *r, const char *name)
+const struct link *apply_named_link(const struct router *r, const char *name)
 {
 	for (unsigned i = 0; i < r->conf->nifaces; i++)
 		if (!strcmp(r->conf->ifaces[i].name, name))
@@ -125,7 +125,7 @@ static bool route_build(const struct router *r, const struct conf_route *c,
 	out->nhops = c->nnexthops < NETLINK_HOPS_MAX ? c->nnexthops : NETLINK_HOPS_MAX;
 	for (unsigned i = 0; i < out->nhops; i++) {
 		const struct conf_nexthop *h = &c->nexthops[i];
-		const struct link *l = h->dev[0] ? named_link(r, h->dev) : NULL;
+		const struct link *l = h->dev[0] ? apply_named_link(r, h->dev) : NULL;
 
 		if (h->dev[0] && !l)
 			return false; /* when the link is there */
@@ -206,9 +206,24 @@ static void hashes_follow(struct router *r, const struct conf *c)
 	}
 }
 
+static void install_vrf_routes(struct router *r)
+{
+	static struct netlink_route want;
+	char text[PREFIX_STRLEN], why[NETLINK_WHY];
+
+	for (unsigned i = 0; apply_vrf_route(r, i, &want); i++)
+		if (!is_installed(r, &want) && netlink_route_set(r->nl, &want, true, why))
+			log_warn("route %s of VRF table %u: %s", prefix_format(&want.dst, text),
+				 want.table, why);
+}
+
 static bool is_wanted(const struct router *r, const struct route *have)
 {
 	static struct netlink_route want;
+
+	for (unsigned i = 0; apply_vrf_route(r, i, &want); i++)
+		if (same_route(have, &want))
+			return true;
 
 	for (unsigned i = 0; i < r->conf->nroutes; i++)
 		if (route_build(r, &r->conf->routes[i], &want) && same_route(have, &want))
@@ -239,7 +254,7 @@ static void withdraw_routes(struct router *r)
 
 static void set_neighbour(struct router *r, const struct conf_neighbour *n, bool add)
 {
-	const struct link *l = named_link(r, n->dev);
+	const struct link *l = apply_named_link(r, n->dev);
 	char text[ADDR_STRLEN], why[NETLINK_WHY];
 
 	if (l && netlink_neigh_static(r->nl, l->l.ifindex, &n->ip, n->mac, add, why))
@@ -265,6 +280,9 @@ void apply_kernel(struct router *r)
 		if (l)
 			install_link(r, &r->conf->ifaces[i], l);
 	}
+	apply_vrfs(r, NULL);
+	apply_rules(r);
+	install_vrf_routes(r);
 	install_routes(r);
 	for (unsigned i = 0; i < r->conf->nneighbours; i++)
 		set_neighbour(r, &r->conf->neighbours[i], true);
@@ -370,6 +388,7 @@ int apply_reload(struct router *r, FILE *messages)
 	loop_timer_set(r->flows_timer, 1);
 	log_init(r->verbose ? LOG_DETAIL : (enum log_level)c->stats.log_level);
 	withdraw_addrs(r, old);
+	apply_vrfs(r, old);
 	withdraw_routes(r);
 	for (unsigned i = 0; i < old->nneighbours; i++)
 		if (!neighbour_listed(c, &old->neighbours[i]))

@@ -2,8 +2,8 @@
 /*
  * A configuration becomes what runs: checked whole, then applied; a refused one changes nothing.
  *
- * Addresses, MTUs, routes and static neighbours of the file are installed into Linux, which tells
- * us about them like about any other; what leaves the file is withdrawn. [control]
+ * Addresses, MTUs, rules, routes and static neighbours of the file are installed into Linux, which
+ * tells us about them like about any other; what leaves the file is withdrawn. [control]
  */
 #ifndef ROUTER_APPLY_H
 #define ROUTER_APPLY_H
@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+struct link;
 struct router;
 
 /* Load r->conf_path and apply it. 0; or the error of conf_load() with its messages in `messages`,
@@ -25,6 +26,10 @@ void apply_start(struct router *r);
 /* Linux follows r->conf: installs what is missing. Called when links and addresses change, too: a
  * route whose gateway was not reachable may be now. */
 void apply_kernel(struct router *r);
+
+/* What the file calls a device: an interface of the file first, else as Linux has it. NULL: it is
+ * not there. */
+const struct link *apply_named_link(const struct router *r, const char *name);
 
 /* Tell systemd in words what we do: with ready also that we do it; else only if the words changed.
  */

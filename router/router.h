@@ -37,6 +37,7 @@ struct router {
 
 	struct loop *loop;
 	struct conf *conf;	    /* as applied */
+	bool no_vrfs;		    /* this kernel has no VRF devices, which the file asks for */
 	uint32_t hash_seed;	    /* of the choice among next hops, unless the file has one */
 	uint64_t revision, refused; /* configurations applied, and refused */
 	bool conf_refused;	    /* the last one was: at start, lastconf.h */

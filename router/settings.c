@@ -7,6 +7,7 @@
 
 #include "router/kept.h"
 #include "router/net/siphash.h"
+#include "router/apply_rules.h"
 #include "router/router.h"
 
 struct dp_settings settings_of(const struct conf *c, uint32_t seed)
@@ -64,6 +65,8 @@ void settings_iface(void *router, const struct link *l, struct dp_iface *f)
 	f->redirects = !c || !c->no_redirects;
 	if (!c)
 		return;
+	if (apply_vrf_table(r, c))
+		f->zone = (uint16_t)apply_vrf_table(r, c);
 	f->rp_filter = (uint8_t)c->rp_filter;
 	f->rp_default = c->rp_default;
 	f->directed_broadcast = c->directed_broadcast;

@@ -410,14 +410,18 @@ static const struct link *vrf_of(const struct state *s, const struct link *l)
 static void attach_iface(struct state *s, struct dp_iface *f, const struct link *l)
 {
 	const struct link *vrf = vrf_of(s, l);
+	bool by_rule =
+		f->zone && !vrf; /* a VRF that is no device: its answers go by its rules, too */
 
 	if (s->rules_known[0]) {
 		f->rules4 = list_put(s, list_make(s, AF_INET, l, vrf), f->fib4);
-		f->own4 = list_put(s, list_make(s, AF_INET, NULL, vrf), f->fib4);
+		f->own4 = by_rule ? f->rules4
+				  : list_put(s, list_make(s, AF_INET, NULL, vrf), f->fib4);
 	}
 	if (s->rules_known[1]) {
 		f->rules6 = list_put(s, list_make(s, AF_INET6, l, vrf), f->fib6);
-		f->own6 = list_put(s, list_make(s, AF_INET6, NULL, vrf), f->fib6);
+		f->own6 = by_rule ? f->rules6
+				  : list_put(s, list_make(s, AF_INET6, NULL, vrf), f->fib6);
 	}
 }
 

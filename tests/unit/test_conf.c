@@ -148,7 +148,7 @@ static void test_example_interfaces(void **state)
 	assert_int_equal(c->workers.cpus[0], 2);
 	assert_int_equal(c->workers.cpus[3], 5);
 	assert_int_equal(c->xdp.busy_poll_usecs, 20);
-	assert_int_equal(c->nifaces, 5);
+	assert_int_equal(c->nifaces, 6);
 	const struct conf_iface *wan0 = &c->ifaces[0], *wan1 = &c->ifaces[1];
 	assert_string_equal(wan0->name, "wan0");
 	assert_true(wan0->has_mac);
@@ -164,6 +164,33 @@ static void test_example_interfaces(void **state)
 	assert_string_equal(wan1->netdev, "eth3");
 	assert_int_equal(wan1->xdp_mode, CONF_XDP_DEFAULT);
 	assert_string_equal(c->ifaces[3].netdev, "lan0.20");
+	conf_destroy(c);
+}
+
+/* Names of tables stand for their numbers, also where they come before these. */
+static void test_example_policy(void **state)
+{
+	struct conf *c = load_good("config/router.yaml", NULL);
+	const struct conf_policy *p = c->policies;
+	(void)state;
+
+	assert_int_equal(c->routes[4].table, 100);
+	assert_int_equal(c->ntables, 1);
+	assert_string_equal(c->tables[0].name, "guest");
+	assert_string_equal(c->vrfs[0].name, "mgmt");
+	assert_int_equal(c->vrfs[0].table, 1000);
+	assert_string_equal(c->ifaces[5].vrf, "mgmt");
+	assert_int_equal(c->npolicies, 4);
+	assert_true(p[0].mark == 0x20 && p[0].mark_mask == 0xff && p[0].table == 100);
+	assert_int_equal(p[0].family, 0);
+	assert_int_equal(p[1].family, AF_INET);
+	assert_string_equal(p[1].in, "lan0.20");
+	assert_true(p[1].proto == IPPROTO_UDP && p[1].sport.first == 1024 && p[1].dport.last == 53);
+	assert_true(p[2].has_dscp && p[2].dscp == 46 && p[2].invert && p[2].suppress == 0);
+	assert_int_equal(p[2].family, AF_INET6);
+	assert_int_equal(p[3].type, CONF_POLICY_PROHIBIT);
+	assert_int_equal(p[3].suppress, -1);
+	assert_false(p[3].has_dscp);
 	conf_destroy(c);
 }
 
@@ -352,6 +379,7 @@ int main(void)
 		cmocka_unit_test(test_golden),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_example_interfaces),
+		cmocka_unit_test(test_example_policy),
 		cmocka_unit_test(test_example_routes),
 		cmocka_unit_test(test_cpu_lists),
 		cmocka_unit_test(test_yaml_1_1_traps),

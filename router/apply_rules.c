@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* See apply_rules.h. [control] */
+#include "router/apply_rules.h"
+
+#include <errno.h>
+#include <linux/fib_rules.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "router/apply.h"
+#include "router/lib/log.h"
+#include "router/router.h"
+
+#define VRF_PRIORITY   1000	   /* of Linux's own rule for VRFs, */
+#define VRF_LAST_ROUTE 4278198272u /* and the metric its documentation has for the last route */
+
+/* ---- rules */
+
+static uint8_t action_of(enum conf_policy_type t)
+{
+	switch (t) {
+	case CONF_POLICY_BLACKHOLE: return FR_ACT_BLACKHOLE;
+	case CONF_POLICY_UNREACHABLE: return FR_ACT_UNREACHABLE;
+	case CONF_POLICY_PROHIBIT: return FR_ACT_PROHIBIT;
+	case CONF_POLICY_TABLE: break;
+	}
+	return FR_ACT_TO_TBL;
+}
+
+static void rule_begin(struct netlink_rule *out, int family, uint32_t priority)
+{
+	memset(out, 0, sizeof(*out));
+	out->family = (uint8_t)family;
+	out->action = FR_ACT_TO_TBL;
+	out->protocol = NETLINK_PROTO;
+	out->priority = priority;
+	out->suppress_len = out->suppress_group = -1;
+	out->from.addr.family = out->to.addr.family = (uint8_t)family;
+}
+
+/* IPv6 always had all six bits in its TOS, where 0 is any. */
+static void put_dscp(struct netlink_rule *out, uint8_t dscp)
+{
+	if (out->family == AF_INET6 && dscp) {
+		out->tos = (uint8_t)(dscp << 2);
+		return;
+	}
+	out->has_dscp = true;
+	out->dscp = dscp;
+	out->dscp_mask = 0x3f;
+}
+
+static void rule_build(const struct router *r, const struct conf_policy *c, int family,
+		       struct netlink_rule *out)
+{
+	const struct link *in = c->in[0] ? apply_named_link(r, c->in) : NULL;
+
+	rule_begin(out, family, c->priority);
+	out->action = action_of(c->type);
+	out->table = c->type == CONF_POLICY_TABLE ? c->table : 0;
+	out->invert = c->invert;
+	if (c->from.addr.family)
+		out->from = c->from;
+	if (c->to.addr.family)
+		out->to = c->to;
+	snprintf(out->iif, sizeof(out->iif), "%s", in ? in->l.name : c->in);
+	out->mark = c->mark;
+	out->mark_mask = c->mark_mask;
+	if (c->has_dscp)
+		put_dscp(out, c->dscp);
+	out->ipproto = c->proto;
+	out->sport = (struct netlink_ports){ c->sport.first, c->sport.last, 0 };
+	out->dport = (struct netlink_ports){ c->dport.first, c->dport.last, 0 };
+	out->suppress_len = c->suppress;
+}
+
+/* Is `have`, as Linux tells it, what we have asked for, or would? */
+static bool same_rule(const struct netlink_rule *have, const struct netlink_rule *want)
+{
+	return have->family == want->family && have->action == want->action &&
+	       have->priority == want->priority && have->table == want->table &&
+	       have->invert == want->invert && prefix_equal(&have->from, &want->from) &&
+	       prefix_equal(&have->to, &want->to) && !strcmp(have->iif, want->iif) &&
+	       have->mark == want->mark && have->mark_mask == want->mark_mask &&
+	       have->tos == want->tos && have->has_dscp == want->has_dscp &&
+	       have->dscp == want->dscp && have->ipproto == want->ipproto &&
+	       have->sport.first == want->sport.first && have->sport.last == want->sport.last &&
+	       have->dport.first == want->dport.first && have->dport.last == want->dport.last &&
+	       have->suppress_len == want->suppress_len && !have->unknown && !have->oif[0] &&
+	       have->protocol == NETLINK_PROTO;
+}
+
+/* The i-th rule wanted in a family, with the policy it comes from, or NULL for a VRF's; false:
+ * there are no more. */
+static bool wanted_rule(const struct router *r, int family, unsigned i, struct netlink_rule *out,
+			struct conf_policy **from)
+{
+	const struct conf *c = r->conf;
+
+	for (unsigned k = 0; k < c->npolicies; k++) {
+		if ((c->policies[k].family && c->policies[k].family != family) || i--)
+			continue;
+		*from = &c->policies[k];
+		rule_build(r, *from, family, out);
+		return true;
+	}
+	*from = NULL;
+	for (unsigned k = 0; k < c->nifaces; k++) {
+		uint32_t table = apply_vrf_table(r, &c->ifaces[k]);
+		const struct link *l = table ? ports_find_link(r, &c->ifaces[k]) : NULL;
+
+		if (!l || i--)
+			continue;
+		rule_begin(out, family, VRF_PRIORITY);
+		out->table = table;
+		snprintf(out->iif, sizeof(out->iif), "%s", l->l.name);
+		return true;
+	}
+	return false;
+}
+
+static bool is_installed(const struct router *r, const struct netlink_rule *want)
+{
+	const struct rule *have = r->state->rules[want->family == AF_INET6];
+
+	while (have && !same_rule(&have->r, want))
+		have = have->next;
+	return have != NULL;
+}
+
+/* Older kernels pass over an attribute they do not know: the rule would take every packet. */
+static bool linux_has_dscp(void)
+{
+	struct utsname u;
+	unsigned major = 0, minor = 0;
+
+	return uname(&u) == 0 && sscanf(u.release, "%u.%u", &major, &minor) == 2 &&
+	       (major > 6 || (major == 6 && minor >= 14));
+}
+
+static void install_rule(struct router *r, const struct netlink_rule *want,
+			 struct conf_policy *from)
+{
+	char why[NETLINK_WHY] = "this kernel knows no DSCP in rules of IPv4; Linux 6.14 does";
+	int err = -EOPNOTSUPP;
+
+	if (!want->has_dscp || linux_has_dscp())
+		err = netlink_rule_set(r->nl, want, true, why);
+	if (err && !(from && from->refused))
+		log_warn("IPv%u rule of priority %u (line %u): %s",
+			 want->family == AF_INET6 ? 6 : 4, want->priority, from ? from->line : 0,
+			 why);
+	if (from && err)
+		from->refused = true;
+}
+
+static bool is_wanted(const struct router *r, const struct netlink_rule *have)
+{
+	struct netlink_rule want;
+	struct conf_policy *from;
+
+	for (unsigned i = 0; wanted_rule(r, have->family, i, &want, &from); i++)
+		if (same_rule(have, &want))
+			return true;
+	return false;
+}
+
+static void rules_of_family(struct router *r, int family)
+{
+	struct netlink_rule want;
+	struct conf_policy *from;
+
+	for (unsigned i = 0; wanted_rule(r, family, i, &want, &from); i++)
+		if (!is_installed(r, &want))
+			install_rule(r, &want, from);
+	for (const struct rule *have = r->state->rules[family == AF_INET6]; have; have = have->next)
+		if (have->r.protocol == NETLINK_PROTO && !is_wanted(r, &have->r))
+			netlink_rule_set(r->nl, &have->r, false, NULL);
+}
+
+/* What is new comes before what is old goes: a rule that changed leaves no gap. */
+void apply_rules(struct router *r)
+{
+	rules_of_family(r, AF_INET);
+	rules_of_family(r, AF_INET6);
+}
+
+/* ---- VRFs */
+
+static const struct conf_table *vrf_named(const struct conf *c, const char *name)
+{
+	for (unsigned i = 0; i < c->nvrfs; i++)
+		if (!strcmp(c->vrfs[i].name, name))
+			return &c->vrfs[i];
+	return NULL;
+}
+
+uint32_t apply_vrf_table(const struct router *r, const struct conf_iface *c)
+{
+	const struct conf_table *v = r->no_vrfs && c->vrf[0] ? vrf_named(r->conf, c->vrf) : NULL;
+
+	return v ? v->table : 0;
+}
+
+/* Its number, or 0. */
+static int vrf_device(struct router *r, const struct conf_table *v)
+{
+	char why[NETLINK_WHY];
+	int index = (int)if_nametoindex(v->name), err;
+
+	if (index || r->no_vrfs)
+		return index;
+	err = netlink_vrf_add(r->nl, v->name, v->table, why);
+	if (err == -EOPNOTSUPP) {
+		r->no_vrfs = true;
+		log_warn(
+			"vrfs: this kernel has no VRF devices: a rule for each of their interfaces "
+			"stands in, and their addresses are Linux's like all others");
+	} else if (err) {
+		log_err("VRF %s (line %u): %s", v->name, v->line, why);
+	}
+	return (int)if_nametoindex(v->name);
+}
+
+static void set_master(struct router *r, const struct conf_iface *c, int master)
+{
+	const struct link *l = ports_find_link(r, c);
+	char why[NETLINK_WHY];
+
+	if (l && l->l.master != master && netlink_link_master(r->nl, l->l.ifindex, master, why))
+		log_err("%s: vrf %s: %s", c->name, c->vrf, why);
+}
+
+/* What only the configuration of before had. */
+static void vrfs_withdraw(struct router *r, const struct conf *old)
+{
+	for (unsigned i = 0; i < old->nifaces; i++) {
+		const struct conf_iface *was = &old->ifaces[i];
+		bool stays = false;
+
+		for (unsigned k = 0; k < r->conf->nifaces; k++)
+			stays |= r->conf->ifaces[k].vrf[0] &&
+				 !strcmp(r->conf->ifaces[k].name, was->name);
+		if (was->vrf[0] && !stays)
+			set_master(r, was, 0);
+	}
+	for (unsigned i = 0; i < old->nvrfs; i++) {
+		int index = (int)if_nametoindex(old->vrfs[i].name);
+		const struct conf_table *v = vrf_named(r->conf, old->vrfs[i].name);
+
+		if (index && (!v || v->table != old->vrfs[i].table))
+			netlink_link_del(r->nl, index, NULL);
+	}
+}
+
+void apply_vrfs(struct router *r, const struct conf *old)
+{
+	const struct conf *c = r->conf;
+
+	if (old && !r->no_vrfs)
+		vrfs_withdraw(r, old);
+	for (unsigned i = 0; i < c->nvrfs; i++) {
+		int index = vrf_device(r, &c->vrfs[i]);
+
+		for (unsigned k = 0; index && k < c->nifaces; k++)
+			if (!strcmp(c->ifaces[k].vrf, c->vrfs[i].name))
+				set_master(r, &c->ifaces[k], index);
+	}
+}
+
+/* ---- routes of VRFs */
+
+static void route_begin(struct netlink_route *out, uint32_t table)
+{
+	memset(out, 0, sizeof(*out));
+	out->table = table;
+	out->protocol = NETLINK_PROTO;
+}
+
+static void last_route(const struct conf_table *v, bool six, struct netlink_route *out)
+{
+	route_begin(out, v->table);
+	out->dst.addr.family = six ? AF_INET6 : AF_INET;
+	out->metric = VRF_LAST_ROUTE;
+	out->type = RTN_UNREACHABLE;
+}
+
+bool apply_vrf_route(const struct router *r, unsigned i, struct netlink_route *out)
+{
+	const struct conf *c = r->conf;
+
+	if (i < 2 * c->nvrfs) {
+		last_route(&c->vrfs[i / 2], i % 2, out);
+		return true;
+	}
+	i -= 2 * c->nvrfs;
+	for (unsigned k = 0; k < c->nifaces; k++) {
+		const struct conf_iface *f = &c->ifaces[k];
+		uint32_t table = apply_vrf_table(r, f);
+		const struct link *l = table ? ports_find_link(r, f) : NULL;
+
+		if (!l || i >= f->naddresses) {
+			i -= l ? f->naddresses : 0;
+			continue;
+		}
+		route_begin(out, table);
+		out->dst = prefix_masked(&f->addresses[i]);
+		out->type = RTN_UNICAST;
+		out->nhops = 1;
+		out->hops[0] = (struct netlink_hop){ .ifindex = l->l.ifindex, .weight = 1 };
+		return true;
+	}
+	return false;
+}
