@@ -11,14 +11,15 @@ extern const struct column show_status_columns[], show_interfaces_columns[], sho
 	show_conntrack_lines_columns[], show_conntrack_stats_columns[], monitor_conntrack_columns[],
 	show_nat_mappings_columns[], show_nat_ports_columns[], show_filter_columns[],
 	show_sets_columns[], show_set_columns[], show_nat_columns[], explain_columns[],
-	show_qos_columns[], show_qos_lines_columns[], monitor_qos_columns[],
+	show_qos_columns[], show_qos_lines_columns[], monitor_qos_columns[], show_rules_columns[],
 	show_nexthops_columns[];
 
 command_fn show_status, show_interfaces, show_routes, show_neighbours, show_drops, show_workers,
 	show_memory, show_xdp, show_config, show_conntrack, show_conntrack_lines,
 	show_conntrack_stats, flush_conntrack, monitor_conntrack, show_nat_mappings, show_nat_ports,
 	show_filter, show_sets, show_set, cmd_set_add, cmd_set_del, show_nat, explain, cmd_reload,
-	cmd_restart, show_qos, show_qos_lines, monitor_qos, reset_workers, show_nexthops;
+	cmd_restart, show_qos, show_qos_lines, monitor_qos, reset_workers, show_rules,
+	show_nexthops;
 
 struct state;
 struct netlink_hop;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "router/ctl/rows.h"
+#include "router/ctl/table_names.h"
 #include "router/router.h"
 
 #define ROWS_A_CALL 64
@@ -212,12 +213,11 @@ void row_protocol(struct row *row, uint8_t p)
 	row_textf(row, "protocol", "%u", p);
 }
 
-static void row_table(struct row *row, uint32_t table)
+static void row_table(const struct router *r, struct row *row, uint32_t table)
 {
-	if (table == TABLE_MAIN || table == TABLE_LOCAL)
-		row_text(row, "table", table == TABLE_MAIN ? "main" : "local");
-	else
-		row_textf(row, "table", "%u", table);
+	char text[TABLE_STRLEN];
+
+	row_text(row, "table", table_text(r, table, text));
 }
 
 static json_t *hops_json(const struct state *s, const struct path *p, char *text, size_t size)
@@ -294,8 +294,9 @@ static const char *route_state(const struct state *s, const struct route *r)
 	return is_truncated(s, r->path) ? "truncated" : "active";
 }
 
-static void route_row(const struct state *s, const struct route *r, struct command_ctx *c)
+static void route_row(const struct router *router, const struct route *r, struct command_ctx *c)
 {
+	const struct state *s = router->state;
 	struct row *row = command_row(c);
 	char text[512];
 	json_t *hops;
@@ -307,7 +308,7 @@ static void route_row(const struct state *s, const struct route *r, struct comma
 		row_textf(row, "type", "%u", r->type);
 	row_protocol(row, r->protocol);
 	row_unsigned(row, "metric", r->metric);
-	row_table(row, r->table);
+	row_table(router, row, r->table);
 	row_text(row, "state", route_state(s, r));
 	if (r->path->nhid)
 		row_unsigned(row, "nhid", r->path->nhid);
@@ -325,23 +326,7 @@ static const struct route *route_after(const struct state *s, uint64_t serial)
 	return r;
 }
 
-static int parse_table(const char *text, uint32_t *table)
-{
-	char *end;
-	unsigned long n;
-
-	if (!strcmp(text, "main") || !strcmp(text, "local") || !strcmp(text, "default")) {
-		*table = text[0] == 'm' ? TABLE_MAIN : text[0] == 'l' ? TABLE_LOCAL : 253;
-		return 0;
-	}
-	n = strtoul(text, &end, 10);
-	if (*end || end == text || n == 0 || n > UINT32_MAX)
-		return -EINVAL;
-	*table = (uint32_t)n;
-	return 0;
-}
-
-static int show_route_for(const struct state *s, const char *text, uint32_t table,
+static int show_route_for(const struct router *router, const char *text, uint32_t table,
 			  struct command_ctx *c)
 {
 	const struct route *r;
@@ -349,10 +334,10 @@ static int show_route_for(const struct state *s, const char *text, uint32_t tabl
 
 	if (addr_parse(text, &a))
 		return command_fail(c, -EINVAL, "\"%s\" is no IP address", text);
-	r = state_route_for(s, table, &a);
+	r = state_route_for(router->state, table, &a);
 	if (!r)
 		return command_fail(c, -ENOENT, "no route to %s", text);
-	route_row(s, r, c);
+	route_row(router, r, c);
 	return COMMAND_DONE;
 }
 
@@ -366,11 +351,13 @@ int show_routes(struct router *r, const struct request *q, struct cursor *cur,
 	uint32_t table = TABLE_MAIN;
 	bool all = q->arg[0] && !strcmp(q->arg[0], "all");
 
-	if (q->arg[0] && !all && parse_table(q->arg[0], &table))
-		return command_fail(c, -EINVAL, "\"%s\" is no table: main, local, all or a number",
+	if (q->arg[0] && !all && table_parse(r, q->arg[0], &table))
+		return command_fail(c, -EINVAL,
+				    "\"%s\" is no table: main, local, all, a name of the "
+				    "configuration or a number",
 				    q->arg[0]);
 	if (q->arg[1])
-		return show_route_for(s, q->arg[1], table, c);
+		return show_route_for(r, q->arg[1], table, c);
 	at = cur->k && cur->j == s->removals ? (const struct route *)(uintptr_t)cur->k
 					     : route_after(s, cur->i);
 	for (unsigned n = 0; at; at = at->next_all) {
@@ -382,7 +369,7 @@ int show_routes(struct router *r, const struct request *q, struct cursor *cur,
 		cur->i = at->serial;
 		if (!all && at->table != table)
 			continue;
-		route_row(s, at, c);
+		route_row(r, at, c);
 		n++;
 	}
 	return COMMAND_DONE;
