@@ -265,20 +265,32 @@ static void route6(const struct dp *dp, struct batch *b)
 		b->slot6[i] = route_lookup(dp, &b->p6[i]);
 }
 
+/* The common packet: true, and it is on its way. */
+static inline bool forward_quick(struct dp *dp, struct pkt *p, struct nh *n)
+{
+	if (unlikely(!n || n->type != NH_ADJ || n->state != NH_RESOLVED || p->len > n->mtu ||
+		     p->flags & PKT_SLOW || n->iface == p->iface))
+		return false;
+	mark_used(n);
+	step_ttl(p);
+	emit(dp, p, n);
+	return true;
+}
+
 static inline void forward_burst(struct dp *dp, struct pkt *p, const uint32_t *slot, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
 		struct nh *n = nh_get(dp->cfg->nht, slot[i]);
+		uint32_t to = slot[i];
 
-		if (likely(n && n->type == NH_ADJ && n->state == NH_RESOLVED &&
-			   p[i].len <= n->mtu && !(p[i].flags & PKT_SLOW) &&
-			   n->iface != p[i].iface)) {
-			mark_used(n);
-			step_ttl(&p[i]);
-			emit(dp, &p[i], n);
-		} else {
-			forward(dp, &p[i], slot[i]);
+		if (likely(forward_quick(dp, &p[i], n)))
+			continue;
+		if (n && n->type == NH_GROUP) {
+			to = route_choose(dp, &p[i], n);
+			if (forward_quick(dp, &p[i], nh_get(dp->cfg->nht, to)))
+				continue;
 		}
+		forward(dp, &p[i], to);
 	}
 }
 

@@ -118,7 +118,8 @@ static uint32_t hash(const struct dp *dp, struct pkt *p, bool l3)
 	uint16_t port[2];
 	struct pkt q;
 
-	parse_transport(p); /* what it cannot walk hashes without ports */
+	if (!p->l4 || p->flags & PKT_OWN)
+		parse_transport(p); /* what it cannot walk hashes without ports */
 	if (!(p->flags & PKT_FRAGMENT) && quoted(p, &q)) {
 		flow_id_answer(&f, &q, l3);
 		return flow_id_hash(dp->cfg->set.seed, &f);
