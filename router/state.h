@@ -85,6 +85,7 @@ struct failed {
 struct path_hop {
 	struct netlink_hop hop;
 	struct adj *adj; /* with a gateway */
+	uint32_t own;	 /* slot: the adjacency, but with the MTU of the route; 0: none needed */
 };
 
 struct path {
@@ -297,6 +298,8 @@ struct path *path_find(const struct state *s, const struct netlink_route *r);
 struct path *path_get(struct state *s, const struct netlink_route *r);
 void path_put(struct state *s, struct path *p);
 void path_store(struct state *s, struct path *p);
+struct nh *nh_plain(enum nh_type type);
+const struct dp_iface *path_broadcast_iface(const struct state *s, const struct path *p);
 void path_reach(const struct state *s, const struct path *p, uint64_t set[NH_REACH_WORDS]);
 struct nh *nh_with_reach(struct nh *n, const struct nh_reach *r); /* NULL: n has been freed */
 void paths_follow_iface(struct state *s, int ifindex);

@@ -60,7 +60,7 @@ unsigned object_hops(const struct state *s, uint32_t id, struct netlink_hop *out
 	return count;
 }
 
-/* Of a group that is not resilient, as state_path.c deals them. */
+/* Of a group that is not resilient, as state_hop.c deals them. */
 static unsigned plain_buckets(const struct state *s, const struct nexthop_object *o,
 			      uint32_t *count)
 {

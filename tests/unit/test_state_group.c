@@ -130,6 +130,55 @@ static void every_weight_counts(void **state)
 	assert_int_equal(nh_get(&s->nht, find("172.16.1.1")->bucket[65534])->addr.bytes[3], B);
 }
 
+/* The MTU of a route holds for each of its next hops, and for nobody else's. */
+static void the_route_has_an_mtu(void **state)
+{
+	uint32_t slots = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 20; i++) { /* as often as you like */
+		struct netlink_route *r = by_a_and_b();
+
+		r->mtu = 1300;
+		tell(r);
+		r = by_a_and_b();
+		r->dst = prefix("172.17.0.0/16");
+		tell(r);
+		assert_int_equal(hop_of(i)->mtu, 1300);
+		assert_int_equal(nh_get(&s->nht, find("172.17.1.1")->bucket[0])->mtu, 1500);
+		neighbour(WAN, ways[B].gateway, NUD_REACHABLE, 0xdd); /* has another MAC */
+		b_fails();
+		b_answers();
+		for (unsigned n = 0; n < 50; n++) {
+			const struct nh *h = hop_of(n);
+
+			assert_int_equal(h->mtu, 1300);
+			assert_int_equal(h->l2[0], 0xa0 + h->addr.bytes[3]);
+		}
+		r = route_to("172.16.0.0/16");
+		r->replace = true;
+		r->nhid = 20;
+		r->mtu = 1400;
+		tell_group(group_with(IDS(A, B), NULL, 16));
+		tell(r);
+		assert_int_equal(hop_of(i)->mtu, 1400);
+		tell_group(group_with(IDS(A, C), NULL, 16));
+		assert_int_equal(hop_of(i)->mtu, 1400);
+		r = route_to("172.16.0.0/16");
+		r->nhid = 20;
+		r->mtu = 1400;
+		tell_gone(r);
+		r = by_a_and_b();
+		r->dst = prefix("172.17.0.0/16");
+		tell_gone(r);
+		object(20, 0, NULL);
+		state_publish(s);
+		if (i == 1)
+			slots = s->slots_used - s->nfree_slots;
+	}
+	assert_int_equal(s->slots_used - s->nfree_slots, slots);
+}
+
 /* ---- objects that are no next hops */
 
 static void members_that_are_none(void **state)
@@ -214,6 +263,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(others_share_what_we_cannot_use, three_up,
 						network_down),
 		cmocka_unit_test_setup_teardown(every_weight_counts, three_up, network_down),
+		cmocka_unit_test_setup_teardown(the_route_has_an_mtu, three_up, network_down),
 		cmocka_unit_test_setup_teardown(members_that_are_none, three_up, network_down),
 		cmocka_unit_test_setup_teardown(the_file_chooses_how, three_up, network_down),
 	};
