@@ -48,13 +48,17 @@ static bool feeds(uint32_t table, const struct fib_table *t)
 	return t->table == table || (t->folded && table == TABLE_LOCAL);
 }
 
-static struct route *best_of(const struct state *s, uint32_t table, const struct prefix *p)
+/* Of the routes of one prefix and table, from this one on, what Linux would take. */
+static struct route *best_from(struct route *r)
 {
-	struct route *r = route_head(s, table, p);
-
 	while (r && r->tos)
 		r = r->next;
 	return r;
+}
+
+static struct route *best_of(const struct state *s, uint32_t table, const struct prefix *p)
+{
+	return best_from(route_head(s, table, p));
 }
 
 /* ---- what was refused */
@@ -159,10 +163,11 @@ static int fib_refresh_one(struct state *s, struct fib_table *t, const struct pr
 	int err;
 
 	for (unsigned i = 0; i < n; i++) {
-		for (struct route *x = route_head(s, tables[i], p); x && t->suppress < 0;
-		     x = x->next)
+		struct route *head = route_head(s, tables[i], p);
+
+		for (struct route *x = head; x && t->suppress < 0; x = x->next)
 			x->in_fib = false;
-		r = r ? r : best_of(s, tables[i], p);
+		r = r ? r : best_from(head);
 	}
 	err = apply(s, t, p, r);
 	state_routes_moved(s);

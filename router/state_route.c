@@ -15,9 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Local and main are asked one after the other: what the first look has fetched answers both. */
 static uint32_t route_hash(uint32_t table, const struct prefix *p)
 {
-	return hash_bytes(p, sizeof(p->addr) + 1, table);
+	return hash_bytes(p, sizeof(p->addr) + 1, table == TABLE_LOCAL ? TABLE_MAIN : table);
 }
 
 struct route *route_head(const struct state *s, uint32_t table, const struct prefix *p)
