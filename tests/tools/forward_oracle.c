@@ -102,8 +102,9 @@ static void count(struct books *k, const struct packet *p)
 		f = p->out[KERNEL][link].first;
 	if (!f)
 		k->dropped++;
-	else if (world_is_own(f->b + (get16(f->b + 12) == 0x86dd ? 14 + 8 : 14 + 12),
-			      get16(f->b + 12) == 0x86dd))
+	else if (world_is_own(
+			 f->b + (get16(f->b + 12) == ETH_P_IPV6 ? ETH_HLEN + 8 : ETH_HLEN + 12),
+			 get16(f->b + 12) == ETH_P_IPV6))
 		k->answered++;
 	else
 		k->forwarded++;

@@ -32,23 +32,23 @@ static unsigned quotes4(const uint8_t *a, const uint8_t *b, uint32_t n)
 
 static unsigned aspects4(const struct seen *k, const struct seen *o)
 {
-	const uint8_t *a = k->b + 14, *b = o->b + 14;
+	const uint8_t *a = k->b + ETH_HLEN, *b = o->b + ETH_HLEN;
 	uint32_t alen = (a[0] & 15) * 4u, blen = (b[0] & 15) * 4u, an, bn;
 	unsigned found = 0;
 
-	if (blen != 20 || k->len != 14 + get16(a + 2) || o->len != 14 + get16(b + 2))
+	if (blen != 20 || k->len != ETH_HLEN + get16(a + 2) || o->len != ETH_HLEN + get16(b + 2))
 		return ASPECT_OTHER;
-	an = k->len - 14 - alen;
-	bn = o->len - 14 - blen;
-	if (alen > 20 && (bn == an || k->len - 14 > 572) && bn >= an)
+	an = k->len - ETH_HLEN - alen;
+	bn = o->len - ETH_HLEN - blen;
+	if (alen > 20 && (bn == an || k->len - ETH_HLEN > 572) && bn >= an)
 		found |= ASPECT_OPTIONS;
 	else if (alen > 20 || an != bn)
 		return ASPECT_OTHER;
 	if (a[1] != b[1])
 		found |= (a[1] ^ b[1]) == 2 && a[1] & 2 ? ASPECT_ECN : ASPECT_OTHER;
-	if (memcmp(k->b, o->b, 14) || memcmp(a + 4, b + 4, 16) || memcmp(a + alen, b + blen, 2) ||
-	    memcmp(a + alen + 4, b + blen + 4, 4) || !sum_is_right(a, false, a + alen, an) ||
-	    !sum_is_right(b, false, b + blen, bn))
+	if (memcmp(k->b, o->b, ETH_HLEN) || memcmp(a + 4, b + 4, 16) ||
+	    memcmp(a + alen, b + blen, 2) || memcmp(a + alen + 4, b + blen + 4, 4) ||
+	    !sum_is_right(a, false, a + alen, an) || !sum_is_right(b, false, b + blen, bn))
 		found |= ASPECT_OTHER;
 	return found | quotes4(a + alen + 8, b + blen + 8, an - 8);
 }
@@ -74,11 +74,11 @@ static unsigned quotes6(const uint8_t *a, const uint8_t *b, uint32_t n)
 static unsigned aspects6(const struct packet *p, unsigned link, const struct seen *k,
 			 const struct seen *o)
 {
-	const uint8_t *a = k->b + 14, *b = o->b + 14;
-	uint32_t n = k->len - 14 - 40;
+	const uint8_t *a = k->b + ETH_HLEN, *b = o->b + ETH_HLEN;
+	uint32_t n = k->len - ETH_HLEN - 40;
 	unsigned found = 0;
 
-	if (k->len != o->len || memcmp(k->b, o->b, 14 + 8) || memcmp(a + 24, b + 24, 16) ||
+	if (k->len != o->len || memcmp(k->b, o->b, ETH_HLEN + 8) || memcmp(a + 24, b + 24, 16) ||
 	    a[40] != b[40] || !sum_is_right(a, true, a + 40, n) ||
 	    !sum_is_right(b, true, b + 40, n))
 		return ASPECT_OTHER;
@@ -96,7 +96,7 @@ static unsigned aspects_of(const struct packet *p, unsigned link, const struct s
 		return 0;
 	if (!error_at(k->b, k->len) || !error_at(o->b, o->len) || memcmp(k->b + 12, o->b + 12, 2))
 		return ASPECT_OTHER;
-	return get16(k->b + 12) == 0x86dd ? aspects6(p, link, k, o) : aspects4(k, o);
+	return get16(k->b + 12) == ETH_P_IPV6 ? aspects6(p, link, k, o) : aspects4(k, o);
 }
 
 unsigned aspects(const struct packet *p)

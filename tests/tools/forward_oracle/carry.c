@@ -45,7 +45,7 @@ static uint8_t tcp(const struct script *s, struct packet *p, uint32_t size)
 	put16(h + 10, below(s, p, 0x10000));
 	h[12] = 5 << 4;
 	h[13] = one_in(s, p, 8) ? (uint8_t)chance(s, p) : flags[below(s, p, sizeof(flags))];
-	put16(h + 14, 0x2000);
+	put16(h + ETH_HLEN, 0x2000);
 	if (size > 20)
 		fill(s, p, size - 20);
 	return IPPROTO_TCP;

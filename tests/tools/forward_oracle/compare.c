@@ -15,16 +15,16 @@
 
 uint32_t error_at(const uint8_t *b, uint32_t len)
 {
-	const uint8_t *h = b + 14;
+	const uint8_t *h = b + ETH_HLEN;
 	uint32_t hlen = (h[0] & 15) * 4u;
 
-	if (len < 14 + 20 + 8)
+	if (len < ETH_HLEN + 20 + 8)
 		return 0;
-	if (get16(b + 12) == 0x86dd)
-		return len > 14 + 40 && h[6] == 58 && h[40] < 128 && world_is_own(h + 8, true)
-			       ? 14 + 40
+	if (get16(b + 12) == ETH_P_IPV6)
+		return len > ETH_HLEN + 40 && h[6] == 58 && h[40] < 128 && world_is_own(h + 8, true)
+			       ? ETH_HLEN + 40
 			       : 0;
-	if (get16(b + 12) != 0x0800 || len <= 14 + hlen || h[9] != 1 ||
+	if (get16(b + 12) != ETH_P_IP || len <= ETH_HLEN + hlen || h[9] != 1 ||
 	    !world_is_own(h + 12, false))
 		return 0;
 	switch (h[hlen]) {
@@ -32,7 +32,7 @@ uint32_t error_at(const uint8_t *b, uint32_t len)
 	case 4:
 	case 5:
 	case 11:
-	case 12: return 14 + hlen;
+	case 12: return ETH_HLEN + hlen;
 	default: return 0;
 	}
 }
@@ -76,15 +76,15 @@ static void mask_quote(uint8_t *icmp, uint32_t len)
 
 void mask(struct seen *f)
 {
-	uint8_t *h = f->b + 14;
+	uint8_t *h = f->b + ETH_HLEN;
 	uint32_t hlen = (h[0] & 15) * 4u;
 	bool own;
 
-	if (get16(f->b + 12) == 0x86dd)
-		unpad(f, 14 + 40 + get16(h + 4));
-	if (get16(f->b + 12) != 0x0800 || f->len < 14 + hlen)
+	if (get16(f->b + 12) == ETH_P_IPV6)
+		unpad(f, ETH_HLEN + 40 + get16(h + 4));
+	if (get16(f->b + 12) != ETH_P_IP || f->len < ETH_HLEN + hlen)
 		return;
-	unpad(f, 14 + get16(h + 2));
+	unpad(f, ETH_HLEN + get16(h + 2));
 	own = world_is_own(h + 12, false);
 	if ((!own && hlen <= 20) || csum_fold(csum_add(h, hlen, 0)) != 0xffff)
 		return;
@@ -94,7 +94,7 @@ void mask(struct seen *f)
 	if (own)
 		put16(h + 4, 0);
 	if (error_at(f->b, f->len))
-		mask_quote(h + hlen, f->len - 14 - hlen);
+		mask_quote(h + hlen, f->len - ETH_HLEN - hlen);
 }
 
 static bool same_list(const struct seen_list *a, const struct seen_list *b)

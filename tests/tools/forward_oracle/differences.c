@@ -7,10 +7,16 @@
  * packet are the same but for some aspect; several rows of the second kind may explain one packet
  * together.
  */
+#include <netinet/in.h>
+#include <netinet/ip.h>
 #include <string.h>
 
 #include "router/net/csum.h"
 #include "tests/tools/forward_oracle/oracle.h"
+
+#define OPTION_CIPSO   134
+#define OPTION_CALIPSO 0x07 /* its likeness in IPv6 (RFC 5570) */
+#define OPTION_IOAM    0x31 /* RFC 9486 */
 
 /* ---- what came of it */
 
@@ -19,14 +25,24 @@ static bool ours_is_silent(const struct packet *p)
 	return frames(p, OURS) == 0;
 }
 
-/* The kernel sent nothing but an ICMP error of this type and code. */
-static const uint8_t *kernel_error(const struct packet *p, unsigned type, unsigned code)
+static bool kernel_is_silent(const struct packet *p)
+{
+	return frames(p, KERNEL) == 0;
+}
+
+/* The ICMP error that is all that a side sent; NULL: it is not so. */
+static const uint8_t *error_of(const struct packet *p, enum side side)
 {
 	unsigned link;
-	const struct seen *f = only(p, KERNEL, &link);
+	const struct seen *f = only(p, side, &link);
 	uint32_t at = f ? error_at(f->b, f->len) : 0;
 
-	return at && f->b[at] == type && f->b[at + 1] == code ? f->b + at : NULL;
+	return at ? f->b + at : NULL;
+}
+
+static bool is_type(const uint8_t *error, unsigned type, unsigned code)
+{
+	return error && error[0] == type && error[1] == code;
 }
 
 /* ---- what went in */
@@ -96,8 +112,8 @@ static bool broadcast_source(const struct packet *p)
 {
 	const uint8_t *h = ip4(p);
 
-	return h && ours_is_silent(p) && h[12] == 10 && h[13] == 0 && h[14] >= 1 &&
-	       h[14] <= LINKS && h[15] == 255;
+	return h && ours_is_silent(p) && h[12] == 10 && h[13] == 0 && h[ETH_HLEN] >= 1 &&
+	       h[ETH_HLEN] <= LINKS && h[15] == 255;
 }
 
 /* The link whose broadcast address it is for, or -1. */
@@ -117,10 +133,7 @@ static bool broadcast_back(const struct packet *p)
 
 static bool broadcast_error(const struct packet *p)
 {
-	unsigned link;
-	const struct seen *k = only(p, KERNEL, &link);
-
-	return ours_is_silent(p) && k && error_at(k->b, k->len) && broadcast_link(p) >= 0;
+	return ours_is_silent(p) && error_of(p, KERNEL) && broadcast_link(p) >= 0;
 }
 
 static bool unroutable6(const uint8_t *a)
@@ -190,12 +203,10 @@ static bool broken_chain(const struct packet *p)
 static bool perhaps_error(const struct packet *p)
 {
 	struct chain c = chain(p);
-	unsigned link;
-	const struct seen *k = only(p, KERNEL, &link);
 	uint8_t type;
 
-	if (!ours_is_silent(p) || c.broken || c.rh0 || c.proto != 58 || !k ||
-	    !error_at(k->b, k->len))
+	if (!ours_is_silent(p) || c.broken || c.rh0 || c.proto != IPPROTO_ICMPV6 ||
+	    !error_of(p, KERNEL))
 		return false;
 	type = p->l3 + c.l4 < p->len ? ip6(p)[c.l4] : 0;
 	return c.later_fragment || type == 137 || type < 128;
@@ -210,33 +221,31 @@ static bool link_local6(const uint8_t *a)
 static bool link_locals(const struct packet *p)
 {
 	const uint8_t *h = ip6(p);
-	unsigned link;
-	const struct seen *o = only(p, OURS, &link);
-	uint32_t at = o ? error_at(o->b, o->len) : 0;
 
 	return h && (link_local6(h + 8) || link_local6(h + 24)) &&
-	       (ours_is_silent(p) || (at && o->b[at] == 1 && o->b[at + 1] == 2));
+	       (ours_is_silent(p) || is_type(error_of(p, OURS), 1, 2));
+}
+
+static bool has_source_route(const struct packet *p)
+{
+	return option4(p, IPOPT_LSRR) || option4(p, IPOPT_SSRR);
 }
 
 static bool source_route(const struct packet *p)
 {
-	return ours_is_silent(p) && (option4(p, 131) || option4(p, 137));
+	return ours_is_silent(p) && has_source_route(p);
 }
 
 static bool source_route_to_us(const struct packet *p)
 {
-	return ip4(p) && ours_is_silent(p) && world_is_own(ip4(p) + 16, false) &&
-	       (option4(p, 131) || option4(p, 137));
+	return ours_is_silent(p) && has_source_route(p) && world_is_own(ip4(p) + 16, false);
 }
 
 /* The kernel echoes these options in its errors. Where it does not know how, it sends none. */
 static bool echo_fails(const struct packet *p)
 {
-	unsigned link;
-	const struct seen *o = only(p, OURS, &link);
-
-	return frames(p, KERNEL) == 0 && o && error_at(o->b, o->len) &&
-	       (option4(p, 7) || option4(p, 68) || option4(p, 131) || option4(p, 137));
+	return kernel_is_silent(p) && error_of(p, OURS) &&
+	       (option4(p, IPOPT_RR) || option4(p, IPOPT_TS) || has_source_route(p));
 }
 
 /* An error about a source route that is echoed goes where the route began, ours to the source if it
@@ -244,27 +253,27 @@ static bool echo_fails(const struct packet *p)
 static bool echo_diverts(const struct packet *p)
 {
 	unsigned link;
-	const struct seen *o = only(p, OURS, &link), *k = only(p, KERNEL, &link);
-	uint32_t at = o ? error_at(o->b, o->len) : 0, was = k ? error_at(k->b, k->len) : 0;
+	const struct seen *k = only(p, KERNEL, &link);
+	const uint8_t *was = error_of(p, KERNEL), *is = error_of(p, OURS);
 
-	return was > 14 + 20 && (option4(p, 131) || option4(p, 137)) &&
-	       memcmp(k->b + 14 + 16, ip4(p) + 12, 4) &&
-	       (ours_is_silent(p) || (at && !memcmp(o->b + at, k->b + was, 2)));
+	return was && has_source_route(p) && memcmp(k->b + ETH_HLEN + 16, ip4(p) + 12, 4) &&
+	       (ours_is_silent(p) || (is && !memcmp(is, was, 2)));
 }
 
 /* All frames of both sides are the same outside of their time stamp option. */
 static bool only_stamps_differ(const struct packet *p)
 {
-	uint32_t at = option4(p, 68), end = at ? at + ip4(p)[at + 1] : 0;
+	uint32_t at = option4(p, IPOPT_TS), end = at ? at + ip4(p)[at + 1] : 0;
 
 	for (unsigned link = 0; at && link < LINKS; link++) {
 		const struct seen *k = p->out[KERNEL][link].first;
 
 		for (const struct seen *o = p->out[OURS][link].first; o || k;
 		     o = o->next, k = k->next)
-			if (!o || !k || k->len != o->len || k->len < 14 + end ||
-			    memcmp(k->b, o->b, 14 + at) ||
-			    memcmp(k->b + 14 + end, o->b + 14 + end, k->len - 14 - end))
+			if (!o || !k || k->len != o->len || k->len < ETH_HLEN + end ||
+			    memcmp(k->b, o->b, ETH_HLEN + at) ||
+			    memcmp(k->b + ETH_HLEN + end, o->b + ETH_HLEN + end,
+				   k->len - ETH_HLEN - end))
 				return false;
 	}
 	return at;
@@ -272,27 +281,30 @@ static bool only_stamps_differ(const struct packet *p)
 
 static bool stamp_address(const struct packet *p)
 {
-	return only_stamps_differ(p) && (ip4(p)[option4(p, 68) + 3] & 15) == 1;
+	return only_stamps_differ(p) &&
+	       (ip4(p)[option4(p, IPOPT_TS) + 3] & 15) == IPOPT_TS_TSANDADDR;
 }
 
 static bool stamp_for_others(const struct packet *p)
 {
-	return only_stamps_differ(p) && (ip4(p)[option4(p, 68) + 3] & 15) == 3;
+	return only_stamps_differ(p) && (ip4(p)[option4(p, IPOPT_TS) + 3] & 15) == IPOPT_TS_PRESPEC;
 }
 
 /* The kernel complains about a label that it could not verify, or would if it might. */
 static bool cipso(const struct packet *p)
 {
-	uint32_t at = option4(p, 134);
-	const uint8_t *error = kernel_error(p, 12, 0);
+	uint32_t at = option4(p, OPTION_CIPSO);
+	const uint8_t *error = error_of(p, KERNEL);
 
-	return at &&
-	       (error ? error[4] >= at && error[4] < at + ip4(p)[at + 1] : frames(p, KERNEL) == 0);
+	if (!at || kernel_is_silent(p))
+		return at;
+	return is_type(error, 12, 0) && error[4] >= at && error[4] < at + ip4(p)[at + 1];
 }
 
 static bool labels6(const struct packet *p)
 {
-	return frames(p, KERNEL) == 0 && (has_option6(p, 7) || has_option6(p, 0x31));
+	return kernel_is_silent(p) &&
+	       (has_option6(p, OPTION_CALIPSO) || has_option6(p, OPTION_IOAM));
 }
 
 static bool past_the_end(const struct packet *p)
@@ -343,12 +355,9 @@ static bool error_reject(const struct packet *p)
  * raises. */
 static bool limited(const struct packet *p)
 {
-	unsigned link;
-	const struct seen *o = only(p, OURS, &link);
-	uint32_t at = o ? error_at(o->b, o->len) : 0;
-	const uint8_t *h = ip4(p);
+	const uint8_t *error = error_of(p, OURS), *h = ip4(p);
 
-	return h && frames(p, KERNEL) == 0 && at && o->b[at] == 3 && h[12] == 10 && h[13] == 0;
+	return h && kernel_is_silent(p) && error && error[0] == 3 && h[12] == 10 && h[13] == 0;
 }
 
 /* Its checksum is by chance the sum of the pseudo header. */
@@ -388,14 +397,8 @@ static bool anycast(const struct packet *p)
 static bool unresolved(const struct packet *p)
 {
 	for (unsigned side = 0; side < SIDES; side++)
-		for (unsigned link = 0; link < LINKS; link++)
-			for (const struct seen *f = p->out[side][link].first; f; f = f->next) {
-				uint32_t at = error_at(f->b, f->len);
-
-				if (!at || f->b[at] != (p->six ? 1 : 3) ||
-				    f->b[at + 1] != (p->six ? 3 : 1))
-					return false;
-			}
+		if (frames(p, side) && !is_type(error_of(p, side), p->six ? 1 : 3, p->six ? 3 : 1))
+			return false;
 	if (ip6(p))
 		return !memcmp(ip6(p) + 24, "\x20\1\xd\xb8\0", 5) && (ip6(p)[29] & 0xf0) == 0xa0;
 	return ip4(p) && ip4(p)[16] == 10 && ip4(p)[17] == 0;

@@ -155,14 +155,14 @@ static uint32_t fence(uint8_t *b, unsigned link, unsigned kind, uint32_t serial)
 	bool own = kind >= 2 * LINKS, six = own ? kind & 1 : kind >= LINKS;
 	unsigned to = own ? link : kind % LINKS;
 	struct fence mark = { .serial = serial, .link = (uint8_t)link, .kind = (uint8_t)kind };
-	uint8_t *h = b + 14, *l4 = h + (six ? 40 : 20);
+	uint8_t *h = b + ETH_HLEN, *l4 = h + (six ? 40 : 20);
 	uint32_t len = 8 + sizeof(mark);
 	uint16_t sum;
 
 	memcpy(mark.magic, magic, sizeof(magic));
-	memset(b, 0, 14 + 40 + len);
+	memset(b, 0, ETH_HLEN + 40 + len);
 	world_macs(link, b, b + 6);
-	put16(b + 12, six ? 0x86dd : 0x0800);
+	put16(b + 12, six ? ETH_P_IPV6 : ETH_P_IP);
 	memcpy(l4 + 8, &mark, sizeof(mark));
 	if (own) {
 		l4[0] = six ? 128 : 8;
@@ -190,7 +190,7 @@ static uint32_t fence(uint8_t *b, unsigned link, unsigned kind, uint32_t serial)
 		memcpy(h + 24, own ? self : dst, 16);
 		sum = checksum(l4, len, csum_pseudo6(h + 8, h + 24, h[6], len));
 		memcpy(l4 + (own ? 2 : 6), &sum, 2);
-		return 14 + 40 + len;
+		return ETH_HLEN + 40 + len;
 	}
 	memcpy(h, (const uint8_t[]){ 0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, own ? 1 : 17 }, 10);
 	put16(h + 2, 20 + len);
@@ -202,7 +202,7 @@ static uint32_t fence(uint8_t *b, unsigned link, unsigned kind, uint32_t serial)
 	memcpy(h + 10, &sum, 2);
 	sum = own ? checksum(l4, len, 0) : 0; /* of UDP: none */
 	memcpy(l4 + (own ? 2 : 6), &sum, 2);
-	return 14 + 20 + len;
+	return ETH_HLEN + 20 + len;
 }
 
 static void send_fences(struct lab *l, enum side side)
@@ -220,7 +220,7 @@ static void send_fences(struct lab *l, enum side side)
 
 static bool is_fence(struct lab *l, enum side side, const uint8_t *b, uint32_t len)
 {
-	uint32_t at = get16(b + 12) == 0x0800 ? 14 + 20 + 8 : 14 + 40 + 8;
+	uint32_t at = get16(b + 12) == ETH_P_IP ? ETH_HLEN + 20 + 8 : ETH_HLEN + 40 + 8;
 	struct fence f;
 
 	if (len < at + sizeof(f))
@@ -236,14 +236,14 @@ static bool is_fence(struct lab *l, enum side side, const uint8_t *b, uint32_t l
 /* Is it of neighbour discovery? */
 static bool is_discovery(const uint8_t *b, uint32_t len)
 {
-	return get16(b + 12) == 0x86dd && len >= 14 + 40 + 8 && b[14 + 6] == 58 &&
-	       b[14 + 7] == 255 && b[14 + 40] >= 133 && b[14 + 40] <= 137;
+	return get16(b + 12) == ETH_P_IPV6 && len >= ETH_HLEN + 40 + 8 && b[ETH_HLEN + 6] == 58 &&
+	       b[ETH_HLEN + 7] == 255 && b[ETH_HLEN + 40] >= 133 && b[ETH_HLEN + 40] <= 137;
 }
 
 /* A redirect has the packet in its last option. */
 static unsigned redirect_mark(const uint8_t *b, uint32_t len)
 {
-	for (uint32_t at = 14 + 40 + 40; at + 12 <= len && b[at + 1]; at += b[at + 1] * 8u)
+	for (uint32_t at = ETH_HLEN + 40 + 40; at + 12 <= len && b[at + 1]; at += b[at + 1] * 8u)
 		if (b[at] == 4)
 			return get16(b + at + 8 + 2);
 	return 0;
@@ -252,11 +252,11 @@ static unsigned redirect_mark(const uint8_t *b, uint32_t len)
 /* The mark of what a router itself answers. */
 static unsigned answer_mark(const uint8_t *b, uint32_t len, bool six)
 {
-	uint32_t hlen = six ? 40 : (b[14] & 15) * 4u;
-	const uint8_t *l4 = b + 14 + hlen;
-	uint8_t proto = b[14 + (six ? 6 : 9)];
+	uint32_t hlen = six ? 40 : (b[ETH_HLEN] & 15) * 4u;
+	const uint8_t *l4 = b + ETH_HLEN + hlen;
+	uint8_t proto = b[ETH_HLEN + (six ? 6 : 9)];
 
-	if (len < 14 + hlen + 8)
+	if (len < ETH_HLEN + hlen + 8)
 		return 0;
 	if (proto == 6)
 		return get16(l4 + 2);
@@ -266,8 +266,8 @@ static unsigned answer_mark(const uint8_t *b, uint32_t len, bool six)
 /* The mark of the packet that this came of, or of nothing: 0. */
 static unsigned mark_of(const uint8_t *b, uint32_t len)
 {
-	const uint8_t *h = b + 14;
-	bool six = get16(b + 12) == 0x86dd;
+	const uint8_t *h = b + ETH_HLEN;
+	bool six = get16(b + 12) == ETH_P_IPV6;
 	uint32_t error = error_at(b, len), at;
 
 	if (is_discovery(b, len))
@@ -310,9 +310,10 @@ static bool is_of_no_packet(const struct lab *l, const uint8_t *b, uint32_t len)
 {
 	unsigned type = get16(b + 12);
 
-	if (len < 14 + (type == 0x86dd ? 40 : 20) || (type != 0x0800 && type != 0x86dd))
+	if (len < ETH_HLEN + (type == ETH_P_IPV6 ? 40 : 20) ||
+	    (type != ETH_P_IP && type != ETH_P_IPV6))
 		return true;
-	return is_discovery(b, len) && !(l->redirects && b[14 + 40] == 137);
+	return is_discovery(b, len) && !(l->redirects && b[ETH_HLEN + 40] == 137);
 }
 
 static void collect(struct lab *l, enum side side, unsigned link)

@@ -52,10 +52,10 @@ static void ethernet(const struct script *s, struct packet *p)
 		}
 	if (one_in(s, p, 200)) { /* a tag that says no more than a priority */
 		at = put(p, 4);
-		put16(at, 0x8100);
+		put16(at, ETH_P_8021Q);
 		put16(at + 2, below(s, p, 8) << 13);
 	}
-	put16(put(p, 2), p->six ? 0x86dd : 0x0800);
+	put16(put(p, 2), p->six ? ETH_P_IPV6 : ETH_P_IP);
 	p->l3 = p->len;
 }
 
@@ -110,13 +110,14 @@ static void make(const struct script *s, struct packet *p)
 	if (one_in(s, p, 12))
 		turn_bits(s, p);
 	if (one_in(s, p, 60)) { /* cut off */
-		end = 14 + below(s, p, p->len - 14);
+		end = ETH_HLEN + below(s, p, p->len - ETH_HLEN);
 		if (end < p->l3 + 6)
 			end = p->l3 + 6; /* its mark */
 		if (end < p->len)
 			p->len = end;
 	} else if (one_in(s, p, 20)) { /* more than IP says */
-		memset(put(p, below(s, p, 40)), 0xa5, 1);
+		end = 1 + below(s, p, 40);
+		memset(put(p, end), 0xa5, end);
 	} else if (p->len < 60 && one_in(s, p, 3)) { /* as a real wire has it */
 		put(p, 60 - p->len);
 	}
@@ -149,8 +150,8 @@ void packet_begin(struct packet *p, uint64_t number, unsigned link, bool six)
 	p->link = link;
 	p->six = six;
 	p->from = p->to = "its part";
-	at = put(p, 14);
+	at = put(p, ETH_HLEN);
 	world_macs(link, at, at + 6);
-	put16(at + 12, six ? 0x86dd : 0x0800);
+	put16(at + 12, six ? ETH_P_IPV6 : ETH_P_IP);
 	p->l3 = p->len;
 }

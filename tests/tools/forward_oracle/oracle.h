@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <linux/if_ether.h>
 #include <stdio.h>
 
 #include "router/net/siphash.h"

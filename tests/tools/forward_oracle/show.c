@@ -17,20 +17,20 @@ static void addresses(FILE *to, const uint8_t *from, int family, unsigned size)
 
 static void headers(FILE *to, const uint8_t *b, uint32_t len)
 {
-	uint32_t at = 14, hlen;
+	uint32_t at = ETH_HLEN, hlen;
 	const uint8_t *h;
 
-	if (len > 18 && get16(b + 12) == 0x8100)
+	if (len > 18 && get16(b + 12) == ETH_P_8021Q)
 		at += 4;
 	h = b + at;
-	if (get16(h - 2) == 0x0800 && len >= at + 20) {
+	if (get16(h - 2) == ETH_P_IP && len >= at + 20) {
 		hlen = (h[0] & 15) * 4u;
 		addresses(to, h + 12, AF_INET, 4);
 		fprintf(to, " v%d ihl %u tos %02x len %u (%u there) frag %04x ttl %u proto %u",
 			h[0] >> 4, hlen, h[1], get16(h + 2), len - at, get16(h + 6), h[8], h[9]);
 		if (h[9] == 1 && len > at + hlen + 1)
 			fprintf(to, " icmp %u/%u", h[hlen], h[hlen + 1]);
-	} else if (get16(h - 2) == 0x86dd && len >= at + 40) {
+	} else if (get16(h - 2) == ETH_P_IPV6 && len >= at + 40) {
 		addresses(to, h + 8, AF_INET6, 16);
 		fprintf(to, " v%d plen %u (%u there) next %u hops %u", h[0] >> 4, get16(h + 4),
 			len - at - 40, h[6], h[7]);
