@@ -20,7 +20,8 @@ void forward(struct dp *dp, struct pkt *p, uint32_t slot);
  * ownership. */
 void refuse(struct dp *dp, struct pkt *p, enum drop_reason why, enum icmp_error e, uint32_t info);
 
-/* A link-local address means nothing on another link (RFC 4007); Linux forwards none at all. */
+/* A link-local address means nothing on another link (RFC 4007). We do not send it back to its own
+ * link either, which Linux does. */
 bool beyond_scope(const struct pkt *p);
 
 /* Route and send a packet this router made: its source is set if it is an ICMP error's. */
