@@ -194,6 +194,7 @@ struct state {
 	uint32_t refused_at;  /* the bucket to go on with */
 	bool fib_room;	      /* some was made since the refused were last tried */
 	bool fib_full;	      /* said, and not yet taken back */
+	uint64_t fib_said;    /* when */
 	bool syncing;
 
 	/* waits for a grace period */

@@ -3,7 +3,7 @@
  * The FIBs made of Linux's routes: for each prefix the route that Linux would take; see state.h.
  *
  * A FIB has a limit. A route that does not fit is refused: packets go by a shorter prefix, as if it
- * did not exist, the log says so once, and it is kept in mind by its prefix. When memory was given
+ * did not exist, the log says so, and it is kept in mind by its prefix. When memory was given
  * back, the next publication tries the refused again, in turn, until so many in a row were refused
  * that the FIB must be full. A FIB never leads where a route led before: what cannot be replaced is
  * taken out, since its slot may soon be another's.
@@ -16,6 +16,7 @@
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 
+#include "router/lib/clock.h"
 #include "router/lib/log.h"
 #include "router/lib/rcu.h"
 #include "router/state.h"
@@ -26,6 +27,8 @@
 #define RETIRED_WORTH (64u << 10)
 /* So many refusals in a row: it is full. */
 #define REFUSALS_MAX 64u
+/* Routes may come and go at the limit all day. */
+#define SAY_EACH (60 * NSEC_PER_SEC)
 
 /* A prefix that has a route, and is not in the FIB. */
 struct refusal {
@@ -91,10 +94,12 @@ static void refusal_add(struct state *s, struct fib_table *t, const struct prefi
 		x->dst = *p;
 		table_add(&s->refused, &x->node, refusal_hash(t, p));
 	}
-	if (!s->fib_full)
-		log_err("table %u: the FIB is full at %zu routes; further routes are not used",
-			t->table, fib_count(t->fib));
+	if (s->fib_full || (s->fib_said && clock_now() - s->fib_said < SAY_EACH))
+		return;
+	log_err("table %u: the FIB is full at %zu routes; further routes are not used", t->table,
+		fib_count(t->fib));
 	s->fib_full = true;
+	s->fib_said = clock_now();
 }
 
 static void refusal_del(struct state *s, const struct fib_table *t, const struct prefix *p)
@@ -105,7 +110,7 @@ static void refusal_del(struct state *s, const struct fib_table *t, const struct
 		return;
 	table_del(&s->refused, &x->node);
 	free(x);
-	if (!s->refused.count) {
+	if (!s->refused.count && s->fib_full) {
 		log_info("the FIB has room again: all routes are in use");
 		s->fib_full = false;
 	}

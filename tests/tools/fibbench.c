@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * fibbench TABLE.gz: loads a full routing table, then prints what it costs in time and memory and
- * how fast it answers, for IPv4 and IPv6, and the same for tables of ten routes.
+ * fibbench: loads a full routing table, the one that ROUTER_BGP_TABLE names or a synthetic one,
+ * then prints what it costs in time and memory and how fast it answers, for IPv4 and IPv6, and the
+ * same for tables of ten routes.
  *
  * "spread": addresses uniform over the whole address space (IPv6: over 2000::/3).
  * "routed": addresses inside prefixes of the table, each prefix as likely as another.
@@ -12,7 +13,7 @@
 #include <time.h>
 
 #include "router/net/fib.h"
-#include "tests/bgp_table.h"
+#include "tests/bgp_synthetic.h"
 
 #define ADDRESSES   (1u << 20)
 #define BURST	    64u
@@ -218,14 +219,16 @@ static void bench_small(int family, unsigned len)
 	free(t.v);
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
 	struct bgp_table v4 = { NULL, 0 }, v6 = { NULL, 0 };
+	const char *what;
 
-	if (argc != 2 || bgp_table_load(argv[1], &v4, &v6)) {
-		fprintf(stderr, "usage: fibbench TABLE.gz (one prefix a line)\n");
+	if (bgp_table_any(&v4, &v6, &what)) {
+		fprintf(stderr, "fibbench: %s: cannot be read\n", what);
 		return 2;
 	}
+	printf("%s\n", what);
 	bench_full(AF_INET, &v4);
 	bench_full(AF_INET6, &v6);
 	bench_small(AF_INET, 16);

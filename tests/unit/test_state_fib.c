@@ -11,6 +11,7 @@
 #include <linux/rtnetlink.h>
 #include <cmocka.h>
 
+#include "router/lib/clock.h"
 #include "router/net/fib_internal.h"
 #include "router/router.h"
 #include "tests/unit/ask.h"
@@ -192,6 +193,29 @@ static void a_refused_route_that_goes_is_forgotten(void **state)
 	assert_false(s->fib_full);
 }
 
+/* At the limit, where routes come and go, the log has a pair of lines a minute at most. */
+static void that_it_is_full_is_not_said_all_the_time(void **state)
+{
+	(void)state;
+	assert_true(s->fib_full);
+	for (unsigned i = MANY; i--;)
+		tell_gone(via(many(i, 26), WAN, "10.2.0.2"));
+	state_publish(s);
+	assert_false(s->fib_full);
+	for (unsigned i = 0; i < MANY; i++)
+		tell(via(many(i, 26), WAN, "10.2.0.2"));
+	assert_true(s->refused.count > 0);
+	assert_false(s->fib_full);
+	s->fib_said = clock_now() - 61 * NSEC_PER_SEC;
+	for (unsigned i = 0; i < MANY; i++) { /* one that is refused says so again */
+		struct netlink_route *r = via(many(i, 26), WAN, "10.2.0.2");
+
+		r->replace = true;
+		tell(r);
+	}
+	assert_true(s->fib_full);
+}
+
 static void why_a_route_is_not_in_the_fib(void **state)
 {
 	struct netlink_route *r = via("30.0.0.0/8", WAN, "10.2.0.2");
@@ -222,6 +246,7 @@ int main(void)
 		T(all_come_in_at_once, fill),
 		T(what_cannot_be_replaced_goes, fill),
 		T(a_refused_route_that_goes_is_forgotten, fill),
+		T(that_it_is_full_is_not_said_all_the_time, fill),
 		T(why_a_route_is_not_in_the_fib, network_up),
 #undef T
 	};
