@@ -372,6 +372,56 @@ static void slots_are_used_again_only_after_publication(void **state)
 	assert_int_equal(s->slots_used, used);
 }
 
+static bool file_says_so;
+
+static void broadcasts_on_wan(void *arg, const struct link *l, struct dp_iface *f)
+{
+	(void)arg;
+	f->directed_broadcast = file_says_so && l->l.ifindex == WAN;
+}
+
+/* F6: a next hop that sends them, as soon as the file says so; then XDP must not leave them to
+ * Linux. And nobody's source is one (F4). */
+static void broadcasts_go_out_where_the_file_says(void **state)
+{
+	struct netlink_addr a = { .ifindex = WAN, .local = prefix("10.2.5.1/24") };
+	struct netlink_route *r = hop(route_to("10.2.5.255/32"), WAN, NULL, 1);
+	struct addr locals[32];
+	unsigned n, to_linux;
+	uint32_t bit;
+
+	(void)state;
+	s->iface_settings = broadcasts_on_wan;
+	a.broadcast = prefix("10.2.5.255").addr;
+	state_netlink_ops.addr(s, &a);
+	r->type = RTN_BROADCAST;
+	r->table = TABLE_LOCAL;
+	tell(r);
+	state_publish(s);
+	bit = own_bit(a.broadcast.v4);
+	assert_true(s->config->own4[bit / 64] >> (bit % 64) & 1);
+	for (int on = 0; on < 3; on++) { /* off, on, off */
+		file_says_so = on == 1;
+		state_rename(s);
+		assert_int_equal(type_of("10.2.5.255"), NH_BROADCAST);
+		assert_int_equal(nh_broadcasts(find("10.2.5.255"), IFACE_NONE), on == 1);
+		n = state_local_addrs(s, locals, 32);
+		to_linux = 0;
+		for (unsigned i = 0; i < n; i++)
+			to_linux += addr_equal(&locals[i], &a.broadcast);
+		assert_int_equal(to_linux, on != 1);
+		if (on != 1)
+			continue;
+		assert_memory_equal(find("10.2.5.255")->l2, "\377\377\377\377\377\377\2\0\0\0\0\3",
+				    12);
+		assert_int_equal(find("10.2.5.255")->port, 1);
+		link_is(WAN, "wan", IFF_UP); /* no carrier */
+		assert_false(nh_broadcasts(find("10.2.5.255"), IFACE_NONE));
+		link_is(WAN, "wan", UP);
+		assert_true(nh_broadcasts(find("10.2.5.255"), IFACE_NONE));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -392,6 +442,7 @@ int main(void)
 		T(vlan_header_and_vrf_table),
 		T(resync_sweeps_what_it_has_not_seen),
 		T(slots_are_used_again_only_after_publication),
+		T(broadcasts_go_out_where_the_file_says),
 #undef T
 	};
 
