@@ -1,5 +1,5 @@
 #!/bin/bash
-# tests/netns/ospf.sh: FRR with OSPF and OSPFv3 on our ports, two neighbours with the same prefixes.
+# tests/netns/ospf.sh: FRR with OSPF, OSPFv3 and BGP on our ports, two neighbours with the same prefixes.
 # Sessions form, paths come and go under traffic, zebra is restarted with and without grace, daemons are
 # killed; the router's table is Linux's after each, and nothing is lost that Linux would not lose.
 # check: release-only, slow
@@ -47,6 +47,36 @@ no ipv6 forwarding' > "$T/zebra.$n.conf"
  timers throttle spf 10 50 500
  timers lsa min-arrival 0" >> "$T/ospf6d.$n.conf"
 done
+
+# BGP: b and c announce 21.0.0.0/24 and on; r takes both as one route
+bgp=300
+for n in b c; do
+	[ $n = b ] && net=2 || net=3
+	{
+		echo "router bgp 6500$net
+ bgp router-id 10.0.$net.2
+ no bgp ebgp-requires-policy
+ no bgp network import-check
+ neighbor 10.0.$net.1 remote-as 65001
+ neighbor 10.0.$net.1 timers connect 1
+ neighbor 10.0.$net.1 advertisement-interval 0"
+		routing_prefixes 4 $bgp | sed 's/^20/ network 21/'
+	} > "$T/bgpd.$n.conf"
+done
+echo 'router bgp 65001
+ bgp router-id 10.0.1.1
+ no bgp ebgp-requires-policy
+ bgp bestpath as-path multipath-relax
+ neighbor 10.0.2.2 remote-as 65002
+ neighbor 10.0.2.2 timers connect 1
+ neighbor 10.0.3.2 remote-as 65003
+ neighbor 10.0.3.2 timers connect 1
+ address-family ipv4 unicast
+  maximum-paths 2
+  neighbor 10.0.2.2 route-map nothing out
+  neighbor 10.0.3.2 route-map nothing out
+ exit-address-family
+route-map nothing deny 10' > "$T/bgpd.r.conf"
 
 learned() # 4|6 PROTOCOL: how many
 {
@@ -120,6 +150,27 @@ start c ospf6d
 check "with them they lead over both" eventually 40 both
 stream_end "a neighbour's daemons are killed" 0
 
+# ---- BGP: two peers, one of which is killed and comes back
+bgp_over() # DEVICES
+{
+	[ "$(learned 4 bgp)" = $bgp ] || { echo "BGP: $(learned 4 bgp)"; return 1; }
+	routing_over "$1" 21.0.0.1 21.0.255.1 21.1.43.1
+}
+start r bgpd
+start b bgpd -Z
+start c bgpd -Z
+check "BGP: all is learned from both peers" eventually 20 bgp_over "wan0 wan1"
+check "the table is Linux's" eventually 5 routing_same $((routes4 + bgp))
+stream_begin 21.0.0.1 21.0.77.77 21.0.255.255 21.1.43.1
+kill -9 "${pid[c-bgpd]}"
+check "BGP: a peer is killed: over the other" eventually 10 bgp_over wan0
+start c bgpd -Z
+check "BGP: it is back: over both" eventually 20 bgp_over "wan0 wan1"
+stream_end "a BGP peer is killed and comes back" 0
+check "the table is Linux's" eventually 5 routing_same $((routes4 + bgp))
+kill "${pid[r-bgpd]}"
+wait "${pid[r-bgpd]}"
+
 # ---- all of FRR is killed, as watchfrr restarts it: its routes stay in Linux, and -K takes them over
 frr_up() # ARGS of zebra
 {
@@ -130,15 +181,20 @@ frr_up() # ARGS of zebra
 	start r ospf6d
 }
 stream_begin
+ns_bg r ip monitor route > "$T/monitor"
+monitor=$!
 kill -9 "${pid[r-zebra]}" "${pid[r-ospfd]}" "${pid[r-ospf6d]}"
 sleep 0.5
 check "FRR is killed: its routes stay" both
 check "the table is Linux's" eventually 5 routing_same $routes4
-frr_up -K 4
-sleep 5
+frr_up -K 8 # seconds, in which OSPF must have learned all again
+sleep 9
 check "it is back, and its grace is over: the routes lead over both" eventually 20 both
 check "the table is Linux's" eventually 5 routing_same $routes4
-stream_end "FRR is killed and restarts with grace" 0
+kill $monitor
+note "Linux's routes that FRR deleted: $(grep -c '^Deleted 2' "$T/monitor")"
+stream_end "FRR is killed and restarts with grace" \
+	"$(grep -q '^Deleted 2' "$T/monitor" && echo 5000 || echo 0)" # then they were Linux's to lose
 
 # ---- zebra ends as it does by default, and takes its routes with it
 kill "${pid[r-zebra]}"
