@@ -80,8 +80,7 @@ static void members_find(const struct state *s, const struct nexthop_object *o, 
 		if (!object_member(s, o, i, &h) || !hop_serves(s, &h))
 			continue;
 		m->id[m->n] = h.nhid;
-		m->weight[m->n] = h.weight;
-		m->has[m->n++] = 0;
+		m->weight[m->n++] = h.weight;
 	}
 	if (m->n)
 		nh_deal(m->weight, m->n, o->res->nbuckets, m->wants);
@@ -128,23 +127,44 @@ static bool is_idle(const struct resilient *r, unsigned b, uint64_t now)
 	       (!r->used_at[b] || elapsed(r->used_at[b], now) >= r->idle);
 }
 
-static bool deal_orphans(struct resilient *r, struct members *m)
+static bool is_balanced(const struct members *m)
 {
-	bool any = false;
+	for (unsigned i = 0; i < m->n; i++)
+		if (lack(m, i) < 0)
+			return false;
+	return true;
+}
 
+/* How many buckets have no owner that can be used. */
+static unsigned count_owners(const struct resilient *r, struct members *m)
+{
+	unsigned orphans = 0;
+
+	memset(m->has, 0, sizeof(m->has));
 	for (unsigned b = 0; b < r->nbuckets; b++) {
 		unsigned i = member_of(m, r->owner[b]);
 
 		if (i < m->n)
 			m->has[i]++;
+		else
+			orphans++;
 	}
-	for (unsigned b = 0; b < r->nbuckets; b++) {
-		if (member_of(m, r->owner[b]) < m->n)
-			continue;
-		give(r, b, m);
-		any = true;
-	}
-	return any;
+	return orphans;
+}
+
+static bool is_unused(const struct resilient *r)
+{
+	for (unsigned b = 0; b < r->nbuckets; b++)
+		if (r->used_at[b] || __atomic_load_n(&r->busy[b], __ATOMIC_RELAXED))
+			return false;
+	return true;
+}
+
+static void deal_orphans(struct resilient *r, struct members *m)
+{
+	for (unsigned b = 0; b < r->nbuckets; b++)
+		if (member_of(m, r->owner[b]) == m->n)
+			give(r, b, m);
 }
 
 static bool deal_surplus(struct resilient *r, struct members *m, uint64_t now)
@@ -165,27 +185,28 @@ static bool deal_surplus(struct resilient *r, struct members *m, uint64_t now)
 	return any;
 }
 
-static bool is_balanced(const struct members *m)
-{
-	for (unsigned i = 0; i < m->n; i++)
-		if (lack(m, i) < 0)
-			return false;
-	return true;
-}
-
 /* True: some buckets have other owners now, and the paths over the group must follow. Where no
  * member can be used all stays as it was. */
 bool resilient_balance(struct state *s, struct nexthop_object *o, uint64_t now)
 {
 	struct resilient *r = o->res;
 	struct members m;
+	unsigned orphans;
 	bool any;
 
 	members_find(s, o, &m);
 	if (!m.n)
 		return false;
-	any = deal_orphans(r, &m);
-	any |= deal_surplus(r, &m, now);
+	orphans = count_owners(r, &m);
+	/* What nobody has used is dealt from nothing: so what comes of ports that open one after
+	 * the other is what a restart, which finds them open, makes of the same members. */
+	if ((orphans || !is_balanced(&m)) && is_unused(r)) {
+		memset(r->owner, 0, r->nbuckets * sizeof(r->owner[0]));
+		orphans = count_owners(r, &m);
+	}
+	if (orphans)
+		deal_orphans(r, &m);
+	any = deal_surplus(r, &m, now) || orphans;
 	if (is_balanced(&m))
 		r->unbalanced_at = 0;
 	else if (!r->unbalanced_at)
