@@ -21,7 +21,7 @@ mac()
 # conf KEYS ROUTING [PORT...]: what the file says of the three ports, of routing, and other ports.
 conf()
 {
-	printf 'version: 1\nrouting: { icmp-errors: { rate: 1000 }%s }\ninterfaces:\n' "${2:+, $2}"
+	printf 'version: 1\nrouter: { workers: { count: 2 } }\nrouting: { icmp-errors: { rate: 1000 }%s }\ninterfaces:\n' "${2:+, $2}"
 	printf '  p%d: { %s }\n' 1 "$1" 2 "$1" 3 "$1"
 	[ $# -lt 3 ] || printf '  %s\n' "${@:3}"
 }
