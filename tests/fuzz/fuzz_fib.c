@@ -63,7 +63,7 @@ static uint32_t find(const struct lab *l, unsigned __int128 addr)
 	return value;
 }
 
-static void check_burst(struct lab *l, const unsigned __int128 addr[BURST])
+static void check_burst(struct lab *l, const unsigned __int128 *addr)
 {
 	uint32_t v4[BURST], one, value[BURST];
 	const struct in6_addr *ptr[BURST];
