@@ -46,7 +46,8 @@ enum rule_act {
 	RULE_DECIDED, /* blackhole and such */
 };
 
-/* Bytes of an address and which of them count, as words in memory order. */
+/* An address and which of its bits count, as words in memory order; IPv4 in the first half of the
+ * first. */
 struct rule_net {
 	uint64_t addr[2], mask[2];
 };

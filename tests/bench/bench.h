@@ -9,6 +9,8 @@ double bench_fwd4(void);
 double bench_fwd6(void);
 double bench_fwd4_full(void);
 double bench_fwd6_full(void);
+double bench_fwd4_rules10(void);
+double bench_fwd4_rules100(void);
 /* See fib.c: millions a second, MiB. */
 double bench_fib4(void);
 double bench_fib4_routed(void);

@@ -7,7 +7,8 @@
  * stamp counter. Packets are 64 bytes on the wire (60 without FCS), TTLs rewritten each time: 1,000
  * flows over 10 routes, or 65,536 to anywhere in a full table, whose routes lead to 64 next hops.
  * The figure is the median of many slices, so that a slice in which the machine did something else
- * does not count.
+ * does not count. fwd4-rules10 and -rules100 are fwd4 behind so many rules of policy routing, each
+ * of which asks for another source and a mark, and none of which takes a packet.
  */
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include <x86intrin.h>
 
 #include "router/net/csum.h"
+#include "router/net/rules.h"
 #include "router/worker.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/fib.h"
@@ -41,6 +43,7 @@ struct bench_router {
 	struct nh_table nht;
 	struct neigh_table *neigh;
 	struct fib_pool *pool;
+	struct rule_list *rules;
 	struct nh nh[HOPS + 1];
 	uint8_t dst[FLOWS][16];
 };
@@ -105,6 +108,31 @@ static void make_config(struct bench_router *b, int family, bool full)
 	b->cfg = c;
 }
 
+static void make_rules(struct bench_router *b, unsigned n)
+{
+	struct rule_list *l = calloc(1, sizeof(*l) + (n + 1) * sizeof(l->step[0]));
+	struct fib *fib = b->cfg->iface[0].fib4;
+
+	if (!l)
+		die("no memory");
+	l->family = AF_INET;
+	l->nsteps = n + 1;
+	for (unsigned i = 0; i <= n; i++) {
+		struct rule_step *s = &l->step[i];
+		const uint8_t from[4] = { 172, 16, (uint8_t)i, 0 };
+
+		s->fib = fib;
+		if (i == n)
+			break;
+		s->tests = RULE_FROM | RULE_MARK;
+		s->from = rule_net_of(AF_INET, from, 24);
+		s->mark = s->mark_mask = i + 1;
+	}
+	b->rules = l;
+	b->cfg->iface[0].rules4 = l;
+	b->cfg->ruled = true;
+}
+
 static void setup(struct bench_router *b, int family, bool full)
 {
 	memset(b, 0, sizeof(*b));
@@ -139,6 +167,7 @@ static void teardown(struct bench_router *b)
 	fib_pool_destroy(b->pool);
 	xsk_mem_destroy(b->mem);
 	free(b->cfg);
+	free(b->rules);
 	free(b->nht.slot);
 	free(b->neigh);
 }
@@ -183,7 +212,7 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static double cycles(int family, bool full)
+static double cycles(int family, bool full, unsigned rules)
 {
 	static struct bench_router b;
 	static uint8_t frame[FLOWS][WIRE];
@@ -192,6 +221,8 @@ static double cycles(int family, bool full)
 	unsigned flow = 0, flows = full ? FLOWS : FEW;
 
 	setup(&b, family, full);
+	if (rules)
+		make_rules(&b, rules);
 	for (unsigned i = 0; i < flows; i++)
 		make_frame(frame[i], family, i, b.dst[i]);
 	for (unsigned s = 0; s < SLICES; s++) {
@@ -230,20 +261,30 @@ static double cycles(int family, bool full)
 
 double bench_fwd4(void)
 {
-	return cycles(AF_INET, false);
+	return cycles(AF_INET, false, 0);
 }
 
 double bench_fwd6(void)
 {
-	return cycles(AF_INET6, false);
+	return cycles(AF_INET6, false, 0);
 }
 
 double bench_fwd4_full(void)
 {
-	return cycles(AF_INET, true);
+	return cycles(AF_INET, true, 0);
 }
 
 double bench_fwd6_full(void)
 {
-	return cycles(AF_INET6, true);
+	return cycles(AF_INET6, true, 0);
+}
+
+double bench_fwd4_rules10(void)
+{
+	return cycles(AF_INET, false, 10);
+}
+
+double bench_fwd4_rules100(void)
+{
+	return cycles(AF_INET, false, 100);
 }

@@ -12,6 +12,8 @@ static const struct {
 	{ "fwd6", bench_fwd6 },
 	{ "fwd4-full", bench_fwd4_full },
 	{ "fwd6-full", bench_fwd6_full },
+	{ "fwd4-rules10", bench_fwd4_rules10 },
+	{ "fwd4-rules100", bench_fwd4_rules100 },
 	{ "fib4", bench_fib4 },
 	{ "fib4-routed", bench_fib4_routed },
 	{ "fib6", bench_fib6 },
