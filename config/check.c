@@ -231,7 +231,8 @@ static void check_duplicate_addresses(struct check *k)
 
 	for (unsigned i = 1; i < k->naddrs; i++) {
 		const struct own_address *a = &k->by_addr[i - 1], *b = &k->by_addr[i];
-		if (!addr_equal(&a->p.addr, &b->p.addr) || !a->node || !b->node)
+		if (!addr_equal(&a->p.addr, &b->p.addr) || !a->node || !b->node ||
+		    strcmp(a->iface->vrf, b->iface->vrf) != 0) /* VRFs are worlds apart */
 			continue;
 		const struct mark *x = &a->node->mark, *y = &b->node->mark;
 		bool swap = x->source != y->source ? x->source > y->source

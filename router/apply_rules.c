@@ -205,12 +205,47 @@ uint32_t apply_vrf_table(const struct router *r, const struct conf_iface *c)
 	return v ? v->table : 0;
 }
 
+static void warn_of_overlap(const struct conf *c, const struct conf_iface *f,
+			    const struct prefix *p)
+{
+	char text[PREFIX_STRLEN];
+
+	for (const struct conf_iface *other = c->ifaces; other < f; other++)
+		for (unsigned i = 0; i < other->naddresses; i++)
+			if (strcmp(other->vrf, f->vrf) != 0 &&
+			    addr_equal(&other->addresses[i].addr, &p->addr))
+				log_warn("%s: address %s is %s's, too: without VRF devices Linux "
+					 "does not tell them apart",
+					 f->name, prefix_format(p, text), other->name);
+}
+
+static void warn_of_overlaps(const struct conf *c)
+{
+	for (unsigned i = 0; i < c->nifaces; i++)
+		for (unsigned k = 0; k < c->ifaces[i].naddresses; k++)
+			warn_of_overlap(c, &c->ifaces[i], &c->ifaces[i].addresses[k]);
+}
+
+/* A device of its name may be something else. (One that was just made is not known yet.) */
+static bool is_that_vrf(const struct router *r, int index, const struct conf_table *v)
+{
+	const struct link *l = state_link(r->state, index);
+
+	if (!l || l->l.vrf_table == v->table)
+		return true;
+	log_err("VRF %s (line %u): there is a device of this name that is none of table %u",
+		v->name, v->line, v->table);
+	return false;
+}
+
 /* Its number, or 0. */
 static int vrf_device(struct router *r, const struct conf_table *v)
 {
 	char why[NETLINK_WHY];
 	int index = (int)if_nametoindex(v->name), err;
 
+	if (index && !is_that_vrf(r, index, v))
+		return 0;
 	if (index || r->no_vrfs)
 		return index;
 	err = netlink_vrf_add(r->nl, v->name, v->table, why);
@@ -219,6 +254,7 @@ static int vrf_device(struct router *r, const struct conf_table *v)
 		log_warn(
 			"vrfs: this kernel has no VRF devices: a rule for each of their interfaces "
 			"stands in, and their addresses are Linux's like all others");
+		warn_of_overlaps(r->conf);
 	} else if (err) {
 		log_err("VRF %s (line %u): %s", v->name, v->line, why);
 	}
