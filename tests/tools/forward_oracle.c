@@ -34,12 +34,13 @@ static const char usage[] =
 	"  --only 4|6       of one family\n"
 	"  --part NAME      instead of the script: neighbours (that do not exist), redirects\n"
 	"  --open           both routers forward martians, source routes and directed broadcasts\n"
+	"  --rules          ours also has rules, which track nothing\n"
 	"  --stale          a listed difference that was never met is an error\n"
 	"  --explain NAME   show a packet that this difference explains\n";
 
 struct options {
 	unsigned long packets, first, seed, shown;
-	bool stale, open;
+	bool stale, open, rules;
 	const char *explain, *part;
 };
 
@@ -69,6 +70,7 @@ static int arguments(int argc, char **argv, struct options *o, struct script *s)
 		{ "part", required_argument, NULL, 'p' },
 		{ "shown", required_argument, NULL, 'S' },
 		{ "open", no_argument, NULL, 'O' },
+		{ "rules", no_argument, NULL, 'r' },
 		{ "stale", no_argument, NULL, 't' },
 		{ "explain", required_argument, NULL, 'e' },
 		{ 0 },
@@ -84,6 +86,7 @@ static int arguments(int argc, char **argv, struct options *o, struct script *s)
 		case 'p': o->part = optarg; break;
 		case 'o': s->only = optarg; break;
 		case 'O': o->open = true; break;
+		case 'r': o->rules = true; break;
 		case 't': o->stale = true; break;
 		case 'e': o->explain = optarg; break;
 		default: err = -EINVAL;
@@ -113,7 +116,12 @@ static void count(struct books *k, const struct packet *p)
 /* Does the row say something about routers in this mode? */
 static bool applies(const struct options *o, const struct difference *d)
 {
-	return d->met != (o->open ? CLOSED : OPEN);
+	switch (d->met) {
+	case CLOSED: return !o->open;
+	case OPEN: return o->open;
+	case RULES: return o->rules;
+	default: return true;
+	}
 }
 
 /* Is a listed difference, or several, all there is to it? */

@@ -159,7 +159,7 @@ static bool is_extension(uint8_t next)
 
 /* What a router that reads the whole chain knows of it. */
 struct chain {
-	bool broken, rh0, later_fragment;
+	bool broken, rh0, fragment, later_fragment;
 	uint8_t proto;
 	uint32_t l4; /* from the IP header on */
 };
@@ -181,6 +181,7 @@ static struct chain chain(const struct packet *p)
 		c.rh0 |= !c.broken && c.proto == 43 && at[2] == 0 && at[3];
 		if (c.broken || c.rh0)
 			return c;
+		c.fragment |= c.proto == 44 && get16(at + 2) & 0xfff9;
 		c.later_fragment = c.proto == 44 && get16(at + 2) & 0xfff8;
 		c.proto = at[0];
 		c.l4 += len;
@@ -305,6 +306,13 @@ static bool labels6(const struct packet *p)
 {
 	return kernel_is_silent(p) &&
 	       (has_option6(p, OPTION_CALIPSO) || has_option6(p, OPTION_IOAM));
+}
+
+/* Rules judge datagrams by their first fragment. Here there is but one of each: it waits, or does
+ * not fit to others, or does not tell its ports. */
+static bool fragment_waits(const struct packet *p)
+{
+	return ours_is_silent(p) && (ip4(p) ? get16(ip4(p) + 6) & 0x3fff : chain(p).fragment);
 }
 
 static bool past_the_end(const struct packet *p)
@@ -438,6 +446,8 @@ const struct difference differences[] = {
 	  "are theirs; the kernel writes one for any address that is no host's" },
 	{ cipso, OFTEN, "CIPSO", "F7",
 	  "an option that we do not know; the kernel verifies it" },
+	{ fragment_waits, RULES, "fragments", "C29",
+	  "wait for the first of their datagram, and must fit together" },
 	{ past_the_end, OFTEN, "past the end", "F8",
 	  "a fragment that reaches past 65535 is not cut further" },
 	{ many_pieces, SELDOM, "many pieces", "F8",

@@ -150,8 +150,8 @@ unsigned aspects(const struct packet *p);
 /* ---- differences.c */
 struct difference {
 	bool (*explains)(const struct packet *p);
-	/* In a hundred thousand packets; CLOSED, OPEN: often, and in this mode only. */
-	enum { OFTEN, SELDOM, CLOSED, OPEN } met;
+	/* In a hundred thousand packets; CLOSED, OPEN, RULES: often, and in this mode only. */
+	enum { OFTEN, SELDOM, CLOSED, OPEN, RULES } met;
 	const char *name, *requirement, *why;
 };
 extern const struct difference differences[];
