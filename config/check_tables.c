@@ -141,6 +141,28 @@ static void check_member(struct check *k, const struct conf_iface *f)
 		report_help(k->report, "name it under vrfs, with its table");
 }
 
+/* Linux takes no range with the last port in it. */
+static void check_ports(struct check *k, const struct conf_port_range *ports, const unsigned *line)
+{
+	char path[YAML_PATH_MAX];
+
+	if (ports->last != UINT16_MAX)
+		return;
+	report_error(k->report, check_place(k, ports, line),
+		     "%s: Linux has rules for ports up to 65534", check_path(k, ports, path));
+	if (ports->first < ports->last)
+		report_help(k->report, "write %u-65534", ports->first);
+}
+
+static void check_policy(struct check *k, struct conf_policy *p)
+{
+	if (p->type == CONF_POLICY_TABLE)
+		resolve(k, &p->table, &p->line);
+	check_dev(k, p->in, &p->line);
+	check_ports(k, &p->sport, &p->line);
+	check_ports(k, &p->dport, &p->line);
+}
+
 void check_tables(struct check *k, struct conf *c)
 {
 	for (unsigned i = 0; i < c->ntables; i++)
@@ -151,9 +173,6 @@ void check_tables(struct check *k, struct conf *c)
 		check_member(k, &c->ifaces[i]);
 	for (unsigned i = 0; i < c->nroutes; i++)
 		resolve(k, &c->routes[i].table, &c->routes[i].line);
-	for (unsigned i = 0; i < c->npolicies; i++) {
-		if (c->policies[i].type == CONF_POLICY_TABLE)
-			resolve(k, &c->policies[i].table, &c->policies[i].line);
-		check_dev(k, c->policies[i].in, &c->policies[i].line);
-	}
+	for (unsigned i = 0; i < c->npolicies; i++)
+		check_policy(k, &c->policies[i]);
 }

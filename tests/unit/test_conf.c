@@ -185,7 +185,8 @@ static void test_example_policy(void **state)
 	assert_int_equal(p[0].family, 0);
 	assert_int_equal(p[1].family, AF_INET);
 	assert_string_equal(p[1].in, "lan0.20");
-	assert_true(p[1].proto == IPPROTO_UDP && p[1].sport.first == 1024 && p[1].dport.last == 53);
+	assert_true(p[1].proto == IPPROTO_UDP && p[1].sport.first == 1024 &&
+		    p[1].sport.last == 49151 && p[1].dport.last == 53);
 	assert_true(p[2].has_dscp && p[2].dscp == 46 && p[2].invert && p[2].suppress == 0);
 	assert_int_equal(p[2].family, AF_INET6);
 	assert_int_equal(p[3].type, CONF_POLICY_PROHIBIT);

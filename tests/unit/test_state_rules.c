@@ -128,6 +128,12 @@ static void local_before_main(void **state)
 	rule(&r);
 	state_publish(s);
 	assert_int_equal(ask_to(LAN, "10.1.0.9/32", "172.16.1.1/32"), local);
+	usual_rules(AF_INET6); /* which IPv6 always does */
+	route_in(TABLE_LOCAL, "2001:db8::/32", RTN_LOCAL);
+	route_in(TABLE_MAIN, "2001:db8:1::/48", RTN_PROHIBIT);
+	state_publish(s);
+	assert_int_equal(ask_to(LAN, "2001:db8::1/128", "2001:db8:1::1/128"),
+			 slot_of_route(TABLE_LOCAL, "2001:db8::/32"));
 }
 
 /* ---- what is not known */
