@@ -95,9 +95,10 @@ static uint16_t mtu_at_least(const struct pkt *p, uint16_t mtu)
 	return p->flags & PKT_IP6 && mtu < IP6_MTU_MIN ? IP6_MTU_MIN : mtu;
 }
 
+/* A neighbour does not know the MTU of the route that led to it. */
 static uint16_t mtu_for(const struct pkt *p, const struct nh *n)
 {
-	return mtu_at_least(p, n->mtu);
+	return mtu_at_least(p, p->mtu && p->mtu < n->mtu ? p->mtu : n->mtu);
 }
 
 /* ---- TCP's MSS (F20) */
@@ -111,7 +112,7 @@ static uint16_t mss_of(const struct dp_iface *f, uint16_t fits)
 }
 
 /* The links at both ends of us bound it: what a SYN announces is for packets that come back. */
-static void clamp(struct dp *dp, const struct pkt *p, const struct nh *n)
+static void clamp(struct dp *dp, const struct pkt *p, const struct nh *n, uint16_t mtu)
 {
 	const struct dp_iface *in = is_iface(dp, p->iface) ? &dp->cfg->iface[p->iface] : NULL;
 	const struct dp_iface *out = is_iface(dp, n->iface) ? &dp->cfg->iface[n->iface] : NULL;
@@ -121,7 +122,7 @@ static void clamp(struct dp *dp, const struct pkt *p, const struct nh *n)
 	tcp.flags &= PKT_IP6;
 	if (p->flags & PKT_OWN || !parse_transport(&tcp) || tcp.proto != IPPROTO_TCP)
 		return;
-	fits = mss_of_mtu(p, mtu_at_least(p, in && in->mtu < n->mtu ? in->mtu : n->mtu));
+	fits = mss_of_mtu(p, mtu_at_least(p, in && in->mtu < mtu ? in->mtu : mtu));
 	if (in && mss_of(in, fits) < most)
 		most = mss_of(in, fits);
 	if (out && mss_of(out, fits) < most)
@@ -129,17 +130,18 @@ static void clamp(struct dp *dp, const struct pkt *p, const struct nh *n)
 	mss_clamp(&tcp, most);
 }
 
-/* What came by an interface that clamps. On the way out emit() sees to it. */
-static void clamp_on_way_in(struct dp *dp, const struct pkt *p, const struct nh *n)
+/* What came by an interface that clamps. On the way out emit() sees to it, but for the MTU of a
+ * route that it may not know. */
+static void clamp_slow(struct dp *dp, const struct pkt *p, const struct nh *n)
 {
-	if (dp->cfg->guarded && p->flags & PKT_SLOW)
-		clamp(dp, p, n);
+	if (dp->cfg->clamped)
+		clamp(dp, p, n, mtu_for(p, n));
 }
 
 void emit_watched(struct dp *dp, struct pkt *p, const struct nh *n, uint8_t *frame, uint32_t len)
 {
 	if (dp->cfg->clamped >> n->port & 1)
-		clamp(dp, p, n);
+		clamp(dp, p, n, n->mtu);
 	if (dp->shaped >> n->port & 1)
 		shape_emit(dp, p, n->iface, n->port, frame, len);
 	else
@@ -173,13 +175,13 @@ static void too_big(struct dp *dp, struct pkt *p, const struct nh *n)
 		pkt_ip4(p)->id = frag_new_id(dp->st->frags); /* the sums are made anew */
 	if (has_options(p))
 		options_forward(dp, p, n);
-	count = fragment4(dp, p, n->mtu, part);
+	count = fragment4(dp, p, mtu_for(p, n), part);
 	if (!count) {
 		pkt_drop(dp, p, DROP_FRAG_NO_FRAME);
 		return;
 	}
 	for (unsigned i = 0; i < count; i++) {
-		clamp_on_way_in(dp, &part[i], n);
+		clamp_slow(dp, &part[i], n);
 		if (!(p->flags & PKT_OWN))
 			step_ttl(&part[i]);
 		emit(dp, &part[i], n);
@@ -228,7 +230,7 @@ static void transmit(struct dp *dp, struct pkt *p, struct nh *n)
 	}
 	if (has_options(p))
 		options_forward(dp, p, n);
-	clamp_on_way_in(dp, p, n);
+	clamp_slow(dp, p, n);
 	if (!(p->flags & PKT_OWN))
 		step_ttl(p);
 	emit(dp, p, n);
@@ -253,7 +255,7 @@ static void to_neighbour(struct dp *dp, struct pkt *p, struct nh *n)
 		refuse(dp, p, DROP_SCOPE, ICMP_ERROR_SCOPE, 0);
 		return;
 	}
-	/* Now, for a neighbour does not know the MTU of the route. */
+	p->mtu = n->mtu;
 	if (p->len > mtu_for(p, n) && !may_be_cut(p)) {
 		too_big(dp, p, n);
 		return;
@@ -296,6 +298,7 @@ void forward(struct dp *dp, struct pkt *p, uint32_t slot)
 {
 	struct nh *n = slot ? nh_get(dp->cfg->nht, slot) : NULL;
 
+	p->mtu = 0; /* nobody has said yet */
 	if (n && n->type == NH_GROUP)
 		n = nh_get(dp->cfg->nht, route_choose(dp, p, n));
 	if (!n) {

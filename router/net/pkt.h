@@ -41,6 +41,7 @@ struct pkt {
 	uint16_t old_id;  /* IPv4, of a translated fragment: as its sender had it */
 	uint8_t tos, ttl; /* as received */
 	uint16_t l2len;	  /* bytes of the received link header before l3 */
+	uint16_t mtu;	  /* of its route, while it is on the slow way to a neighbour; or 0 */
 	uint32_t flow; /* the record it was found under, direction in the top bit; or PKT_NO_FLOW */
 	uint32_t mark; /* of a packet without a flow: as filters have left it */
 };

@@ -264,6 +264,7 @@ static void test_waits_and_refused(void **state)
 {
 	struct talk t[] = { TALK4, TALK6 };
 	struct frame in, out, want;
+	struct nh *link;
 	struct pipe p;
 
 	(void)state;
@@ -282,6 +283,14 @@ static void test_waits_and_refused(void **state)
 		frame_forwarded(&want, &out, 1, 2);
 		pipe_turn(&p);
 		expect_frame(&p, want.port, &want);
+		/* pmtu is that of the route, too, which the neighbour does not know */
+		link = p.nht.slot[fib_get(six ? p.fib6 : p.fib4, on_link(six, 1, 0).bytes,
+					  six ? 64 : 24)];
+		link->mtu = 1300;
+		clamp(&p, 0, CONF_MSS_PMTU);
+		row(&p, &t[six], false, SYN, 1460, six ? 1240 : 1260, 1, 0);
+		link->mtu = 1500;
+		clamp(&p, 0, 1200);
 		set_mtu(&p, 1, 1280);
 		segment(&t[six], &in, false, SYN, 1460, 1, 1300); /* TFO */
 		if (!six) {

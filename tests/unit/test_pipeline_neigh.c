@@ -308,8 +308,8 @@ static void test_asked_when_known(void **state)
  * G22). Who cannot be cut need not wait to be told. */
 static void test_mtu_of_route(void **state)
 {
+	struct frame f, first, second;
 	struct pipe p;
-	struct frame f;
 
 	(void)state;
 	pipe_open(&p);
@@ -328,6 +328,13 @@ static void test_mtu_of_route(void **state)
 	pipe_turn(&p);
 	pipe_quiet(&p);
 	assert_int_equal(p.w->dp.nheld, 2);
+	pipe_learn(&p, 1, on_link(false, 1, 9), NH_RESOLVED, 0); /* the link takes 1500 */
+	pipe_turn(&p);
+	assert_true(pipe_sent(&p, 1, &first));
+	assert_true(pipe_sent(&p, 1, &second));
+	assert_int_equal(first.len, 14 + 1300);
+	assert_int_equal(ntohs(frame_ip4(&second)->len), 20 + 1);
+	pipe_quiet(&p);
 	pipe_close(&p);
 }
 
