@@ -9,9 +9,9 @@
  * other.)
  *
  * What an update replaced is put aside and given back by fib_pool_reclaim(), which the writer calls
- * after a grace period that began after its last update. Some 100 bytes are put aside an update,
- * and count as used; a bulk load waits for a grace period whenever fib_pool_retired() says some
- * MiB.
+ * after a grace period that began after its last update. That is some 100 bytes an update in a full
+ * table of IPv4, 2 KiB in one of IPv6, and counts as used; a bulk load waits for a grace period
+ * whenever fib_pool_retired() says some MiB.
  */
 #ifndef ROUTER_NET_FIB_H
 #define ROUTER_NET_FIB_H

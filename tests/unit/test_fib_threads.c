@@ -173,7 +173,7 @@ static void churn(int family)
 	print_message("%zu updates, %zu grace periods, %lu answers checked\n", updates, waits,
 		      (unsigned long)c->checked);
 	assert_int_equal(c->wrong, 0);
-	assert_true(waits <= updates / 500);
+	assert_true(waits <= updates / 250);
 	for (size_t i = 0; i < c->t.n; i++)
 		assert_int_equal(table_get(&c->t, c->t.route[i].first, c->t.route[i].len),
 				 c->t.route[i].value);
