@@ -35,8 +35,9 @@ static const char usage[] =
 	"  --part NAME      instead of the script: neighbours (that do not exist), redirects\n"
 	"  --open           both routers forward martians, source routes and directed broadcasts\n"
 	"  --rules          ours also has rules, which track nothing\n"
+	"  --shown N        so many at most (16)\n"
 	"  --stale          a listed difference that was never met is an error\n"
-	"  --explain NAME   show a packet that this difference explains\n";
+	"  --explain NAME   show packets that differences explain whose names begin so\n";
 
 struct options {
 	unsigned long packets, first, seed, shown;
@@ -132,7 +133,8 @@ static bool explained(struct books *k, const struct options *o, const struct pac
 	for (unsigned i = 0; i < ndifferences; i++) {
 		if (!applies(o, &differences[i]) || !differences[i].explains(p))
 			continue;
-		if (o->explain && !strcmp(o->explain, differences[i].name) && k->met[i] < o->shown)
+		if (o->explain && !strncmp(o->explain, differences[i].name, strlen(o->explain)) &&
+		    k->met[i] < o->shown)
 			show(stdout, p);
 		k->met[i]++;
 		any = true;
