@@ -17,7 +17,7 @@ void worker_shape_see(struct worker *w)
 
 	dp->qos = __atomic_load_n(&w->qos, __ATOMIC_ACQUIRE);
 	dp->shaped = dp->qos ? dp->qos->shaped : 0;
-	dp->watched = dp->shaped | dp->cfg->clamped;
+	dp->watched = dp->shaped | (dp->cfg ? dp->cfg->clamped : 0);
 	dp->qpkt = dp->qos ? dp->qos->qpkt : NULL;
 }
 
