@@ -255,6 +255,7 @@ static int vrf_device(struct router *r, const struct conf_table *v)
 			"vrfs: this kernel has no VRF devices: a rule for each of their interfaces "
 			"stands in, and their addresses are Linux's like all others");
 		warn_of_overlaps(r->conf);
+		state_rename(r->state); /* interfaces are in zones now */
 	} else if (err) {
 		log_err("VRF %s (line %u): %s", v->name, v->line, why);
 	}

@@ -23,6 +23,7 @@
 
 #include "config/schema.h"
 #include "router/apply.h"
+#include "router/apply_rules.h"
 #include "router/buckets.h"
 #include "router/ctl/qos_rate.h"
 #include "router/lib/clock.h"
@@ -408,6 +409,7 @@ static int start_policy(struct router *r)
 /* What Linux is asked for takes long, and is there already after a restart: packets first. */
 static void start_ports(struct router *r)
 {
+	apply_vrfs(r, NULL); /* flows that there are know their zones */
 	if (r->adopted) {
 		restart_places(r);
 		ports_assign(r);

@@ -57,7 +57,7 @@ static const struct conf_iface *iface_of(const struct router *r, const struct li
 void settings_iface(void *router, const struct link *l, struct dp_iface *f)
 {
 	const struct router *r = router;
-	const struct conf_iface *c = iface_of(r, l);
+	const struct conf_iface *own = iface_of(r, l), *c = own;
 	const struct link *parent = state_vlan_parent(r->state, l);
 
 	if (!c && parent)
@@ -65,7 +65,7 @@ void settings_iface(void *router, const struct link *l, struct dp_iface *f)
 	f->redirects = !c || !c->no_redirects;
 	if (!c)
 		return;
-	if (apply_vrf_table(r, c))
+	if (c == own && apply_vrf_table(r, c)) /* a VLAN is in a VRF by itself, or in none */
 		f->zone = (uint16_t)apply_vrf_table(r, c);
 	f->rp_filter = (uint8_t)c->rp_filter;
 	f->rp_default = c->rp_default;

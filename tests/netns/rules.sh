@@ -165,6 +165,11 @@ version: 1
 interfaces: {lan0: {}, lan1: {}, wan0: {}, wan1: {}, wan2: {}}
 EOF
 
+for i in 0 1 2; do # a packet that waits for a neighbour may be one too many
+	eventually 5 ns r ping -q -c1 -W1 10.1.$i.2
+	eventually 5 ns r ping -q -c1 -W1 fd00:1$i::2
+done > "$T/warm"
+
 # ---- rules of Linux
 : > "$T/plain"
 packets | linux_says | sort > "$T/all0"
@@ -320,6 +325,11 @@ goes_by() # DEVICE IN SRC DST
 }
 check "a VRF's routes" eventually 5 goes_by wan2 lan1 10.0.9.2 172.16.0.1
 is "and no others" "$(ctl_json 'd[-1]["reason"]' explain in lan1 'udp 10.0.9.2:4000 > 192.0.2.1:5000')" unreachable
+# an error about a packet from a VRF goes back by the VRF's routes, which main does not have
+ip -n c addr add 198.51.100.9/32 dev lo
+ip -n r route add 198.51.100.9/32 via 10.0.9.2 table 1000
+ns c ping -q -c1 -W2 -I 198.51.100.9 192.0.2.1 > "$T/ping" 2>&1
+check "an error finds its way back into the VRF" grep -q '+1 errors' "$T/ping"
 check "its interfaces reach each other" goes_by wan2 lan1 10.0.9.2 10.1.2.2
 check "the others are as before" goes_by wan0 lan0 10.0.1.2 172.16.0.1
 reload_with << 'EOF'
