@@ -29,7 +29,7 @@ const struct column show_rules_columns[] = {
 	{ "oif", NULL, COL_TEXT, false, "interface that a socket is bound to" },
 	{ "fwmark", NULL, COL_TEXT, false, "mark and mask, hexadecimal" },
 	{ "dscp", NULL, COL_NUMBER, false, "differentiated services code point" },
-	{ "tos", NULL, COL_NUMBER, false, "type of service, or traffic class" },
+	{ "tos", NULL, COL_NUMBER, false, "type of service (IPv4)" },
 	{ "proto", NULL, COL_NUMBER, false, "IP protocol" },
 	{ "sport", NULL, COL_TEXT, false, "source ports" },
 	{ "dport", NULL, COL_TEXT, false, "destination ports" },
@@ -112,6 +112,7 @@ static void put_mark(struct row *row, struct summary *s, const struct netlink_ru
 static void put_conditions(struct row *row, const struct netlink_rule *r)
 {
 	struct summary s = { .text = "" };
+	bool all_bits = r->family == AF_INET6 && r->tos; /* of IPv4 only three of them count */
 
 	row_bool(row, "not", r->invert);
 	if (r->invert)
@@ -121,8 +122,8 @@ static void put_conditions(struct row *row, const struct netlink_rule *r)
 	put_text(row, &s, "iif", r->iif);
 	put_text(row, &s, "oif", r->oif);
 	put_mark(row, &s, r);
-	put_number(row, &s, "dscp", r->dscp, r->has_dscp);
-	put_number(row, &s, "tos", r->tos, r->tos);
+	put_number(row, &s, "dscp", r->has_dscp ? r->dscp : r->tos >> 2, r->has_dscp || all_bits);
+	put_number(row, &s, "tos", r->tos, r->tos && !all_bits);
 	put_number(row, &s, "proto", r->ipproto, r->ipproto);
 	put_ports(row, &s, "sport", &r->sport);
 	put_ports(row, &s, "dport", &r->dport);

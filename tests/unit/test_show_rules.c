@@ -117,6 +117,7 @@ static void what_packets_have_to_do_with_it(void **state)
 	r = rule_of(AF_INET6, 50, 0);
 	r.action = FR_ACT_PROHIBIT;
 	strcpy(r.iif, "lo");
+	r.tos = 0xb8;
 	r.invert = true;
 	rule(&r);
 	ask_all(&asked, &router, "show rules");
@@ -126,8 +127,8 @@ static void what_packets_have_to_do_with_it(void **state)
 	assert_row(1, "{\"match\": \"l3mdev\", \"l3mdev\": true, \"table\": \"of the VRF\"}");
 	assert_row(2, "{\"oif\": \"wan\", \"state\": \"linux only\", \"table\": \"77\"}");
 	assert_row(3, "{\"state\": \"not understood\", \"table\": \"red\"}");
-	assert_row(4,
-		   "{\"action\": \"prohibit\", \"match\": \"not iif lo\", \"state\": \"in use\"}");
+	assert_row(4, "{\"action\": \"prohibit\", \"match\": \"not iif lo dscp 46\", \"dscp\": 46, "
+		      "\"tos\": null, \"state\": \"in use\"}");
 }
 
 /* More than fit into one call, and some go while they are shown. */
