@@ -34,9 +34,19 @@ static void rules_of(const char *yaml, const struct rule_step *tests)
 
 static int rules_down(void **ctx)
 {
+	if (asked.rows)
+		ask_end(&asked);
 	fib_destroy(beside);
 	free(list);
 	return tear_down(ctx);
+}
+
+/* Asks, sends, and forgets what was answered before. */
+static void agrees(const char *iface, const char *packet)
+{
+	if (asked.rows)
+		ask_end(&asked);
+	agree(iface, packet);
 }
 
 static const struct rule_step marked = { .tests = RULE_MARK, .mark = 7, .mark_mask = 0xff },
@@ -55,11 +65,11 @@ static void rules_by_marks(void **ctx)
 		 "  {name: dns, proto: udp, dport: 53, action: {set-mark: 7}}]}}\n",
 		 &marked);
 	for (unsigned i = 0; i < 4; i++) {
-		agree("p0", "udp 10.0.0.2:1000 > 172.16.0.9:53");
+		agrees("p0", "udp 10.0.0.2:1000 > 172.16.0.9:53");
 		assert_string_equal(last("iface"), "p2");
 		if (i % 2 == 0) /* else its flow remembers */
 			assert_true(told("rule", BY_MARK));
-		agree("p0", "udp 10.0.0.2:1000 > 172.16.0.9:80");
+		agrees("p0", "udp 10.0.0.2:1000 > 172.16.0.9:80");
 		assert_string_equal(last("iface"), "p1");
 		if (i % 2 == 0)
 			assert_true(told("rule", BY_MAIN));
@@ -72,10 +82,10 @@ static void rules_by_dscp(void **ctx)
 	(void)ctx;
 	rules_of("conntrack: {}\n", &expedited);
 	for (unsigned i = 0; i < 3; i++) {
-		agree("p0", "udp 10.0.0.2:1000 > 172.16.0.9:53 dscp ef");
+		agrees("p0", "udp 10.0.0.2:1000 > 172.16.0.9:53 dscp ef");
 		assert_string_equal(last("iface"), "p2");
 		assert_true(told("rule", BY_MARK));
-		agree("p0", "udp 10.0.0.2:1000 > 172.16.0.9:53");
+		agrees("p0", "udp 10.0.0.2:1000 > 172.16.0.9:53");
 		assert_string_equal(last("iface"), "p1");
 	}
 }
@@ -84,10 +94,10 @@ static void rules_that_refuse(void **ctx)
 {
 	(void)ctx;
 	rules_of("", &refused);
-	agree("p0", "udp 10.0.0.2:1000 > 172.16.0.9:53");
+	agrees("p0", "udp 10.0.0.2:1000 > 172.16.0.9:53");
 	assert_true(told("rule", "routing rule of priority 100: unreachable"));
 	assert_string_equal(last("reason"), "no-route");
-	agree("p1", "udp 10.0.1.2:1000 > 10.0.0.2:53"); /* of no interest there */
+	agrees("p1", "udp 10.0.1.2:1000 > 10.0.0.2:53"); /* of no interest there */
 	assert_string_equal(last("iface"), "p0");
 }
 

@@ -32,6 +32,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
+	if (asked.rows)
+		ask_end(&asked);
 	conf_destroy(router.conf);
 	return network_down(state);
 }
