@@ -5,6 +5,7 @@
  * header checksum was looked at before. Padding is no part of a packet as long as it is zeros.
  */
 #include <arpa/inet.h>
+#include <netinet/ip.h>
 #include <string.h>
 #include <time.h>
 
@@ -52,10 +53,26 @@ static void mask_times(uint8_t *at, const uint8_t *end)
 
 	clock_gettime(CLOCK_REALTIME, &t);
 	now = (uint32_t)(t.tv_sec % 86400 * 1000 + t.tv_nsec / 1000000);
-	for (; at + 4 <= end; at++) {
+	for (; at + 4 <= end; at++) { /* a pointer need not be even */
 		memcpy(&then, at, sizeof(then));
 		if (now - ntohl(then) < JUST_NOW)
 			memset(at, 0xee, sizeof(then));
+	}
+}
+
+/* Only where times may stand: anything looks like one at some time of the day. */
+static void mask_options(uint8_t *at, uint8_t *end)
+{
+	while (at < end && *at != IPOPT_EOL) {
+		if (*at == IPOPT_NOP) {
+			at++;
+			continue;
+		}
+		if (at + 1 >= end || at[1] < 2 || at + at[1] > end)
+			return;
+		if (*at == IPOPT_TS && at[1] > 4)
+			mask_times(at + 4, at + at[1]);
+		at += at[1];
 	}
 }
 
@@ -68,7 +85,7 @@ static void mask_quote(uint8_t *icmp, uint32_t len)
 
 	if (hlen <= 20 || 8 + hlen > len || csum_fold(csum_add(icmp, len, 0)) != 0xffff)
 		return;
-	mask_times(quote + 20, quote + hlen);
+	mask_options(quote + 20, quote + hlen);
 	put16(icmp + 2, 0);
 	sum = (uint16_t)~csum_fold(csum_add(icmp, len, 0));
 	memcpy(icmp + 2, &sum, sizeof(sum));
@@ -90,7 +107,7 @@ void mask(struct seen *f)
 		return;
 	put16(h + 10, 0);
 	if (hlen > 20)
-		mask_times(h + 20, h + hlen);
+		mask_options(h + 20, h + hlen);
 	if (own)
 		put16(h + 4, 0);
 	if (error_at(f->b, f->len))
