@@ -2,7 +2,7 @@
 # tests/netns/babel.sh: BIRD with Babel, then with BGP from two peers, on our ports: sessions form, routes are
 # learned, merged into one with two paths, withdrawn, flapped; BIRD is killed, with and without grace. The
 # router's table is Linux's after each, and nothing is lost that Linux would not lose.
-# check: release-only, slow
+# check: heavy
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/../routing.sh"
 command -v bird > /dev/null || skip_all "no bird here"

@@ -2,7 +2,7 @@
 # tests/netns/ospf.sh: FRR with OSPF, OSPFv3 and BGP on our ports, two neighbours with the same prefixes.
 # Sessions form, paths come and go under traffic, zebra is restarted with and without grace, daemons are
 # killed; the router's table is Linux's after each, and nothing is lost that Linux would not lose.
-# check: release-only, slow
+# check: heavy
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/../routing.sh"
 [ -x /usr/lib/frr/ospf6d ] || skip_all "no FRR here"

@@ -34,10 +34,10 @@ control_ms()
 	awk '{ print int($1 / 1000000) }' "/proc/$(router_pid)/task/$(router_pid)/schedstat"
 }
 
-# alive 4|6 HOST [FROM]: an answer within 2 s of the first try.
+# alive 4|6 HOST [FROM]: an answer within 3 s of the first try; who tries again has better chances.
 alive()
 {
-	ns a ping "-$1" -q -c 3 -i 0.1 -w 2 ${3:+-I "$3"} "$2" > "$T/new"
+	ns a ping "-$1" -q -c 5 -i 0.5 -w 3 ${3:+-I "$3"} "$2" > "$T/new"
 	grep -o '[0-9]* received' "$T/new" | grep -v '^0 '
 }
 
