@@ -333,8 +333,9 @@ void netlink_resync(struct netlink *nl)
 
 /* ---- reading dumps */
 
-/* The end of a dump: 0, or what the kernel says went wrong. */
-static int done_error(const struct nlmsghdr *h)
+/* A kernel without something dumps none of it: EAFNOSUPPORT are rules of a family that has none,
+ * as IPv6 where it is turned off. */
+int netlink_done_error(const struct nlmsghdr *h)
 {
 	int err = 0;
 
@@ -343,14 +344,14 @@ static int done_error(const struct nlmsghdr *h)
 		memcpy(&err, mnl_nlmsg_get_payload(h), sizeof(err));
 	else if (h->nlmsg_type == NLMSG_ERROR)
 		err = -EBADMSG;
-	if (err == -EOPNOTSUPP) /* this kernel has no such table */
+	if (err == -EOPNOTSUPP || err == -EAFNOSUPPORT)
 		err = 0;
 	return err < 0 ? err : 0;
 }
 
 static void dump_done(struct netlink *nl, const struct nlmsghdr *h)
 {
-	int err = done_error(h);
+	int err = netlink_done_error(h);
 
 	if (err) {
 		sync_fail(nl, err);

@@ -63,6 +63,9 @@ enum {
 void netlink_dispatch(const struct nlmsghdr *h, const struct netlink_ops *ops, void *arg,
 		      struct netlink_stats *stats);
 
+/* The end of a dump (NLMSG_DONE or NLMSG_ERROR): 0, or what the kernel says went wrong. */
+int netlink_done_error(const struct nlmsghdr *h);
+
 /* A netlink route socket with extended acks and strict checking where the kernel has them; NULL:
  * errno. */
 struct mnl_socket *netlink_socket(int flags);

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* router/ctl/netlink_parse: messages that are not ours, many in a buffer, cut off at every length,
- * and with bytes changed. */
+ * and with bytes changed. And what router/ctl/netlink makes of the ends of dumps. */
 #include "tests/unit/netlink_messages.h"
+
+#include <errno.h>
+
+#include "router/ctl/netlink_internal.h"
 
 static unsigned delivered;
 
@@ -175,6 +179,38 @@ static void mutated_messages(void **state)
 	}
 }
 
+/* ---- how dumps end */
+
+static int dump_ends(uint16_t type, int err)
+{
+	struct nlmsghdr *h;
+	int32_t *said = message(&h, type, sizeof(*said));
+
+	*said = err;
+	return netlink_done_error(h);
+}
+
+/* What this kernel does not have is no failure: or no start where IPv6 is turned off, which has no
+ * rules then. */
+static void dumps_of_what_there_is_not(void **state)
+{
+	static const uint16_t types[] = { NLMSG_DONE, NLMSG_ERROR };
+	struct nlmsghdr *h;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(dump_ends(types[i], 0), 0);
+		assert_int_equal(dump_ends(types[i], 1), 0);
+		assert_int_equal(dump_ends(types[i], -EOPNOTSUPP), 0);
+		assert_int_equal(dump_ends(types[i], -EAFNOSUPPORT), 0);
+		assert_int_equal(dump_ends(types[i], -ENOBUFS), -ENOBUFS);
+	}
+	message(&h, NLMSG_DONE, 0);
+	assert_int_equal(netlink_done_error(h), 0);
+	message(&h, NLMSG_ERROR, 0);
+	assert_int_equal(netlink_done_error(h), -EBADMSG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -182,6 +218,7 @@ int main(void)
 		cmocka_unit_test(buffers_hold_many_messages),
 		cmocka_unit_test(cut_messages),
 		cmocka_unit_test(mutated_messages),
+		cmocka_unit_test(dumps_of_what_there_is_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
