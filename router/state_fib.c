@@ -276,6 +276,7 @@ static void fib_forget(struct state *s, struct fib_table *t)
 	}
 	fib_destroy(t->fib);
 	free(t);
+	s->fib_room = true;
 }
 
 /* Nobody looks into what the latest configuration has not asked for; a grace period has passed. */

@@ -16,7 +16,7 @@
 #include "router/router.h"
 #include "tests/unit/ask.h"
 
-#include "tests/unit/state_events.h"
+#include "tests/unit/rules_lab.h"
 
 #define MANY 4000
 
@@ -154,6 +154,36 @@ static void all_come_in_at_once(void **state)
 	assert_int_equal(refused_of(1, MANY - 1), 0);
 }
 
+/* And by the memory of a table that no rule looks into any more. */
+static void tables_that_go_make_room(void **state)
+{
+	struct netlink_rule guests = rule_of(AF_INET, 100, 100);
+	unsigned refused;
+
+	(void)state;
+	neighbour(LAN, "10.1.0.1", NUD_REACHABLE, 1);
+	tell(via("0.0.0.0/0", LAN, "10.1.0.1"));
+	usual_rules(AF_INET);
+	rule(&guests);
+	state_publish(s);
+	room_for(32 * 1024);
+	for (unsigned i = 0; i < 60; i++) {
+		struct netlink_route *r = via(many(i, 26), WAN, "10.2.0.2");
+
+		r->table = 100;
+		tell(r);
+	}
+	assert_int_equal(s->refused.count, 0);
+	for (unsigned i = 0; i < MANY; i++)
+		tell(via(many(i, 26), WAN, "10.2.0.2"));
+	state_publish(s);
+	refused = refused_of(0, MANY);
+	rule_gone(guests);
+	state_publish(s);
+	assert_null(state_fib(s, 100, AF_INET, false));
+	assert_true(refused_of(0, MANY) < refused);
+}
+
 /* A route that changes while there is not even room for a moment: its new path, or none, but never
  * the old one's slot. */
 static void what_cannot_be_replaced_goes(void **state)
@@ -244,6 +274,7 @@ int main(void)
 		T(who_is_refused_is_said, fill),
 		T(who_was_refused_comes_in_when_there_is_room, fill),
 		T(all_come_in_at_once, fill),
+		T(tables_that_go_make_room, network_up),
 		T(what_cannot_be_replaced_goes, fill),
 		T(a_refused_route_that_goes_is_forgotten, fill),
 		T(that_it_is_full_is_not_said_all_the_time, fill),
