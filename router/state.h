@@ -309,6 +309,7 @@ void paths_follow_broadcasts(struct state *s);
 void paths_follow_adj(struct state *s, const struct adj *a);
 void paths_follow_object(struct state *s, uint32_t nhid);
 void paths_follow_buckets(struct state *s, uint32_t nhid);
+bool any_path_over(const struct state *s, uint32_t nhid); /* this object itself */
 bool hop_serves(const struct state *s, const struct netlink_hop *h);
 void resilient_update(struct state *s, struct nexthop_object *o);
 void resilient_free(struct state *s, struct nexthop_object *o);

@@ -454,9 +454,12 @@ static bool has_object(const struct route *r, uint32_t nhid)
 	return r->path->nhid == nhid;
 }
 
+/* Of a hundred thousand objects that go with their device most have no route of their own, and
+ * there may be a million of others. */
 void routes_object_gone(struct state *s, uint32_t nhid)
 {
-	remove_if(s, has_object, nhid);
+	if (any_path_over(s, nhid))
+		remove_if(s, has_object, nhid);
 }
 
 /* A dump goes from the first of some siblings on behind the last. */

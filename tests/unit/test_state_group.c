@@ -211,6 +211,44 @@ static void members_that_are_none(void **state)
 	assert_int_equal(flows_by(B), FLOWS);
 }
 
+static struct netlink_route *over(const char *dst, uint32_t nhid, uint32_t table)
+{
+	struct netlink_route *r = route_to(dst);
+
+	r->nhid = nhid;
+	r->table = table;
+	return r;
+}
+
+/* All routes over it and over groups that it leaves empty go, whatever their table and MTU, and no
+ * others. */
+static void objects_take_their_routes_along(void **state)
+{
+	struct netlink_route *r;
+
+	(void)state;
+	object(40, LAN, "10.1.0.40"); /* of no route */
+	object(41, LAN, "10.1.0.41");
+	tell_group(group_with(IDS(41), NULL, 0));
+	tell(over("172.16.0.0/16", 20, TABLE_MAIN));
+	tell(over("172.17.0.0/16", 41, 100));
+	r = over("172.18.0.0/16", 41, TABLE_MAIN);
+	r->mtu = 1400;
+	tell(r);
+	tell(over("172.19.0.0/16", A, TABLE_MAIN));
+	tell(by_a_and_b());
+	assert_int_equal(s->nroutes[0], 5);
+	assert_false(any_path_over(s, 40));
+	object(40, 0, NULL);
+	assert_int_equal(s->nroutes[0], 5);
+	assert_true(any_path_over(s, 41));
+	object(41, 0, NULL);
+	assert_null(object_find(s, 20));
+	assert_false(any_path_over(s, 20) || any_path_over(s, 41));
+	assert_int_equal(s->nroutes[0], 2);
+	assert_int_equal(gateway_of("172.19.0.1"), A);
+}
+
 /* ---- hash: l3 | l4 of one route */
 
 static uint8_t wanted;
@@ -265,6 +303,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(every_weight_counts, three_up, network_down),
 		cmocka_unit_test_setup_teardown(the_route_has_an_mtu, three_up, network_down),
 		cmocka_unit_test_setup_teardown(members_that_are_none, three_up, network_down),
+		cmocka_unit_test_setup_teardown(objects_take_their_routes_along, three_up,
+						network_down),
 		cmocka_unit_test_setup_teardown(the_file_chooses_how, three_up, network_down),
 	};
 
