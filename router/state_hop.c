@@ -140,12 +140,12 @@ static struct nh *nh_group(const struct state *s, const struct path *p)
 }
 
 /* As the object has its buckets. */
-static struct nh *nh_resilient(struct state *s, const struct path *p, struct nexthop_object *o)
+static struct nh *nh_resilient(const struct state *s, const struct path *p,
+			       const struct nexthop_object *o)
 {
 	uint32_t slot[NETLINK_HOPS_MAX] = { 0 }, usable = 0, at;
 	struct nh *n;
 
-	resilient_balance(s, o, clock_now());
 	for (unsigned i = 0; i < p->nhops; i++) {
 		if (hop_usable(s, &p->hops[i]))
 			usable = slot[i] = hop_slot(s, &p->hops[i]);
@@ -192,9 +192,9 @@ static struct nh *nh_broadcast(const struct state *s, const struct path *p)
 	return n;
 }
 
-static struct nh *path_nh(struct state *s, const struct path *p)
+static struct nh *path_nh(const struct state *s, const struct path *p)
 {
-	struct nexthop_object *o;
+	const struct nexthop_object *o;
 
 	switch (p->type) {
 	case RTN_LOCAL:
@@ -241,7 +241,7 @@ struct nh *nh_with_reach(struct nh *n, const struct nh_reach *r)
 }
 
 /* What stands in the slot of a path. */
-static struct nh *path_content(struct state *s, const struct path *p)
+static struct nh *path_content(const struct state *s, const struct path *p)
 {
 	struct nh_reach r = { 0 };
 	struct nh *n = path_nh(s, p);
@@ -267,7 +267,7 @@ static void store_own(struct state *s, struct path *p)
 	}
 }
 
-void path_store(struct state *s, struct path *p)
+static void store(struct state *s, struct path *p)
 {
 	struct nh *n;
 
@@ -277,4 +277,16 @@ void path_store(struct state *s, struct path *p)
 		return;
 	slot_store(s, p->slot, n);
 	feasible_follow(s, p);
+}
+
+/* Buckets that have another owner now have it for all paths over the group. (Those find it in
+ * balance: it is over after one level.) */
+void path_store(struct state *s, struct path *p)
+{
+	struct nexthop_object *o = p->nhid ? object_find(s, p->nhid) : NULL;
+	bool moved = o && o->res && resilient_balance(s, o, clock_now());
+
+	store(s, p);
+	if (moved)
+		paths_follow_buckets(s, p->nhid);
 }

@@ -203,6 +203,30 @@ static void force_moves_busy_buckets(void **state)
 	assert_int_equal(table()->unbalanced_at, 0);
 }
 
+/* A route may come just when the idle time is over: buckets that move then move for all routes over
+ * the group. */
+static void all_routes_follow(void **state)
+{
+	struct netlink_route *r = route_to("172.17.0.0/16");
+	struct resilient *t;
+
+	(void)state;
+	pass(IDLE, true);
+	b_leaves();
+	pass(IDLE, true);
+	b_is_added();
+	assert_int_equal(flows_by(B), 0);
+	t = object_find(s, 20)->res;
+	memset(t->busy, 0, t->nbuckets);
+	for (unsigned b = 0; b < t->nbuckets; b++)
+		t->used_at[b] = 1;
+	r->nhid = 20;
+	r->mtu = 1400;
+	tell(r);
+	assert_in_range(owned_by(B), 170, 171);
+	assert_in_range(flows_by(B), 2800, 3900);
+}
+
 /* Weights say who has too many; the others' flows stay. */
 static void weights_change(void **state)
 {
@@ -375,6 +399,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nothing_moves_before_its_time, groups_up,
 						network_down),
 		cmocka_unit_test_setup_teardown(force_moves_busy_buckets, groups_up, network_down),
+		cmocka_unit_test_setup_teardown(all_routes_follow, groups_up, network_down),
 		cmocka_unit_test_setup_teardown(weights_change, groups_up, network_down),
 		cmocka_unit_test_setup_teardown(all_fail, groups_up, network_down),
 		cmocka_unit_test_setup_teardown(ports_open_one_by_one, groups_up, network_down),
