@@ -8,8 +8,8 @@
 #include "router/net/siphash.h"
 
 #define TARGET_BURST 6
-#define WHO_BITS     20
 #define USEC_PER_SEC 1000000u
+#define AHEAD_MAX    (TARGET_BURST * USEC_PER_SEC) /* of an entry: one error a second */
 #define DEARER_BITS  7 /* of a random number: one error in eight costs twice */
 
 void icmp_limits_init(struct icmp_limits *l, const uint8_t secret[16])
@@ -24,7 +24,7 @@ uint64_t icmp_random(struct dp *dp)
 }
 
 /* What spending `cost` more makes of a budget that is spent until `until`; 0: more than it has.
- * What is further ahead than it can be is from before a reload, or another host's of months ago. */
+ * What is further ahead than it can be is from before a reload. */
 static uint64_t spend(uint64_t until, uint64_t now, uint64_t cost, uint64_t burst)
 {
 	if (until < now)
@@ -52,19 +52,46 @@ bool icmp_limits_total(struct dp *dp)
 	return is;
 }
 
+/* ---- entries: from the top a time (us), how often, and whose it is */
+
+#define WHO_BITS   20
+#define COUNT_BITS 4
+#define LOW_BITS   (WHO_BITS + COUNT_BITS)
+#define COUNT_MASK ((1u << COUNT_BITS) - 1)
+
 static bool is_of(uint64_t entry, uint64_t who)
 {
 	return (entry & ((1u << WHO_BITS) - 1)) == who;
 }
 
-/* The place of p's sender in a table, or the one of who was told something the longest ago, to be
- * his; and in *who what he is called there. Times stand in the upper bits: the least is the oldest.
- */
+static uint64_t entry_of(uint64_t who, uint64_t count, uint64_t us)
+{
+	return us << LOW_BITS | count << WHO_BITS | who;
+}
+
+/* How long ago an entry's time was (us); less than 0: it is ahead, by AHEAD_MAX at most. Times come
+ * round once in twelve days, so what seems to be further ahead was long ago. */
+static int64_t age_of(uint64_t entry, uint64_t now_us)
+{
+	uint64_t since = ((now_us + AHEAD_MAX) << LOW_BITS) - (entry >> LOW_BITS << LOW_BITS);
+
+	return (int64_t)(since >> LOW_BITS) - AHEAD_MAX;
+}
+
+/* As above, but nothing is older than what is free. */
+static int64_t rank_of(uint64_t entry, uint64_t now_us)
+{
+	return entry ? age_of(entry, now_us) : INT64_MAX;
+}
+
+/* The place of p's sender in a table, or a free one, or the one of who was told something the
+ * longest ago, to be his; and in *who what he is called there. */
 static uint64_t *target_of(const struct icmp_limits *l,
 			   uint64_t table[ICMP_TARGET_SETS][ICMP_TARGET_WAYS], const struct pkt *p,
-			   uint64_t *who)
+			   uint64_t now_us, uint64_t *who)
 {
 	uint64_t addr[2] = { 0 }, hash, *set, *best;
+	int64_t oldest = INT64_MIN;
 
 	if (p->flags & PKT_IP6)
 		memcpy(addr, pkt_ip6(p)->src, 16);
@@ -75,11 +102,14 @@ static uint64_t *target_of(const struct icmp_limits *l,
 	set = best = table[hash % ICMP_TARGET_SETS];
 	for (unsigned i = 0; i < ICMP_TARGET_WAYS; i++) {
 		uint64_t entry = __atomic_load_n(&set[i], __ATOMIC_RELAXED);
+		int64_t rank = rank_of(entry, now_us);
 
 		if (is_of(entry, *who))
 			return &set[i];
-		if (entry < __atomic_load_n(best, __ATOMIC_RELAXED))
+		if (rank > oldest) {
+			oldest = rank;
 			best = &set[i];
+		}
 	}
 	return best;
 }
@@ -87,17 +117,17 @@ static uint64_t *target_of(const struct icmp_limits *l,
 /* What its entry becomes by one error more; 0: it had its share. */
 static uint64_t told(uint64_t entry, uint64_t who, uint64_t now_us, uint64_t step)
 {
-	uint64_t until = is_of(entry, who) ? entry >> WHO_BITS : 0;
+	uint64_t until = is_of(entry, who) ? now_us - (uint64_t)age_of(entry, now_us) : 0;
 
 	until = spend(until, now_us, step, TARGET_BURST * step);
-	return until ? until << WHO_BITS | who : 0;
+	return until ? entry_of(who, 0, until) : 0;
 }
 
 bool icmp_limits_allow(struct dp *dp, const struct pkt *p)
 {
-	uint64_t who, *target = target_of(dp->icmp, dp->icmp->target, p, &who), is;
-	uint64_t was = __atomic_load_n(target, __ATOMIC_RELAXED);
 	uint64_t now_us = dp->now / NSEC_PER_USEC, step = USEC_PER_SEC / dp->cfg->set.icmp_each;
+	uint64_t who, *target = target_of(dp->icmp, dp->icmp->target, p, now_us, &who), is;
+	uint64_t was = __atomic_load_n(target, __ATOMIC_RELAXED);
 
 	if (!told(was, who, now_us, step) || !icmp_limits_total(dp))
 		return false;
@@ -108,10 +138,8 @@ bool icmp_limits_allow(struct dp *dp, const struct pkt *p)
 	return is;
 }
 
-/* ---- redirects: how often, in the lowest bits of the time; then as above */
+/* ---- redirects */
 
-#define COUNT_BITS	4
-#define COUNT_MASK	((1u << COUNT_BITS) - 1)
 #define REDIRECTS_MAX	9
 #define REDIRECT_PAUSE	20000u /* us; twice as long each time */
 #define REDIRECT_FORGET (REDIRECT_PAUSE << 10)
@@ -119,26 +147,27 @@ bool icmp_limits_allow(struct dp *dp, const struct pkt *p)
 /* What an entry becomes; *tell: he is told now. */
 static uint64_t redirected(uint64_t entry, uint64_t who, uint64_t now_us, bool *tell)
 {
-	uint64_t last = entry >> (WHO_BITS + COUNT_BITS);
+	uint64_t last = entry >> LOW_BITS;
 	unsigned count = is_of(entry, who) ? entry >> WHO_BITS & COUNT_MASK : 0;
 
-	now_us &= UINT64_MAX >> (WHO_BITS + COUNT_BITS); /* comes round once in twelve days */
+	now_us &= UINT64_MAX >> LOW_BITS;
 	if (now_us - last > REDIRECT_FORGET)
 		count = 0;
 	*tell = count == 0 || (count < REDIRECTS_MAX && now_us - last > REDIRECT_PAUSE << count);
 	if (!*tell && count < REDIRECTS_MAX)
 		return entry;
-	return now_us << (WHO_BITS + COUNT_BITS) | (uint64_t)(count + *tell) << WHO_BITS | who;
+	return entry_of(who, count + *tell, now_us);
 }
 
 bool icmp_limits_redirect(struct dp *dp, const struct pkt *p)
 {
-	uint64_t who, *entry = target_of(dp->icmp, dp->icmp->redirected, p, &who), is;
+	uint64_t now_us = dp->now / NSEC_PER_USEC;
+	uint64_t who, *entry = target_of(dp->icmp, dp->icmp->redirected, p, now_us, &who), is;
 	uint64_t was = __atomic_load_n(entry, __ATOMIC_RELAXED);
 	bool tell;
 
 	do {
-		is = redirected(was, who, dp->now / NSEC_PER_USEC, &tell);
+		is = redirected(was, who, now_us, &tell);
 	} while (is != was && !__atomic_compare_exchange_n(entry, &was, is, false, __ATOMIC_RELAXED,
 							   __ATOMIC_RELAXED));
 	return tell && icmp_limits_total(dp);

@@ -18,9 +18,9 @@
  * takes to earn one, and it may be ahead of the clock by a burst. */
 struct icmp_limits {
 	uint64_t total; /* ns */
-	/* by destination: us in the upper 44 bits; below them whose it is */
+	/* by destination: us in the upper 40 bits; below them how often, and whose it is */
 	uint64_t target[ICMP_TARGET_SETS][ICMP_TARGET_WAYS] __attribute__((aligned(64)));
-	/* the same for redirects; see there */
+	/* the same for redirects: when he was told last, or should have been, and how often */
 	uint64_t redirected[ICMP_TARGET_SETS][ICMP_TARGET_WAYS] __attribute__((aligned(64)));
 	uint8_t secret[16];
 };

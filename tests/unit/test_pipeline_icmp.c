@@ -376,6 +376,76 @@ static void test_limit_is_shared(void **state)
 	pipe_close(&p);
 }
 
+/* Where the clock that an entry holds comes round. */
+#define ROUND ((1ull << 40) * NSEC_PER_USEC)
+
+static void test_limit_for_years(void **state)
+{
+	static const uint64_t uptimes[] = { 600, 3650, 36500 }; /* days */
+	struct pipe p;
+	struct frame f;
+
+	(void)state;
+	pipe_open(&p);
+	frame_to(&f, beyond(false, TO_NOWHERE), 20);
+	for (unsigned turns = 1; turns < 40; turns++) {
+		p.now = turns * ROUND - 3 * NSEC_PER_SEC;
+		assert_int_equal(errors_for(&p, &f, 30), 6); /* spent until behind the turn */
+		for (unsigned s = 0; s < 6; s++) {
+			p.now += NSEC_PER_SEC;
+			assert_int_equal(errors_for(&p, &f, 30), 1);
+		}
+	}
+	p.now += ROUND / 2 + NSEC_PER_SEC; /* it seems to be ahead by days */
+	assert_int_equal(errors_for(&p, &f, 30), 6);
+	for (unsigned i = 0; i < sizeof(uptimes) / sizeof(uptimes[0]); i++) {
+		p.now = uptimes[i] * 24 * 3600 * NSEC_PER_SEC;
+		assert_int_equal(errors_for(&p, &f, 30), 6);
+		p.now += 2 * NSEC_PER_SEC;
+		assert_int_equal(errors_for(&p, &f, 30), 2);
+	}
+	pipe_close(&p);
+}
+
+static unsigned allowed(struct dp *dp, unsigned host, unsigned n)
+{
+	struct frame f;
+	struct pkt pkt;
+	unsigned sent = 0;
+
+	frame_from_many(&f, host);
+	pkt = (struct pkt){ .l3 = f.b + f.l3 };
+	while (n-- > 0)
+		sent += icmp_limits_allow(dp, &pkt);
+	return sent;
+}
+
+/* Whoever was told before the clock came round makes room for who is told behind it. */
+static void test_limit_forgets_the_oldest(void **state)
+{
+	unsigned forgotten = 0;
+	struct pipe p;
+	struct dp dp;
+
+	(void)state;
+	pipe_open(&p);
+	p.cfg->set.icmp_rate = p.cfg->set.icmp_burst = 1000000;
+	dp = p.w->dp;
+	dp.cfg = p.cfg;
+	dp.now = 17 * ROUND - 3600 * NSEC_PER_SEC;
+	for (unsigned host = 0; host < 4 * ICMP_TARGET_SETS * ICMP_TARGET_WAYS; host++)
+		allowed(&dp, host, 1);
+	dp.now += 3601 * NSEC_PER_SEC;
+	for (unsigned host = 20000; host < 20050; host++)
+		assert_int_equal(allowed(&dp, host, 30), 6);
+	for (unsigned host = 30000; host < 31000; host++) /* two in each set */
+		allowed(&dp, host, 1);
+	for (unsigned host = 20000; host < 20050; host++)
+		forgotten += allowed(&dp, host, 1);
+	assert_in_range(forgotten, 0, 5);
+	pipe_close(&p);
+}
+
 /* CVE-2020-25705: who sends as many packets as there are errors cannot tell by them whether
  * somebody else was told of something meanwhile. */
 static void test_limit_is_random(void **state)
@@ -441,6 +511,8 @@ int main(void)
 		cmocka_unit_test(test_limit_in_total),
 		cmocka_unit_test(test_limit_is_fair),
 		cmocka_unit_test(test_limit_is_shared),
+		cmocka_unit_test(test_limit_for_years),
+		cmocka_unit_test(test_limit_forgets_the_oldest),
 		cmocka_unit_test(test_limit_is_random),
 		cmocka_unit_test(test_no_frame),
 	};
