@@ -144,17 +144,17 @@ bool icmp_limits_allow(struct dp *dp, const struct pkt *p)
 #define REDIRECT_PAUSE	20000u /* us; twice as long each time */
 #define REDIRECT_FORGET (REDIRECT_PAUSE << 10)
 
-/* What an entry becomes; *tell: he is told now. */
+/* What an entry becomes; *tell: he is told now. Another worker's clock may be a turn ahead: its
+ * time stays. */
 static uint64_t redirected(uint64_t entry, uint64_t who, uint64_t now_us, bool *tell)
 {
-	uint64_t last = entry >> LOW_BITS;
 	unsigned count = is_of(entry, who) ? entry >> WHO_BITS & COUNT_MASK : 0;
+	int64_t age = age_of(entry, now_us);
 
-	now_us &= UINT64_MAX >> LOW_BITS;
-	if (now_us - last > REDIRECT_FORGET)
+	if (age > REDIRECT_FORGET)
 		count = 0;
-	*tell = count == 0 || (count < REDIRECTS_MAX && now_us - last > REDIRECT_PAUSE << count);
-	if (!*tell && count < REDIRECTS_MAX)
+	*tell = count == 0 || (count < REDIRECTS_MAX && age > REDIRECT_PAUSE << count);
+	if (!*tell && (count < REDIRECTS_MAX || age < 0))
 		return entry;
 	return entry_of(who, count + *tell, now_us);
 }

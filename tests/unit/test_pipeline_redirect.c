@@ -195,6 +195,49 @@ static void test_limit(void **state)
 	pipe_close(&p);
 }
 
+/* The clocks of two workers differ by a turn: who does not listen is told by neither, and the later
+ * of both times counts. Also where what an entry keeps of the time comes round. */
+static void test_limit_is_shared(void **state)
+{
+	static const uint64_t starts[] = { 1000 * NSEC_PER_SEC,
+					   (1ull << 40) * NSEC_PER_USEC - 20 * NSEC_PER_SEC };
+	struct pipe p;
+	struct frame f;
+	struct pkt pkt;
+	struct dp a, b;
+
+	(void)state;
+	open_redirecting(&p);
+	frame_to(&f, away(false), 40);
+	pkt = (struct pkt){ .l3 = f.b + f.l3 };
+	a = b = p.w->dp;
+	a.cfg = b.cfg = p.cfg;
+	for (unsigned i = 0; i < 2; i++) {
+		unsigned told = 0;
+
+		a.now = starts[i];
+		for (unsigned n = 0; n < 2000; n++) {
+			a.now += 100 * NSEC_PER_MSEC;
+			b.now = a.now - NSEC_PER_MSEC;
+			told += icmp_limits_redirect(&a, &pkt);
+			told += icmp_limits_redirect(&b, &pkt);
+		}
+		assert_int_equal(told, 9);
+		a.now += 20480 * NSEC_PER_MSEC;
+		assert_false(icmp_limits_redirect(&a, &pkt));
+		b.now = a.now - NSEC_PER_MSEC;
+		assert_false(icmp_limits_redirect(&b, &pkt));
+		b.now = a.now + 20480 * NSEC_PER_MSEC;
+		assert_false(icmp_limits_redirect(&b, &pkt));
+		b.now += 20481 * NSEC_PER_MSEC;
+		assert_true(icmp_limits_redirect(&b, &pkt));
+		a.now = b.now + 600 * NSEC_PER_SEC; /* six days later it seems to be ahead */
+		a.now += (1ull << 39) * NSEC_PER_USEC;
+		assert_true(icmp_limits_redirect(&a, &pkt));
+	}
+	pipe_close(&p);
+}
+
 /* The total of ICMP errors holds for redirects, too. */
 static void test_limit_in_total(void **state)
 {
@@ -306,10 +349,10 @@ static void test_not_told6(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_told4),	       cmocka_unit_test(test_not_told4),
-		cmocka_unit_test(test_too_big),	       cmocka_unit_test(test_limit),
-		cmocka_unit_test(test_limit_in_total), cmocka_unit_test(test_told6),
-		cmocka_unit_test(test_not_told6),
+		cmocka_unit_test(test_told4),		cmocka_unit_test(test_not_told4),
+		cmocka_unit_test(test_too_big),		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_limit_is_shared), cmocka_unit_test(test_limit_in_total),
+		cmocka_unit_test(test_told6),		cmocka_unit_test(test_not_told6),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
