@@ -120,10 +120,17 @@ static void build6(const struct pkt *p, enum icmp_error e, uint32_t info, struct
 }
 
 /* Linux limits neither family's "too big": path MTU discovery hangs on it. Redirects have limits of
- * their own. */
+ * their own, and are to become silent. */
 static bool limits_allow(struct dp *dp, const struct pkt *p, enum icmp_error e)
 {
-	return e == ICMP_ERROR_TOO_BIG || e == ICMP_ERROR_REDIRECT || icmp_limits_allow(dp, p);
+	if (e == ICMP_ERROR_TOO_BIG)
+		return true;
+	if (e == ICMP_ERROR_REDIRECT)
+		return icmp_limits_redirect(dp, p);
+	if (icmp_limits_allow(dp, p))
+		return true;
+	dp_event(dp, EVENT_ICMP_LIMITED);
+	return false;
 }
 
 void icmp_packet(struct pkt *out, const struct pkt *p, uint8_t *frame)
@@ -142,10 +149,8 @@ bool icmp_error(struct dp *dp, const struct pkt *p, enum icmp_error e, uint32_t 
 
 	if (p->flags & PKT_OWN || !(p->flags & PKT_IP6 ? may_answer6(*p) : may_answer4(dp, p)))
 		return false;
-	if (!limits_allow(dp, p, e)) {
-		dp_event(dp, EVENT_ICMP_LIMITED);
+	if (!limits_allow(dp, p, e))
 		return false;
-	}
 	frame = dp->alloc(dp);
 	if (!frame) {
 		dp_event(dp, EVENT_ICMP_NO_FRAME);

@@ -51,8 +51,7 @@ static bool redirect4(struct dp *dp, const struct pkt *p, const struct nh *n, st
 	if (n->addr.family != AF_INET || n->addr.v4 == src || !share_subnet4(f, src, n->addr.v4) ||
 	    (has_options(p) && options_source_route(p, &strict)))
 		return false;
-	return icmp_limits_redirect(dp, p) &&
-	       icmp_error(dp, p, ICMP_ERROR_REDIRECT, n->addr.v4, out);
+	return icmp_error(dp, p, ICMP_ERROR_REDIRECT, n->addr.v4, out);
 }
 
 /* ---- IPv6 */

@@ -238,6 +238,28 @@ static void test_limit_is_shared(void **state)
 	pipe_close(&p);
 }
 
+/* Nobody is told about an error or a later fragment, and that costs nothing. */
+static void test_limit_is_for_what_is_told(void **state)
+{
+	struct pipe p;
+	struct frame f, error;
+
+	(void)state;
+	open_redirecting(&p);
+	frame_to(&f, away(false), 40);
+	frame_ip4(&f)->frag = htons(9);
+	frame_sum4(&f);
+	frame4(&error, on_link(false, 0, 2), away(false), IPPROTO_ICMP, 40);
+	error.b[34] = 3;
+	assert_int_equal(told_of(&p, &f, 10, NSEC_PER_SEC), 0);
+	assert_int_equal(told_of(&p, &error, 10, NSEC_PER_SEC), 0);
+	frame_to(&f, away(false), 40);
+	assert_int_equal(told_of(&p, &f, 1, 1000), 1);
+	assert_int_equal(told_of(&p, &f, 1000, 100 * NSEC_PER_MSEC), 8);
+	assert_int_equal(p.w->count->event[EVENT_ICMP_LIMITED], 0);
+	pipe_close(&p);
+}
+
 /* The total of ICMP errors holds for redirects, too. */
 static void test_limit_in_total(void **state)
 {
@@ -349,10 +371,15 @@ static void test_not_told6(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_told4),		cmocka_unit_test(test_not_told4),
-		cmocka_unit_test(test_too_big),		cmocka_unit_test(test_limit),
-		cmocka_unit_test(test_limit_is_shared), cmocka_unit_test(test_limit_in_total),
-		cmocka_unit_test(test_told6),		cmocka_unit_test(test_not_told6),
+		cmocka_unit_test(test_told4),
+		cmocka_unit_test(test_not_told4),
+		cmocka_unit_test(test_too_big),
+		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_limit_is_shared),
+		cmocka_unit_test(test_limit_is_for_what_is_told),
+		cmocka_unit_test(test_limit_in_total),
+		cmocka_unit_test(test_told6),
+		cmocka_unit_test(test_not_told6),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
