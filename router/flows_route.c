@@ -25,7 +25,8 @@ static inline uint32_t look_up(const struct dp *dp, const struct pkt *p, const s
 }
 
 /* The neighbour of `to`, as a slot that may be remembered for a flow while the routes do not move;
- * else of whatever the route leads to. */
+ * else of whatever the route leads to. A neighbour does not know of a smaller MTU of the route that
+ * led to it: then forward() is to look for it each time. */
 uint32_t flows_route(struct dp *dp, struct pkt *p, const struct flow_key *to,
 		     const struct passage *g)
 {
@@ -43,7 +44,7 @@ uint32_t flows_route(struct dp *dp, struct pkt *p, const struct flow_key *to,
 	if (to->family == AF_INET)
 		memcpy(&a.v4, to->dst, 4);
 	neighbour = neigh_lookup(dp->cfg->neigh, dp->cfg->nht, n->iface, &a);
-	return neighbour ? neighbour : slot;
+	return neighbour && nh_get(dp->cfg->nht, neighbour)->mtu <= n->mtu ? neighbour : slot;
 }
 
 uint16_t flows_out(const struct dp *dp, const struct nh *n)

@@ -248,6 +248,62 @@ static void test_mss_pmtu(void **state)
 	}
 }
 
+/* The MTU of a route to a connected network, which its neighbours do not know. */
+static void route_mtu(struct pipe *p, bool six, uint16_t mtu)
+{
+	struct addr net = on_link(six, 1, 0);
+
+	p->nht.slot[fib_get(six ? p->fib6 : p->fib4, net.bytes, six ? 64 : 24)]->mtu = mtu;
+	p->nht.generation++;
+}
+
+static void udp_of(const struct talk *t, struct frame *f, unsigned len)
+{
+	talk_udp(t, f, false, len - (t->six ? 48 : 28));
+	if (!t->six) {
+		frame_ip4(f)->frag = htons(IP4_DF);
+		frame_sum4(f);
+	}
+}
+
+/* It holds for the first packet of a flow, for later ones, and when it changes; and for the MSS. */
+static void test_mtu_of_route(void **state)
+{
+	struct talk t[] = { TALK4, TALK6 };
+	struct pipe_flows f;
+	struct frame in;
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		unsigned six = i & 1, type = six ? 2 : 3, code = six ? 0 : 4;
+		unsigned headers = six ? 60 : 40;
+
+		flows_open(&f,
+			   i < 2 ? "conntrack: {profile: linux}\n"
+				 : "filter: {c: {hook: postrouting, priority: mangle, rules: [\n"
+				   "  {proto: tcp, action: {mss-clamp: pmtu}}]}}\n");
+		route_mtu(&f.p, six, 1400);
+		udp_of(&t[six], &in, 1500);
+		pipe_answers(&f.p, &in, DROP_TOO_BIG, type, code, 1400);
+		assert_int_equal(live(&f), 0);
+		udp_of(&t[six], &in, 1400);
+		pipe_forwards(&f.p, &in, 1);
+		pipe_forwards(&f.p, &in, 1);
+		udp_of(&t[six], &in, 1500);
+		pipe_answers(&f.p, &in, DROP_TOO_BIG, type, code, 1400);
+		if (i >= 2) {
+			mss_row(&f, &t[six], false, SYN, 1460, 1400 - headers, 0, 0);
+			mss_row(&f, &t[six], false, SYN, 1460, 1400 - headers, 0, 0);
+		}
+		route_mtu(&f.p, six, 1500);
+		pipe_forwards(&f.p, &in, 1);
+		pipe_forwards(&f.p, &in, 1);
+		route_mtu(&f.p, six, 1300);
+		pipe_answers(&f.p, &in, DROP_TOO_BIG, type, code, 1300);
+		flows_close(&f);
+	}
+}
+
 /* Options that run over, have no length, or end before: left as they are. */
 static void test_mss_malformed(void **state)
 {
@@ -319,10 +375,11 @@ static void test_route_moves(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_add_to),	      cmocka_unit_test(test_set_of_fields),
-		cmocka_unit_test(test_log),	      cmocka_unit_test(test_log_full),
-		cmocka_unit_test(test_mss),	      cmocka_unit_test(test_mss_pmtu),
-		cmocka_unit_test(test_mss_malformed), cmocka_unit_test(test_route_moves),
+		cmocka_unit_test(test_add_to),	     cmocka_unit_test(test_set_of_fields),
+		cmocka_unit_test(test_log),	     cmocka_unit_test(test_log_full),
+		cmocka_unit_test(test_mss),	     cmocka_unit_test(test_mss_pmtu),
+		cmocka_unit_test(test_mtu_of_route), cmocka_unit_test(test_mss_malformed),
+		cmocka_unit_test(test_route_moves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
