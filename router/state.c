@@ -214,6 +214,15 @@ static void link_follow(struct state *s, const struct link *l, const struct netl
 		objects_link_down(s, i);
 }
 
+/* Zones of connection tracking have 16 bits; the file's tables do. */
+static void warn_of_zone(const struct netlink_link *n, const struct link *known)
+{
+	if (n->vrf_table > UINT16_MAX && !(known && known->l.vrf_table == n->vrf_table))
+		log_warn("VRF %s: its table, %u, is above 65535: its flows share the zone of "
+			 "table %u, and are taken for one where addresses and ports are the same",
+			 n->name, n->vrf_table, n->vrf_table & UINT16_MAX);
+}
+
 static void on_link(void *arg, const struct netlink_link *n)
 {
 	struct state *s = arg;
@@ -225,6 +234,7 @@ static void on_link(void *arg, const struct netlink_link *n)
 			link_gone(s, l);
 		return;
 	}
+	warn_of_zone(n, l);
 	if (!l) {
 		l = calloc(1, sizeof(*l));
 		if (!l)

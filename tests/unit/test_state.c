@@ -3,6 +3,8 @@
  */
 #include "tests/unit/state_events.h"
 
+#include <unistd.h>
+
 #define GW1 "10.1.0.9"
 #define GW2 "10.2.0.9"
 
@@ -325,6 +327,39 @@ static void vlan_header_and_vrf_table(void **state)
 	assert_int_equal(slot_in(70000, "172.19.1.1"), 0);
 }
 
+/* How many lines the log has when Linux tells of a VRF of this table. */
+static unsigned lines_about(uint32_t table)
+{
+	struct netlink_link red = {
+		.ifindex = RED, .name = "red", .kind = "vrf", .vrf_table = table, .flags = UP
+	};
+	int is_stderr = dup(STDERR_FILENO), c;
+	FILE *log = tmpfile();
+	unsigned lines = 0;
+
+	assert_non_null(log);
+	dup2(fileno(log), STDERR_FILENO);
+	state_netlink_ops.link(s, &red);
+	dup2(is_stderr, STDERR_FILENO);
+	close(is_stderr);
+	rewind(log);
+	while ((c = fgetc(log)) != EOF)
+		lines += c == '\n';
+	fclose(log);
+	return lines;
+}
+
+/* Zones have 16 bits: said once of each larger table. */
+static void vrfs_that_share_a_zone_are_told_of(void **state)
+{
+	(void)state;
+	assert_int_equal(lines_about(65535), 0);
+	assert_int_equal(lines_about(65536), 1);
+	assert_int_equal(lines_about(65536), 0);
+	assert_int_equal(lines_about(65537), 1);
+	assert_int_equal(lines_about(100), 0);
+}
+
 static void resync_sweeps_what_it_has_not_seen(void **state)
 {
 	struct netlink_route *r;
@@ -440,6 +475,7 @@ int main(void)
 		T(special_types),
 		T(preferred_sources_take_their_routes_along),
 		T(vlan_header_and_vrf_table),
+		T(vrfs_that_share_a_zone_are_told_of),
 		T(resync_sweeps_what_it_has_not_seen),
 		T(slots_are_used_again_only_after_publication),
 		T(broadcasts_go_out_where_the_file_says),
