@@ -272,12 +272,33 @@ static const char *neighbour_state(const struct nh *n)
 				       : "not resolved yet";
 }
 
+/* What a packet by n is sent to: in a connected network the neighbour, if it is known, and no more
+ * than the route to that network allows. */
+static const struct nh *sent_to(const struct explain *e, const struct flow_key *to,
+				const struct nh *n, struct nh *neighbour)
+{
+	struct addr dst = address(to, to->dst);
+	uint32_t slot;
+
+	if (!n || n->type != NH_GLEAN)
+		return n;
+	slot = neigh_lookup(e->dp.cfg->neigh, e->dp.cfg->nht, n->iface, &dst);
+	if (!slot)
+		return n;
+	*neighbour = *hop(e, slot);
+	if (n->mtu < neighbour->mtu)
+		neighbour->mtu = n->mtu;
+	return neighbour;
+}
+
 static void tell_hop(struct explain *e, const char *prefix, const struct flow_key *to,
 		     const struct nh *n, const char *more)
 {
 	struct addr dst = address(to, to->dst);
 	char addr[ADDR_STRLEN];
+	struct nh neighbour;
 
+	n = sent_to(e, to, n, &neighbour);
 	if (!n)
 		explain_step(e, "route", "no route to %s%s", addr_format(&dst, addr), more);
 	else if (n->type == NH_GLEAN)
@@ -345,7 +366,8 @@ uint32_t explain_route(struct explain *e, const struct flow_key *to)
 	}
 	if (n && n->type == NH_GLEAN) {
 		neighbour = neigh_lookup(e->dp.cfg->neigh, e->dp.cfg->nht, n->iface, &dst);
-		slot = neighbour ? neighbour : slot;
+		if (neighbour && hop(e, neighbour)->mtu <= n->mtu) /* as flows_route() */
+			slot = neighbour;
 		n = hop(e, slot);
 	}
 	tell_hop(e, prefix, to, n, more);
@@ -480,7 +502,8 @@ static void tell_waits(struct explain *e, const char *neighbour, const struct ex
 
 void explain_leave(struct explain *e, const struct flow_key *to, uint32_t slot)
 {
-	const struct nh *n = hop(e, slot);
+	struct nh neighbour;
+	const struct nh *n = sent_to(e, to, hop(e, slot), &neighbour);
 	enum drop_reason why = refusal(e, n);
 	struct addr dst = address(to, to->dst);
 	struct explain_end end;

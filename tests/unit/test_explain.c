@@ -277,14 +277,32 @@ static void test_refusals(void **s)
 	ask_end(&asked);
 }
 
+/* A route to a connected network with an MTU of its own, which the neighbours do not know. */
+static void test_mtu_of_route(void **s)
+{
+	static const uint8_t net[] = { 10, 0, 1, 0 };
+
+	(void)s;
+	f.p.nht.slot[fib_get(f.p.fib4, net, 24)]->mtu = 1400;
+	expect("p0", "udp 10.0.0.2:1000 > 10.0.1.2:55 length 1401 df", "dropped", "too-big");
+	for (unsigned i = 0; i < 2; i++) { /* a new flow, and a known one */
+		agree("p0", "udp 10.0.0.2:1000 > 10.0.1.2:55 length 1400 df");
+		assert_true(told("out", "p1 to 10.0.1.2, TTL 63, mtu 1400"));
+		assert_string_equal(last("verdict"), "forwarded");
+		ask_end(&asked);
+	}
+	expect("p0", "udp 10.0.0.2:1000 > 10.0.1.2:55 length 1401 df", "dropped", "too-big");
+	expect("p0", "udp 10.0.0.2:1000 > 10.0.1.9:55", "waits", "");
+}
+
 #define TEST(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_refusals),	    TEST(test_verdicts),   TEST(test_translation),
-		TEST(test_leaves_no_trace), TEST(test_known_flow), TEST(test_known_translated),
-		TEST(test_random),	    TEST(test_stateless),
+		TEST(test_refusals),	     TEST(test_mtu_of_route),	 TEST(test_verdicts),
+		TEST(test_translation),	     TEST(test_leaves_no_trace), TEST(test_known_flow),
+		TEST(test_known_translated), TEST(test_random),		 TEST(test_stateless),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
