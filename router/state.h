@@ -188,13 +188,15 @@ struct state {
 	struct failed failed;
 	unsigned nunasked;
 	struct dp_message unasked[UNASKED_MAX]; /* asks put off until the dump ends */
-	bool neighs_unknown;  /* an interface is new: until the dump ends we do not know whom Linux
-				 knows */
-	struct table refused; /* what did not fit into a FIB; see state_fib.c */
-	uint32_t refused_at;  /* the bucket to go on with */
-	bool fib_room;	      /* some was made since the refused were last tried */
-	bool fib_full;	      /* said, and not yet taken back */
-	uint64_t fib_said;    /* when */
+	bool neighs_unknown;   /* an interface is new: until the dump ends we do not know whom Linux
+				  knows */
+	struct table refused;  /* what did not fit into a FIB; see state_fib.c */
+	uint32_t refused_at;   /* the bucket to go on with */
+	bool fib_room;	       /* some was made since the refused were last tried */
+	bool fib_missing;      /* a table has none for want of room: then it is tried again */
+	uint64_t missing_said; /* when */
+	bool fib_full;	       /* said, and not yet taken back */
+	uint64_t fib_said;     /* when */
 	bool syncing;
 
 	/* waits for a grace period */

@@ -132,6 +132,7 @@ void state_build_config(struct state *s)
 	c = calloc(1, sizeof(*c) + (n + 1) * sizeof(c->iface[0]));
 	if (!c)
 		return;
+	s->rules_dirty = s->fib_missing = false; /* until something is missing, or moves, again */
 	c->generation = ++s->generation;
 	c->nht = &s->nht;
 	c->neigh = s->neigh;

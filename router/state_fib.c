@@ -116,6 +116,25 @@ static void refusal_del(struct state *s, const struct fib_table *t, const struct
 	}
 }
 
+/* ---- room */
+
+/* Refused routes are tried again with the publication under way, whole tables with the next. */
+static void room_made(struct state *s)
+{
+	s->fib_room = true;
+	s->rules_dirty |= s->fib_missing;
+}
+
+static void table_refused(struct state *s, const struct fib_table *want)
+{
+	s->fib_missing = true;
+	if (s->missing_said && clock_now() - s->missing_said < SAY_EACH)
+		return;
+	log_err("table %u: no memory for an IPv%u FIB; none of its routes is used", want->table,
+		want->family == AF_INET6 ? 6 : 4);
+	s->missing_said = clock_now();
+}
+
 /* ---- the best route of a prefix into a FIB, or its prefix out of it */
 
 static void reclaim(struct fib_pool *pool)
@@ -152,7 +171,7 @@ static int apply(struct state *s, struct fib_table *t, const struct prefix *p,
 		err = change(s, t, p, r);
 	}
 	if (err == -ENOSPC ? fib_pool_retired(pool) > 0 : !r)
-		s->fib_room = true;
+		room_made(s);
 	if (r && err == -ENOSPC && fib_get(t->fib, p->addr.bytes, p->len))
 		(void)apply(s, t, p, NULL);
 	if (fib_pool_retired(pool) > RETIRED_MAX)
@@ -219,18 +238,10 @@ bool fibs_try_refused(struct state *s)
 
 /* ---- tables */
 
-static struct fib *fib_of(struct state *s, const struct fib_table *want, bool create)
+static struct fib *fib_make(struct state *s, const struct fib_table *want)
 {
-	struct fib_table *t = s->tables;
+	struct fib_table *t = calloc(1, sizeof(*t));
 
-	while (t && !(t->table == want->table && t->family == want->family &&
-		      t->folded == want->folded && t->suppress == want->suppress))
-		t = t->next;
-	if (t && create)
-		t->used = s->generation;
-	if (t || !create)
-		return t ? t->fib : NULL;
-	t = calloc(1, sizeof(*t));
 	if (!t)
 		return NULL;
 	*t = *want;
@@ -246,6 +257,24 @@ static struct fib *fib_of(struct state *s, const struct fib_table *want, bool cr
 		if (r->dst.addr.family == t->family && feeds(r->table, t))
 			(void)fib_refresh_one(s, t, &r->dst);
 	return t->fib;
+}
+
+static struct fib *fib_of(struct state *s, const struct fib_table *want, bool create)
+{
+	struct fib_table *t = s->tables;
+	struct fib *f;
+
+	while (t && !(t->table == want->table && t->family == want->family &&
+		      t->folded == want->folded && t->suppress == want->suppress))
+		t = t->next;
+	if (t && create)
+		t->used = s->generation;
+	if (t || !create)
+		return t ? t->fib : NULL;
+	f = fib_make(s, want);
+	if (!f)
+		table_refused(s, want);
+	return f;
 }
 
 struct fib *state_fib(struct state *s, uint32_t table, int family, bool create)
@@ -276,7 +305,7 @@ static void fib_forget(struct state *s, struct fib_table *t)
 	}
 	fib_destroy(t->fib);
 	free(t);
-	s->fib_room = true;
+	room_made(s);
 }
 
 /* Nobody looks into what the latest configuration has not asked for; a grace period has passed. */

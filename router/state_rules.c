@@ -255,6 +255,15 @@ static struct fib *fib_of(struct making *m, uint32_t table, int suppress)
 	return state_fib_alone(m->s, table, m->family, suppress);
 }
 
+/* There is no room for the FIB of this table. Without it packets would go on to the next rules: for
+ * a VRF that is out of it, which ends here. */
+static bool put_closed(const struct making *m, struct rule_step *s)
+{
+	s->act = RULE_DECIDED;
+	s->slot = FIB_NONE;
+	return m->vrf && s->table == m->vrf->l.vrf_table;
+}
+
 /* False: the step is none. */
 static bool put_lookup(struct making *m, const struct netlink_rule *r, struct rule_step *s)
 {
@@ -266,10 +275,8 @@ static bool put_lookup(struct making *m, const struct netlink_rule *r, struct ru
 	if (!s->table || (s->table == TABLE_DEFAULT && !m->s->ndefault[side(m->family)]))
 		return false;
 	s->fib = fib_of(m, s->table, r->suppress_len);
-	if (!s->fib) {
-		log_err("rule of priority %u: no memory for table %u", r->priority, s->table);
-		return false;
-	}
+	if (!s->fib)
+		return put_closed(m, s);
 	/* What main's FIB would find in any case need not be asked before it. */
 	if (always && before && !before->tests && before->table == TABLE_LOCAL &&
 	    before->act == RULE_LOOKUP && s->fib == state_fib(m->s, TABLE_MAIN, m->family, false))
@@ -441,5 +448,4 @@ void rules_attach(struct state *s, struct dp_config *c)
 		attach_iface(s, f, l);
 		c->ruled |= f->rules4 || f->rules6;
 	}
-	s->rules_dirty = false;
 }

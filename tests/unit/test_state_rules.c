@@ -3,6 +3,8 @@
  * router/state_rules: when interfaces have lists of rules, what is in them, and how they come and
  * go (F19). What any rules make of packets is test_state_rules_random's.
  */
+#include "router/net/fib_internal.h" /* before `s` is a variable */
+
 #include "tests/unit/rules_lab.h"
 
 static void route_in(uint32_t table, const char *dst, uint8_t type)
@@ -255,6 +257,47 @@ static void tables_come_and_go(void **state)
 	assert_null(state_fib(s, 100, AF_INET, false));
 }
 
+/* No memory for the FIB of a VRF: its packets stay in it, and come out when there is room. */
+static void a_vrf_without_fib_is_closed(void **state)
+{
+	struct netlink_link wan = {
+		.ifindex = WAN, .name = "wan", .has_mac = true, .mtu = 1500, .flags = UP
+	};
+	struct netlink_link red = {
+		.ifindex = RED, .name = "red", .kind = "vrf", .vrf_table = 200, .flags = UP
+	};
+	struct netlink_rule l3mdev = rule_of(AF_INET, 1000, 0);
+	struct fib_arena *a = &s->pool[0]->read;
+	uint32_t limit = a->limit;
+
+	(void)state;
+	usual_rules(AF_INET);
+	l3mdev.l3mdev = true;
+	rule(&l3mdev);
+	route_in(TABLE_MAIN, "0.0.0.0/0", RTN_UNICAST);
+	route_in(200, "172.16.0.0/16", RTN_UNICAST);
+	route_in(TABLE_MAIN, "172.17.0.0/16", RTN_UNICAST);
+	state_publish(s);
+	a->limit = 0;
+	while (fib_arena_alloc(a, 1)) /* what is free below it */
+		;
+	wan.master = RED;
+	state_netlink_ops.link(s, &red);
+	state_netlink_ops.link(s, &wan);
+	state_publish(s);
+	assert_null(state_fib(s, 200, AF_INET, false));
+	assert_int_equal(ask_to(WAN, "10.2.0.9/32", "172.16.0.1/32"), FIB_NONE);
+	assert_int_equal(ask_to(WAN, "10.2.0.9/32", "192.0.2.1/32"), FIB_NONE);
+	assert_int_equal(ask_to(LAN, "10.1.0.9/32", "172.16.0.1/32"),
+			 slot_of_route(TABLE_MAIN, "0.0.0.0/0"));
+	a->limit = limit;
+	tell_gone(hop(route_to("172.17.0.0/16"), LAN, NULL, 1));
+	state_publish(s);
+	assert_int_equal(ask_to(WAN, "10.2.0.9/32", "172.16.0.1/32"),
+			 slot_of_route(200, "172.16.0.0/16"));
+	assert_false(s->fib_missing || s->rules_dirty);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -268,6 +311,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(synchronisations_replace_all, network_up,
 						network_down),
 		cmocka_unit_test_setup_teardown(tables_come_and_go, network_up, network_down),
+		cmocka_unit_test_setup_teardown(a_vrf_without_fib_is_closed, network_up,
+						network_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
