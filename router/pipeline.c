@@ -2,7 +2,7 @@
 /*
  * The packet path, top to bottom:
  *
- *	parse -> (filters of ingress) -> (rp-filter) -> route (a burst at a time)
+ *	parse -> (filters of ingress) -> options -> (rp-filter) -> route (a burst at a time)
  *	-> forward: TTL, MTU, neighbour -> link header
  *	-> (filters and qdiscs of egress) -> out[port]
  *
@@ -90,14 +90,20 @@ static bool ingress(struct dp *dp, struct pkt *p, uint8_t *frame, const struct d
 	return shape_ingress(dp, p, frame, f->len);
 }
 
-/* F7. What is malformed is answered before anybody looks for a route, as Linux does. A strict
- * source route names every router: it is not to us that the packet should have come. False: it has
- * been taken. */
+/* ---- options: of the packet that filters of ingress have left, for they may write to any of it.
+ * What is malformed is answered before rules of the firewall see it, as Linux does: they could not
+ * rely on what it says. */
+
+/* F7. A strict source route names every router: it is not to us that the packet should have come.
+ * False: it has been taken. */
 static bool options4(struct dp *dp, struct pkt *p)
 {
-	unsigned wrong = options_wrong(p);
+	unsigned wrong;
 	bool strict;
 
+	if (!has_options(p))
+		return true;
+	wrong = options_wrong(p);
 	if (wrong) {
 		refuse(dp, p, DROP_IP4_OPTIONS, ICMP_ERROR_PARAMETER, wrong);
 		return false;
@@ -150,17 +156,14 @@ static inline void parse_one(struct dp *dp, struct batch *b, const struct dp_ifa
 	if (!parse_frame(dp, p, frame, len))
 		return;
 	p->flags |= PKT_SLOW;
-	if (!(p->flags & PKT_IP6)) {
-		if (!has_options(p) || options4(dp, p))
-			goto four;
-		return;
-	}
-	if (!hop_options(dp, p))
-		return;
+	if (!(p->flags & PKT_IP6))
+		goto four;
 	b->p6[b->n6] = *p;
 	p = &b->p6[b->n6];
 six:
 	if (unlikely(way != WAY_IN) && !ingress(dp, p, frame, f, way))
+		return;
+	if (unlikely(p->flags & PKT_SLOW) && !hop_options(dp, p))
 		return;
 	memcpy(&b->dst6[b->n6], pkt_ip6(p)->dst, 16);
 	b->dst6p[b->n6] = &b->dst6[b->n6];
@@ -168,6 +171,8 @@ six:
 	return;
 four:
 	if (unlikely(way != WAY_IN) && !ingress(dp, p, frame, f, way))
+		return;
+	if (unlikely(p->flags & PKT_SLOW) && !options4(dp, p))
 		return;
 	b->dst4[b->n4] = pkt_ip4(p)->dst;
 	b->n4++;

@@ -376,7 +376,8 @@ static void uncount(struct dp *dp, const struct pkt *p, uint32_t len)
 	counter_add(&dp->count->vlan[p->iface].rx_bytes, -(uint64_t)len);
 }
 
-/* What filters have written to. A packet stays of its family: the burst is sorted by it. */
+/* What filters have written to; its options have not been looked at yet. A packet stays of its
+ * family: the burst is sorted by it. */
 static bool parse_again(struct dp *dp, struct pkt *p, uint8_t *frame, uint32_t len)
 {
 	uint8_t family = p->flags & PKT_IP6;

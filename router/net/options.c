@@ -199,6 +199,8 @@ void options_forward(const struct dp *dp, struct pkt *p, const struct nh *n)
 	unsigned len = options_len(p), i = 0;
 	uint16_t before = csum_fold(csum_add(opt, len, 0)), after;
 
+	if (options_wrong(p)) /* never; but here memory is written to by what it says */
+		return;
 	while (i < len && opt[i] != IPOPT_EOL) {
 		if (opt[i] == IPOPT_NOP) {
 			i++;

@@ -78,7 +78,7 @@ static bool parse_ip4(struct dp *dp, struct pkt *p, uint8_t *frame, uint32_t l2l
 	p->l3 = (uint8_t *)h;
 	p->len = (uint16_t)total;
 	p->l4 = 0;
-	p->flags = 0;
+	p->flags = hlen > IP4_HLEN || h->ttl <= 1 ? PKT_SLOW : 0;
 	p->l2len = (uint16_t)l2len;
 	return true;
 }
@@ -130,7 +130,7 @@ static bool parse_ip6(struct dp *dp, struct pkt *p, uint8_t *frame, uint32_t l2l
 	p->proto = h->next;
 	p->flags = PKT_IP6;
 	p->l2len = (uint16_t)l2len;
-	if (ip6_link_local(h->src) || ip6_link_local(h->dst))
+	if (ip6_link_local(h->src) || ip6_link_local(h->dst) || h->hops <= 1)
 		p->flags |= PKT_SLOW;
 	if (ip6_is_extension(h->next)) {
 		p->flags |= PKT_SLOW;

@@ -7,7 +7,8 @@
 #include "router/net/dp.h"
 
 /* Judge a received frame of any length and content. True: *p is filled in and its IP header, as far
- * as its length fields say, lies inside the frame. False: dropped, with its reason counted. */
+ * as its length fields say, lies inside the frame; PKT_SLOW says whether options, scope or TTL want
+ * a look. False: dropped, with its reason counted. */
 bool parse_frame(struct dp *dp, struct pkt *p, uint8_t *frame, uint32_t len);
 
 /* The quick answer for the common packet: untagged, no options, TTL > 1, nothing odd. False: ask

@@ -4,6 +4,7 @@
  * which pass, and what we write into those that ask for it. Pointers and overflows are worked out
  * here from RFC 791 3.1; what is malformed is what Linux 6.18 answers with a parameter problem.
  */
+#include "router/net/options.h"
 #include "tests/unit/pipe_rows.h"
 
 #define OPT0 20u /* where options begin, as a parameter problem counts */
@@ -293,6 +294,27 @@ static void test_source_route(void **state)
 	pipe_close(&p);
 }
 
+/* Who writes looks again: what is malformed is left alone, and no walk is endless. */
+static void test_forward_malformed(void **state)
+{
+	static const uint8_t rows[][8] = { { 7, 0, 4 }, { 222, 0 },   { 222, 40 },
+					   { 7, 7, 6 }, { 68, 3, 5 }, { 1, 1, 1, 1, 1, 1, 1, 7 } };
+	struct frame f, was;
+	struct pipe p;
+
+	(void)state;
+	pipe_open(&p);
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct pkt pkt = { .l3 = f.b + 14, .len = 48 };
+
+		frame_with(&f, rows[i], 8);
+		was = f;
+		options_forward(&p.w->dp, &pkt, p.nht.slot[1]);
+		assert_memory_equal(f.b, was.b, f.len);
+	}
+	pipe_close(&p);
+}
+
 /* What is asked for is written once, into the first fragment: neither option is copied. */
 static void test_fragmented(void **state)
 {
@@ -326,10 +348,15 @@ static void test_fragmented(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_passes),	      cmocka_unit_test(test_wrong),
-		cmocka_unit_test(test_record_route),  cmocka_unit_test(test_timestamp),
-		cmocka_unit_test(test_which_address), cmocka_unit_test(test_end_of_list),
-		cmocka_unit_test(test_source_route),  cmocka_unit_test(test_fragmented),
+		cmocka_unit_test(test_passes),
+		cmocka_unit_test(test_wrong),
+		cmocka_unit_test(test_record_route),
+		cmocka_unit_test(test_timestamp),
+		cmocka_unit_test(test_which_address),
+		cmocka_unit_test(test_end_of_list),
+		cmocka_unit_test(test_source_route),
+		cmocka_unit_test(test_fragmented),
+		cmocka_unit_test(test_forward_malformed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -300,6 +300,93 @@ static void test_pedit6(void **state)
 	flows_close(&f);
 }
 
+/* What was written to is refused for this, and its sender told, with the packet as it is now. */
+static void answers_like(struct pipe_flows *f, const struct frame *in, struct frame *like,
+			 enum drop_reason why, struct error e)
+{
+	e.from = on_link(false, 0, 1);
+	pipe_receive(&f->p, in);
+	turn_at(f, f->p.now + NSEC_PER_SEC);
+	assert_int_equal(dropped(f, why), 1);
+	expect_error(&f->p, like, &e);
+	pipe_quiet(&f->p);
+}
+
+/* F2, F7. What was written to is looked at as closely as what was not: its options are written to,
+ * its TTL counts, and ports stand behind options. */
+static void test_written_options(void **state)
+{
+	static const char yaml[] =
+		"%s" INGRESS("{family: ipv4, police: {rate: 1gbit, burst: 9kb, conform: {dscp: "
+			     "af11}}}");
+	static const char rules[] = "filter: {c: {hook: forward, rules: [{proto: tcp, dport: 80, "
+				    "action: drop}]}}\n";
+	static const uint8_t route[8] = { 7, 7, 4 }, nops[4] = { 1, 1, 1, 1 };
+	struct talk t = TALK4;
+
+	(void)state;
+	for (unsigned k = 0; k < 2; k++) {
+		struct pipe_flows f;
+		struct frame in, like;
+		char text[2048];
+
+		snprintf(text, sizeof(text), yaml, k ? rules : "");
+		flows_open(&f, text);
+		frame_to(&in, beyond(false, VIA_OUT), 100);
+		frame_options(&in, route, sizeof(route));
+		like = in;
+		memcpy(like.b + 34, (uint8_t[]){ 7, 7, 8, 10, 0, 1, 1 }, 7);
+		set_tos(&like, 10 << 2);
+		leaves_like(&f, &in, &like);
+		frame_ttl(&in, 1);
+		like = in;
+		set_tos(&like, 10 << 2);
+		answers_like(&f, &in, &like, DROP_TTL, (struct error){ .type = 11 });
+		talk_tcp(&t, &in, false, SYN, 1000, 0, 0);
+		frame_options(&in, nops, sizeof(nops));
+		like = in;
+		set_tos(&like, 10 << 2);
+		if (k)
+			pipe_drops(&f.p, &in, DROP_FILTER_RULE);
+		else
+			leaves_like(&f, &in, &like);
+		flows_close(&f);
+	}
+}
+
+/* What becomes malformed, or expires, only by what is written to it. */
+static void test_pedit_options(void **state)
+{
+	static const char length[] = INGRESS("{family: ipv4, action: {pedit: {at: 21, width: 1, "
+					     "value: 0, keep: 0}, csum: true}}");
+	static const char ttl[] = INGRESS("{family: ipv4, action: {pedit: {at: 8, width: 1, "
+					  "value: 1, keep: 0}, csum: true}}");
+	static const uint8_t route[8] = { 7, 7, 4 };
+
+	(void)state;
+	for (unsigned k = 0; k < 2; k++) {
+		struct pipe_flows f;
+		struct frame in, like;
+
+		open_with(&f, k, length);
+		frame_to(&in, beyond(false, VIA_OUT), 100);
+		frame_options(&in, route, sizeof(route));
+		like = in;
+		like.b[35] = 0;
+		frame_sum4(&like);
+		answers_like(&f, &in, &like, DROP_IP4_OPTIONS,
+			     (struct error){ .type = 12, .info = 20u << 24 });
+		flows_close(&f);
+
+		open_with(&f, k, ttl);
+		frame_to(&in, beyond(false, VIA_OUT), 100);
+		like = in;
+		frame_ttl(&like, 1);
+		answers_like(&f, &in, &like, DROP_TTL, (struct error){ .type = 11 });
+		flows_close(&f);
+	}
+}
+
 /* ---- ifb */
 
 #define IFB                                                                                        \
@@ -500,6 +587,8 @@ int main(void)
 		cmocka_unit_test(test_mark),
 		cmocka_unit_test(test_pedit),
 		cmocka_unit_test(test_pedit6),
+		cmocka_unit_test(test_written_options),
+		cmocka_unit_test(test_pedit_options),
 		cmocka_unit_test(test_ifb_s17),
 		cmocka_unit_test(test_ifb_classes_s17),
 		cmocka_unit_test(test_ifb_and_egress),
