@@ -94,6 +94,16 @@ static bool ingress(struct dp *dp, struct pkt *p, uint8_t *frame, const struct d
  * What is malformed is answered before rules of the firewall see it, as Linux does: they could not
  * rely on what it says. */
 
+/* rp-filter looks at bursts, later; but who is forged is to be told of nothing. */
+static void refuse_options(struct dp *dp, struct pkt *p, enum drop_reason why, enum icmp_error e,
+			   uint32_t info)
+{
+	if (rp_filter_burst(dp, p, 1) & 1)
+		refuse(dp, p, why, e, info);
+	else
+		pkt_drop(dp, p, DROP_RP_FILTER);
+}
+
 /* F7. A strict source route names every router: it is not to us that the packet should have come.
  * False: it has been taken. */
 static bool options4(struct dp *dp, struct pkt *p)
@@ -105,14 +115,14 @@ static bool options4(struct dp *dp, struct pkt *p)
 		return true;
 	wrong = options_wrong(p);
 	if (wrong) {
-		refuse(dp, p, DROP_IP4_OPTIONS, ICMP_ERROR_PARAMETER, wrong);
+		refuse_options(dp, p, DROP_IP4_OPTIONS, ICMP_ERROR_PARAMETER, wrong);
 		return false;
 	}
 	if (!options_source_route(p, &strict) || (dp->cfg->set.source_routes && !strict))
 		return true;
 	if (dp->cfg->set.source_routes)
-		refuse(dp, p, DROP_SOURCE_ROUTE, ICMP_ERROR_PARAMETER,
-		       offsetof(struct ip4_header, dst));
+		refuse_options(dp, p, DROP_SOURCE_ROUTE, ICMP_ERROR_PARAMETER,
+			       offsetof(struct ip4_header, dst));
 	else
 		pkt_drop(dp, p, DROP_SOURCE_ROUTE);
 	return false;
@@ -128,8 +138,12 @@ static bool hop_options(struct dp *dp, struct pkt *p)
 	switch (hopopts_check(p, &pointer)) {
 	case HOPOPTS_PASS: return true;
 	case HOPOPTS_DROP: pkt_drop(dp, p, DROP_IP6_OPTIONS); break;
-	case HOPOPTS_FIELD: refuse(dp, p, DROP_IP6_OPTIONS, ICMP_ERROR_PARAMETER, pointer); break;
-	case HOPOPTS_UNKNOWN: refuse(dp, p, DROP_IP6_OPTIONS, ICMP_ERROR_OPTION, pointer); break;
+	case HOPOPTS_FIELD:
+		refuse_options(dp, p, DROP_IP6_OPTIONS, ICMP_ERROR_PARAMETER, pointer);
+		break;
+	case HOPOPTS_UNKNOWN:
+		refuse_options(dp, p, DROP_IP6_OPTIONS, ICMP_ERROR_OPTION, pointer);
+		break;
 	}
 	return false;
 }

@@ -56,8 +56,19 @@ static void test_sources(void **state)
 	pipe_close(&p);
 }
 
-/* Before everything that answers: who is forged is not told of a TTL, a length or a route. A
- * link-local source is told that it goes nowhere. */
+/* One whose sender is told. */
+static void bad_option(struct frame *f)
+{
+	static const uint8_t wrong[4] = { 222 }, unknown[8] = { 0, 0, 0x82, 4 };
+
+	if (f->b[f->l3] >> 4 == 6)
+		frame_extension(f, 0, unknown, sizeof(unknown));
+	else
+		frame_options(f, wrong, sizeof(wrong));
+}
+
+/* Before everything that answers: who is forged is not told of a TTL, a length, an option or a
+ * route. A link-local source is told that it goes nowhere. */
 static void test_first(void **state)
 {
 	struct pipe p;
@@ -76,6 +87,15 @@ static void test_first(void **state)
 		pipe_drops(&p, &f, DROP_RP_FILTER);
 		(six ? frame6 : frame4)(&f, forged, beyond(six, VIA_OUT), IPPROTO_UDP, 1600);
 		pipe_drops(&p, &f, DROP_RP_FILTER);
+		from(&f, forged);
+		bad_option(&f);
+		pipe_drops(&p, &f, DROP_RP_FILTER);
+		from(&f, on_link(six, 0, 2));
+		bad_option(&f);
+		if (six)
+			pipe_answers(&p, &f, DROP_IP6_OPTIONS, 4, 2, 42);
+		else
+			pipe_answers(&p, &f, DROP_IP4_OPTIONS, 12, 0, 20u << 24);
 	}
 	pipe_learn(&p, 0, link_local(0, 2), NH_RESOLVED, 0);
 	from(&f, link_local(0, 2));
