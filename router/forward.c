@@ -181,6 +181,7 @@ static void too_big(struct dp *dp, struct pkt *p, const struct nh *n)
 		return;
 	}
 	for (unsigned i = 0; i < count; i++) {
+		part[i].flow = part[0].flow; /* looked up by the first, whose ports show */
 		clamp_slow(dp, &part[i], n);
 		if (!(p->flags & PKT_OWN))
 			step_ttl(&part[i]);

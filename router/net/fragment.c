@@ -38,6 +38,7 @@ static bool make(struct dp *dp, const struct pkt *p, uint32_t hlen, uint32_t at,
 	if (!frame)
 		return false;
 	*out = *p;
+	out->flags |= PKT_FRAGMENT | PKT_LATER_FRAG; /* behind the transport header of p */
 	out->l3 = frame + NH_L2_MAX + 2;
 	pkt_type(out);
 	out->len = (uint16_t)(hlen + len);
@@ -76,6 +77,7 @@ unsigned fragment4(struct dp *dp, struct pkt *p, uint16_t mtu, struct pkt out[FR
 	h->len = htons(p->len);
 	h->frag = htons((uint16_t)((ntohs(h->frag) & IP4_OFFSET) | IP4_MF));
 	header_checksum(h, hlen);
+	p->flags |= PKT_FRAGMENT | (ntohs(h->frag) & IP4_OFFSET ? PKT_LATER_FRAG : 0);
 	out[0] = *p;
 	counter_add(&dp->count->generated, n - 1);
 	counter_add(&dp->count->event[EVENT_FRAGMENTS], n);

@@ -13,7 +13,8 @@
  * (or the mtu no room) for all, with p untouched and still the caller's. Data fields are multiples
  * of 8, options with the copy bit go into all, the others are overwritten by no-operations. When p
  * was a fragment itself, offsets and MF go on from its own, and its options are all kept unless it
- * was the first. The reserved bit beside DF is 0 in what is made here (RFC 791).
+ * was the first. The reserved bit beside DF is 0 in what is made here (RFC 791). All are marked as
+ * the fragments they are.
  */
 unsigned fragment4(struct dp *dp, struct pkt *p, uint16_t mtu, struct pkt out[FRAGMENTS_MAX]);
 

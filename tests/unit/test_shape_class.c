@@ -161,6 +161,49 @@ static void test_fragments(void **state)
 	flows_close(&f);
 }
 
+/* What is cut here has no ports but in its first piece; what stands where they would is data. */
+static void test_cut(void **state)
+{
+	static const char *const flows[] = { "", "conntrack: {}\n" };
+	static const char yaml[] =
+		"qos: {p0: {ingress: [{dscp: ef, action: pass}]}, p1: {egress: {" LEAVES
+		", filters: [{proto: udp, dport: 80, class: one}, {proto: udp, dport: 4242, class: "
+		"two}]}}}\n";
+	struct talk t = { false, 0, 1, 40000, 80 };
+
+	(void)state;
+	for (unsigned k = 0; k < 4; k++) {
+		bool held = k / 2;
+		struct pipe_flows f;
+		struct frame whole;
+		char text[1024];
+
+		snprintf(text, sizeof(text), "%s%s", flows[k % 2], yaml);
+		flows_open(&f, text);
+		f.p.cfg->iface[1].mtu = 596;
+		if (!held)
+			pipe_learn(&f.p, 1, on_link(false, 1, 2), NH_RESOLVED, 0);
+		talk_udp(&t, &whole, false, 1600);
+		for (unsigned at = 576; at < 1608; at += 576)
+			put16(whole.b + 34 + at + 2, 4242);
+		if (held)
+			frame_ip4(&whole)->dst = on_link(false, 1, 9).v4;
+		frame_sum4(&whole);
+		frame_checksum(&whole, 20, IPPROTO_UDP);
+		pipe_receive(&f.p, &whole);
+		turn_at(&f, f.p.now + NSEC_PER_MSEC);
+		if (held) {
+			assert_int_equal(f.p.w->dp.nheld, 1);
+			pipe_learn(&f.p, 1, on_link(false, 1, 9), NH_RESOLVED, 0);
+			turn_at(&f, f.p.now + NSEC_PER_MSEC);
+		}
+		assert_int_equal(sent_by(&f, 1), 3);
+		assert_int_equal(left_by(&f, 1), k % 2 ? 3 : 1);
+		assert_int_equal(left_by(&f, 2), 0);
+		flows_close(&f);
+	}
+}
+
 /* What waited for a neighbour is filed as if it had not: by its mark and state, too. */
 static void test_held(void **state)
 {
@@ -369,11 +412,12 @@ static void test_moves(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_matches),	     cmocka_unit_test(test_marks),
-		cmocka_unit_test(test_fragments),    cmocka_unit_test(test_held),
-		cmocka_unit_test(test_own_packets),  cmocka_unit_test(test_asked_once),
-		cmocka_unit_test(test_varies),	     cmocka_unit_test(test_reload_filters),
-		cmocka_unit_test(test_reload_marks), cmocka_unit_test(test_moves),
+		cmocka_unit_test(test_matches),	       cmocka_unit_test(test_marks),
+		cmocka_unit_test(test_fragments),      cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_held),	       cmocka_unit_test(test_own_packets),
+		cmocka_unit_test(test_asked_once),     cmocka_unit_test(test_varies),
+		cmocka_unit_test(test_reload_filters), cmocka_unit_test(test_reload_marks),
+		cmocka_unit_test(test_moves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
