@@ -2,6 +2,8 @@
 /* See forward.h. Errors about a packet are built before it is changed. */
 #include "router/forward.h"
 
+#include <errno.h>
+
 #include "router/flows.h"
 #include "router/net/frag.h"
 #include "router/net/fragment.h"
@@ -159,7 +161,7 @@ static void too_big(struct dp *dp, struct pkt *p, const struct nh *n)
 {
 	struct pkt part[FRAGMENTS_MAX];
 	uint16_t frag;
-	unsigned count;
+	int count;
 
 	if (!may_be_cut(p)) {
 		refuse(dp, p, DROP_TOO_BIG, ICMP_ERROR_TOO_BIG, mtu_for(p, n));
@@ -176,11 +178,11 @@ static void too_big(struct dp *dp, struct pkt *p, const struct nh *n)
 	if (has_options(p))
 		options_forward(dp, p, n);
 	count = fragment4(dp, p, mtu_for(p, n), part);
-	if (!count) {
-		pkt_drop(dp, p, DROP_FRAG_NO_FRAME);
+	if (count < 0) {
+		pkt_drop(dp, p, count == -E2BIG ? DROP_FRAG_MANY : DROP_FRAG_NO_FRAME);
 		return;
 	}
-	for (unsigned i = 0; i < count; i++) {
+	for (int i = 0; i < count; i++) {
 		part[i].flow = part[0].flow; /* looked up by the first, whose ports show */
 		clamp_slow(dp, &part[i], n);
 		if (!(p->flags & PKT_OWN))

@@ -53,6 +53,7 @@
 	X(EGRESS_FOREIGN,  "egress-not-ours",  "forward", "route leads to an interface we do not own") \
 	X(EGRESS_DOWN,     "egress-down",      "forward", "egress interface is down")                  \
 	X(TOO_BIG,         "too-big",          "forward", "larger than the MTU and may not be cut")    \
+	X(FRAG_MANY,       "frag-many",        "forward", "the MTU would cut it into too many pieces") \
 	X(FRAG_NO_FRAME,   "frag-no-frame",    "forward", "no free frame for a fragment")              \
 	X(NEIGH_FAILED,    "neighbour-failed", "l2",      "Linux could not resolve the neighbour")     \
 	X(NEIGH_HOLD_FULL, "hold-full",        "l2",      "hold queue of the neighbour is full")       \

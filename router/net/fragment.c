@@ -2,6 +2,7 @@
 #include "router/net/fragment.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <string.h>
 
 #include "router/net/csum.h"
@@ -54,22 +55,22 @@ static bool make(struct dp *dp, const struct pkt *p, uint32_t hlen, uint32_t at,
 	return true;
 }
 
-unsigned fragment4(struct dp *dp, struct pkt *p, uint16_t mtu, struct pkt out[FRAGMENTS_MAX])
+int fragment4(struct dp *dp, struct pkt *p, uint16_t mtu, struct pkt out[FRAGMENTS_MAX])
 {
 	struct ip4_header *h = pkt_ip4(p);
-	uint32_t hlen = (h->ver_ihl & 15) * 4u, step, data = p->len - hlen;
+	uint32_t hlen = (h->ver_ihl & 15) * 4u, room = mtu - hlen, step = room & ~7u;
+	uint32_t data = p->len - hlen;
 	unsigned n = 1;
 
-	if (mtu < hlen + 8)
-		return 0;
-	step = (mtu - hlen) & ~7u;
+	if (mtu < hlen + 8 || data > (FRAGMENTS_MAX - 1) * step + room)
+		return -E2BIG;
 	for (uint32_t at = step, len; at < data; at += len, n++) {
-		len = data - at <= mtu - hlen ? data - at : step; /* the last may be odd */
+		len = data - at <= room ? data - at : step; /* the last may be odd */
 
-		if (n == FRAGMENTS_MAX || !make(dp, p, hlen, at, len, &out[n])) {
+		if (!make(dp, p, hlen, at, len, &out[n])) {
 			while (--n > 0)
 				dp->free(dp, out[n].l3);
-			return 0;
+			return -ENOBUFS;
 		}
 	}
 	/* The copies are made: the first one may now lose its tail. */
@@ -82,5 +83,5 @@ unsigned fragment4(struct dp *dp, struct pkt *p, uint16_t mtu, struct pkt out[FR
 	counter_add(&dp->count->generated, n - 1);
 	counter_add(&dp->count->event[EVENT_FRAGMENTS], n);
 	dp_event(dp, EVENT_FRAGMENTED);
-	return n;
+	return (int)n;
 }

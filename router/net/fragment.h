@@ -9,13 +9,14 @@
 
 /*
  * Cut p (DF clear, longer than mtu) into packets of at most mtu bytes: out[0] is p's own frame, cut
- * short, the others are new. Returns how many, in the order to send them; 0 when there was no frame
- * (or the mtu no room) for all, with p untouched and still the caller's. Data fields are multiples
- * of 8, options with the copy bit go into all, the others are overwritten by no-operations. When p
- * was a fragment itself, offsets and MF go on from its own, and its options are all kept unless it
- * was the first. The reserved bit beside DF is 0 in what is made here (RFC 791). All are marked as
- * the fragments they are.
+ * short, the others are new. Returns how many, in the order to send them; -ENOBUFS when there was
+ * no frame for all, -E2BIG when they would be more than FRAGMENTS_MAX (or the mtu has no room for
+ * any), with p untouched and still the caller's. Data fields are multiples of 8, options with the
+ * copy bit go into all, the others are overwritten by no-operations. When p was a fragment itself,
+ * offsets and MF go on from its own, and its options are all kept unless it was the first. The
+ * reserved bit beside DF is 0 in what is made here (RFC 791). All are marked as the fragments they
+ * are.
  */
-unsigned fragment4(struct dp *dp, struct pkt *p, uint16_t mtu, struct pkt out[FRAGMENTS_MAX]);
+int fragment4(struct dp *dp, struct pkt *p, uint16_t mtu, struct pkt out[FRAGMENTS_MAX]);
 
 #endif

@@ -238,7 +238,13 @@ static void test_largest_header(void **state)
 	pipe_cuts(&p, &f, 68);
 	frame_to(&f, beyond(false, VIA_OUT), 3000);
 	frame_options(&f, options, sizeof(options));
-	pipe_drops(&p, &f, DROP_FRAG_NO_FRAME);
+	pipe_drops(&p, &f, DROP_FRAG_MANY);
+	frame_to(&f, beyond(false, VIA_OUT), 128 * 8); /* as many as we make, and one more */
+	frame_options(&f, options, sizeof(options));
+	pipe_cuts(&p, &f, 68);
+	frame_to(&f, beyond(false, VIA_OUT), 128 * 8 + 1);
+	frame_options(&f, options, sizeof(options));
+	pipe_drops(&p, &f, DROP_FRAG_MANY);
 	pipe_close(&p);
 }
 
