@@ -52,25 +52,46 @@ static void renumber(struct pkt *p, uint16_t id)
 	h->id = id;
 }
 
+/* The flow of a translated packet, and its direction: by the tuple that it shows. */
+static uint32_t flow_by_tuple(const struct dp *dp, struct pkt *p, enum flow_dir *dir)
+{
+	struct flow_key left, reply;
+	uint32_t index;
+	uint16_t quoted;
+
+	if (ct_classify(p, dp->cfg->iface[p->iface].zone, &left, &quoted) != CT_FLOW)
+		return FLOW_NONE;
+	ct_reply_key(&left, &reply);
+	index = flow_lookup(dp->st->flows, &reply, dp->tick, dir);
+	*dir = !*dir;
+	return index;
+}
+
+/* A later fragment shows none: under which flow it was found, unless it has waited since. */
+static uint32_t flow_of_fragment(const struct pkt *p, enum flow_dir *dir)
+{
+	if (p->flow == PKT_NO_FLOW || p->flow == PKT_FLOW_AGAIN)
+		return FLOW_NONE;
+	*dir = (enum flow_dir)(p->flow >> 31);
+	return p->flow & ~(1u << 31);
+}
+
 void flows_restore(struct dp *dp, struct pkt *p)
 {
 	struct flow_table *t = dp->st->flows;
-	struct flow_key left, reply, was;
-	enum flow_dir dir;
-	uint16_t quoted, l3, l4;
+	struct flow_key left, was;
+	enum flow_dir dir = FLOW_ORIG;
+	uint16_t l3, l4;
 	uint32_t index;
 
 	p->flags &= (uint8_t)~PKT_TRANSLATED;
 	if (!is_iface(dp, p->iface)) /* it waited, and who could be told has gone */
 		return;
-	if (p->flags & PKT_LATER_FRAG ||
-	    ct_classify(p, dp->cfg->iface[p->iface].zone, &left, &quoted) != CT_FLOW)
-		return;
-	ct_reply_key(&left, &reply);
-	index = flow_lookup(t, &reply, dp->tick, &dir);
+	index = p->flags & PKT_LATER_FRAG ? flow_of_fragment(p, &dir) : flow_by_tuple(dp, p, &dir);
 	if (index == FLOW_NONE)
 		return;
-	flow_key(t, index, !dir, &was);
+	flows_leaving(t, index, dir, &left);
+	flow_key(t, index, dir, &was);
 	nat_deltas(&left, &was, &l3, &l4);
 	nat_rewrite(p, &was, l3, l4);
 	if (p->flags & PKT_FRAGMENT)

@@ -174,6 +174,36 @@ static void error_about_fragment(void **state)
 	flows_close(&f);
 }
 
+/* About a later one of IPv6 there are errors, too: to who sent it, about what he sent. */
+static void error_about_later(void **state)
+{
+	struct packet k = udp(inside(true, 2), 5000, server(true, 1), 53), back, piece;
+	struct pipe_flows f;
+	struct frame in;
+
+	(void)state;
+	nat_open(&f, MASQUERADE(""));
+	back = goes_out(&f, &k);
+	back = answer(&back);
+	piece = piece_of(&k, 0);
+	send_packet(&f, INSIDE, &piece);
+	assert_true(pipe_sent(&f.p, OUTSIDE, &in));
+	for (unsigned n = 1; n < PIECES; n++) {
+		piece = piece_of(&k, n);
+		piece.ttl = 1;
+		frame_of(&in, INSIDE, &piece);
+		pipe_answers(&f.p, &in, DROP_TTL, 3, 0, 0);
+	}
+	piece = piece_of(&back, 0);
+	send_packet(&f, OUTSIDE, &piece);
+	assert_true(pipe_sent(&f.p, INSIDE, &in));
+	piece = piece_of(&back, 1);
+	piece.ttl = 1;
+	frame_of(&in, OUTSIDE, &piece);
+	pipe_answers_as(&f.p, &in, DROP_TTL, &(struct error){ 3, 0, 0, router(true), OUTSIDE, 0 });
+	flows_close(&f);
+}
+
 /* A datagram whose first fragment was refused goes nowhere, nor does one without. */
 static void without_the_first(void **state)
 {
@@ -315,6 +345,7 @@ int main(void)
 		cmocka_unit_test(rewritten_u14),
 		cmocka_unit_test(ids_v4),
 		cmocka_unit_test(error_about_fragment),
+		cmocka_unit_test(error_about_later),
 		cmocka_unit_test(without_the_first),
 		cmocka_unit_test(flood_u14a),
 		cmocka_unit_test(cut_here_u13a),
