@@ -262,6 +262,11 @@ static int vrf_device(struct router *r, const struct conf_table *v)
 	return (int)if_nametoindex(v->name);
 }
 
+static bool is_vrf(const struct link *l, uint32_t table)
+{
+	return l && !strcmp(l->l.kind, "vrf") && l->l.vrf_table == table;
+}
+
 static void set_master(struct router *r, const struct conf_iface *c, int master)
 {
 	const struct link *l = ports_find_link(r, c);
@@ -285,11 +290,11 @@ static void vrfs_withdraw(struct router *r, const struct conf *old)
 			set_master(r, was, 0);
 	}
 	for (unsigned i = 0; i < old->nvrfs; i++) {
-		int index = (int)if_nametoindex(old->vrfs[i].name);
-		const struct conf_table *v = vrf_named(r->conf, old->vrfs[i].name);
+		const struct conf_table *was = &old->vrfs[i], *v = vrf_named(r->conf, was->name);
+		const struct link *l = state_link(r->state, (int)if_nametoindex(was->name));
 
-		if (index && (!v || v->table != old->vrfs[i].table))
-			netlink_link_del(r->nl, index, NULL);
+		if (is_vrf(l, was->table) && (!v || v->table != was->table))
+			netlink_link_del(r->nl, l->l.ifindex, NULL);
 	}
 }
 
