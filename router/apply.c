@@ -394,6 +394,7 @@ int apply_reload(struct router *r, FILE *messages)
 		if (!neighbour_listed(c, &old->neighbours[i]))
 			set_neighbour(r, &old->neighbours[i], false);
 	apply_kernel(r);
+	netlink_catch_up(r->nl); /* a new port's first packet goes by what was just installed */
 	ports_follow(r);
 	qos_follow(r, old);
 	stateful_sweep(r);

@@ -419,6 +419,7 @@ static void start_ports(struct router *r)
 	}
 	stateful_apply(r);
 	apply_start(r);
+	netlink_catch_up(r->nl); /* the first packet goes by what was just installed */
 	locals_follow(r);
 	ports_assign(r);
 	qos_follow(r, NULL);

@@ -53,6 +53,7 @@
 
 #define EVENTS_RCVBUF  (8 << 20)
 #define EVENTS_A_TURN  256	   /* datagrams of one message, mostly */
+#define CATCH_UP_TURNS 64	   /* more than the socket's buffer holds */
 #define DUMPS_A_TURN   8	   /* datagrams of some hundred routes */
 #define REPLAY_A_TURN  (1u << 20)  /* bytes */
 #define DISCARD_MOST   (1u << 18)  /* datagrams: more than the socket's buffer holds */
@@ -437,7 +438,8 @@ static void event_take(struct netlink *nl, size_t len)
 	}
 }
 
-static void events_read(struct netlink *nl)
+/* Was that all, and is it in the mirror? */
+static bool events_read(struct netlink *nl)
 {
 	unsigned i;
 
@@ -448,12 +450,21 @@ static void events_read(struct netlink *nl)
 			break;
 		if (n < 0) { /* lost: ENOBUFS, EMSGSIZE, or what we do not know */
 			overrun(nl, strerror((int)-n));
-			return;
+			return false;
 		}
 		event_take(nl, (size_t)n);
 	}
 	if (i && nl->stage == STAGE_IDLE)
 		batch_end(nl);
+	return i < EVENTS_A_TURN && nl->stage == STAGE_IDLE;
+}
+
+bool netlink_catch_up(struct netlink *nl)
+{
+	for (unsigned i = 0; i < CATCH_UP_TURNS && nl->stage == STAGE_IDLE; i++)
+		if (events_read(nl))
+			return true;
+	return false;
 }
 
 static void events_cb(void *arg, int fd, uint32_t events)

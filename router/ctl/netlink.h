@@ -192,6 +192,12 @@ void netlink_parse_buffer(const void *buf, size_t len, const struct netlink_ops 
  * A small one makes overruns, which is what tests want. */
 int netlink_rcvbuf(struct netlink *nl, int bytes);
 
+/* Reads the events that wait, among them those of all that has been asked for, without the loop;
+ * not from within ops. False: the mirror is not whole (it is being read anew), or more came than
+ * fits.
+ */
+bool netlink_catch_up(struct netlink *nl);
+
 /* Requests: synchronous on the third socket (the kernel answers at once). 0 or -errno; on failure
  * `why` (if not NULL, 128 bytes) has the kernel's extended ack text or strerror. To add what is
  * there and to delete what is gone (or whose link is gone) succeeds. An added route replaces the

@@ -46,6 +46,19 @@ static void links_come_as_events(void **state)
 	assert_true(link_find("x9")->deleted && link_find("x1")->deleted);
 }
 
+/* More of them than a turn of the loop reads. */
+static void waiting_events_are_read_without_the_loop(void **state)
+{
+	(void)state;
+	mirror_create();
+	assert_true(netlink_catch_up(m.nl));
+	sh("for i in $(seq 300); do echo rule add pref $((100 + i)) lookup 100; done | ip -batch "
+	   "-");
+	assert_true(netlink_catch_up(m.nl));
+	assert_int_equal(m.rule.priority, 400);
+	assert_true(netlink_catch_up(m.nl));
+}
+
 static void foreign_peer_is_marked(void **state)
 {
 	pid_t pid;
@@ -184,6 +197,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(first_dump_shows_links_and_more, namespace_new,
 						namespace_end),
+		cmocka_unit_test_setup_teardown(waiting_events_are_read_without_the_loop,
+						namespace_new, namespace_end),
 		cmocka_unit_test_setup_teardown(links_come_as_events, namespace_new, namespace_end),
 		cmocka_unit_test_setup_teardown(foreign_peer_is_marked, namespace_new,
 						namespace_end),
