@@ -7,6 +7,7 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 
@@ -16,6 +17,7 @@
 
 #define VRF_PRIORITY   1000	   /* of Linux's own rule for VRFs, */
 #define VRF_LAST_ROUTE 4278198272u /* and the metric its documentation has for the last route */
+#define ROUNDS	       8	   /* until Linux has the rules; else on in a second */
 
 /* ---- rules */
 
@@ -93,43 +95,85 @@ static bool same_rule(const struct netlink_rule *have, const struct netlink_rule
 	       have->protocol == NETLINK_PROTO;
 }
 
-/* The i-th rule wanted in a family, with the policy it comes from, or NULL for a VRF's; false:
- * there are no more. */
-static bool wanted_rule(const struct router *r, int family, unsigned i, struct netlink_rule *out,
-			struct conf_policy **from)
+/* ---- what the file asks for */
+
+struct wanted {
+	struct netlink_rule rule;
+	struct conf_policy *from; /* NULL: a VRF's */
+	unsigned at;		  /* equals are installed in this order */
+	bool there;
+};
+
+struct wanted_rules { /* of a family, by priority */
+	struct wanted *v;
+	unsigned n;
+};
+
+static struct wanted *wanted_add(struct wanted_rules *w, struct conf_policy *from)
+{
+	struct wanted *new = &w->v[w->n];
+
+	*new = (struct wanted){ .from = from, .at = w->n++ };
+	return new;
+}
+
+static int wanted_cmp(const void *one, const void *other)
+{
+	const struct wanted *a = one, *b = other;
+
+	if (a->rule.priority != b->rule.priority)
+		return a->rule.priority < b->rule.priority ? -1 : 1;
+	return a->at < b->at ? -1 : 1;
+}
+
+static int wanted_build(const struct router *r, int family, struct wanted_rules *w)
 {
 	const struct conf *c = r->conf;
 
-	for (unsigned k = 0; k < c->npolicies; k++) {
-		if ((c->policies[k].family && c->policies[k].family != family) || i--)
-			continue;
-		*from = &c->policies[k];
-		rule_build(r, *from, family, out);
-		return true;
-	}
-	*from = NULL;
-	for (unsigned k = 0; k < c->nifaces; k++) {
-		uint32_t table = apply_vrf_table(r, &c->ifaces[k]);
-		const struct link *l = table ? ports_find_link(r, &c->ifaces[k]) : NULL;
+	w->n = 0;
+	w->v = calloc(c->npolicies + c->nifaces + 1, sizeof(*w->v));
+	if (!w->v)
+		return -ENOMEM;
+	for (unsigned i = 0; i < c->npolicies; i++)
+		if (!c->policies[i].family || c->policies[i].family == family)
+			rule_build(r, &c->policies[i], family,
+				   &wanted_add(w, &c->policies[i])->rule);
+	for (unsigned i = 0; i < c->nifaces; i++) {
+		uint32_t table = apply_vrf_table(r, &c->ifaces[i]);
+		const struct link *l = table ? ports_find_link(r, &c->ifaces[i]) : NULL;
+		struct netlink_rule *rule = l ? &wanted_add(w, NULL)->rule : NULL;
 
-		if (!l || i--)
+		if (!rule)
 			continue;
-		rule_begin(out, family, VRF_PRIORITY);
-		out->table = table;
-		snprintf(out->iif, sizeof(out->iif), "%s", l->l.name);
-		return true;
+		rule_begin(rule, family, VRF_PRIORITY);
+		rule->table = table;
+		snprintf(rule->iif, sizeof(rule->iif), "%s", l->l.name);
 	}
-	return false;
+	qsort(w->v, w->n, sizeof(*w->v), wanted_cmp);
+	return 0;
 }
 
-static bool is_installed(const struct router *r, const struct netlink_rule *want)
+/* Notes which of them (the file may say it twice) is the one that Linux has; false: none. */
+static bool wanted_find(struct wanted_rules *w, const struct netlink_rule *have)
 {
-	const struct rule *have = r->state->rules[want->family == AF_INET6];
+	unsigned first = 0, end = w->n;
+	bool found = false;
 
-	while (have && !same_rule(&have->r, want))
-		have = have->next;
-	return have != NULL;
+	while (first < end) {
+		unsigned mid = first + (end - first) / 2;
+
+		if (w->v[mid].rule.priority < have->priority)
+			first = mid + 1;
+		else
+			end = mid;
+	}
+	for (; first < w->n && w->v[first].rule.priority == have->priority; first++)
+		if (same_rule(have, &w->v[first].rule))
+			found = w->v[first].there = true;
+	return found;
 }
+
+/* ---- rules into Linux */
 
 /* Older kernels pass over an attribute they do not know: the rule would take every packet. */
 static bool linux_has_dscp(void)
@@ -141,51 +185,62 @@ static bool linux_has_dscp(void)
 	       (major > 6 || (major == 6 && minor >= 14));
 }
 
-static void install_rule(struct router *r, const struct netlink_rule *want,
-			 struct conf_policy *from)
+static int install_rule(struct router *r, const struct wanted *w)
 {
 	char why[NETLINK_WHY] = "this kernel knows no DSCP in rules of IPv4; Linux 6.14 does";
 	int err = -EOPNOTSUPP;
 
-	if (!want->has_dscp || linux_has_dscp())
-		err = netlink_rule_set(r->nl, want, true, why);
-	if (err && !(from && from->refused))
+	if (!w->rule.has_dscp || linux_has_dscp())
+		err = netlink_rule_set(r->nl, &w->rule, true, why);
+	if (err && !(w->from && w->from->refused))
 		log_warn("IPv%u rule of priority %u (line %u): %s",
-			 want->family == AF_INET6 ? 6 : 4, want->priority, from ? from->line : 0,
-			 why);
-	if (from && err)
-		from->refused = true;
+			 w->rule.family == AF_INET6 ? 6 : 4, w->rule.priority,
+			 w->from ? w->from->line : 0, why);
+	if (w->from)
+		w->from->refused = err != 0;
+	return err;
 }
 
-static bool is_wanted(const struct router *r, const struct netlink_rule *have)
+/* Is there nothing left to do? */
+static bool rules_round(struct router *r, int family)
 {
-	struct netlink_rule want;
-	struct conf_policy *from;
+	const struct rule *first = r->state->rules[family == AF_INET6];
+	struct wanted_rules w;
+	bool moved = false;
 
-	for (unsigned i = 0; wanted_rule(r, have->family, i, &want, &from); i++)
-		if (same_rule(have, &want))
+	if (wanted_build(r, family, &w))
+		return false;
+	for (const struct rule *have = first; have; have = have->next)
+		wanted_find(&w, &have->r);
+	for (unsigned i = 0; i < w.n; i++)
+		if (!w.v[i].there && !install_rule(r, &w.v[i]))
+			moved = true;
+	for (const struct rule *have = first; have; have = have->next)
+		if (have->r.protocol == NETLINK_PROTO && !wanted_find(&w, &have->r) &&
+		    !netlink_rule_set(r->nl, &have->r, false, NULL))
+			moved = true;
+	free(w.v);
+	return !moved;
+}
+
+/* To delete a rule Linux takes the first that has all it is told: what the rule leaves open may be
+ * anything, `not` is never looked at. So another one of ours may go in its place, and whoever has
+ * deleted looks again. */
+static bool rules_settle(struct router *r, int family)
+{
+	for (unsigned i = 0; i < ROUNDS && netlink_catch_up(r->nl); i++)
+		if (rules_round(r, family))
 			return true;
 	return false;
-}
-
-static void rules_of_family(struct router *r, int family)
-{
-	struct netlink_rule want;
-	struct conf_policy *from;
-
-	for (unsigned i = 0; wanted_rule(r, family, i, &want, &from); i++)
-		if (!is_installed(r, &want))
-			install_rule(r, &want, from);
-	for (const struct rule *have = r->state->rules[family == AF_INET6]; have; have = have->next)
-		if (have->r.protocol == NETLINK_PROTO && !is_wanted(r, &have->r))
-			netlink_rule_set(r->nl, &have->r, false, NULL);
 }
 
 /* What is new comes before what is old goes: a rule that changed leaves no gap. */
 void apply_rules(struct router *r)
 {
-	rules_of_family(r, AF_INET);
-	rules_of_family(r, AF_INET6);
+	bool settled = rules_settle(r, AF_INET);
+
+	settled &= rules_settle(r, AF_INET6);
+	r->rules_wait = !settled;
 }
 
 /* ---- VRFs */

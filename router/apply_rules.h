@@ -15,7 +15,9 @@ struct router;
 /* Makes VRF devices, and puts interfaces into them; takes back what only `old` wanted, unless it is
  * NULL. Before rules and routes: whether there are VRFs shows here. */
 void apply_vrfs(struct router *r, const struct conf *old);
-/* Installs the rules of the file, and withdraws those of our protocol that are not in it. */
+/* Installs the rules of the file, and withdraws those of our protocol that are not in it. Reads the
+ * events that wait. r->rules_wait: it could not end, as while the mirror is read anew; again later.
+ */
 void apply_rules(struct router *r);
 
 /* The i-th of the routes that VRFs need beside those of the file; false: there are no more. A VRF

@@ -24,6 +24,7 @@
 #include "config/schema.h"
 #include "router/apply.h"
 #include "router/apply_rules.h"
+#include "router/apply_rules.h"
 #include "router/buckets.h"
 #include "router/ctl/qos_rate.h"
 #include "router/lib/clock.h"
@@ -157,6 +158,8 @@ static void on_second(void *arg, uint64_t now)
 
 	ports_follow(r); /* not every driver tells when its queues are more or fewer */
 	qos_ports_moved(r);
+	if (r->rules_wait)
+		apply_rules(r);
 	state_neighbours_upkeep(r->state);
 	state_publish(r->state);
 	linux_ports_follow(r);

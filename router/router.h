@@ -40,6 +40,7 @@ struct router {
 	bool no_vrfs;		    /* this kernel has no VRF devices, which the file asks for */
 	uint32_t hash_seed;	    /* of the choice among next hops, unless the file has one */
 	uint64_t revision, refused; /* configurations applied, and refused */
+	bool rules_wait;	    /* Linux has not got all rules of the file: apply_rules() */
 	bool conf_refused;	    /* the last one was: at start, lastconf.h */
 	int conf_fd;		    /* it, as text; 0: none yet */
 

@@ -211,7 +211,9 @@ int netlink_link_mtu(struct netlink *nl, int ifindex, uint32_t mtu, char *why);
 int netlink_link_up(struct netlink *nl, int ifindex, char *why);
 int netlink_neigh_static(struct netlink *nl, int ifindex, const struct addr *ip,
 			 const uint8_t mac[6], bool add, char *why);
-/* `family`, `action`, what it looks at and whom it belongs to (`protocol`) make the rule. */
+/* `family`, `action`, what it looks at and whom it belongs to (`protocol`) make the rule. It is
+ * added even to one like it: Linux would take a narrower one of its priority for it. What is
+ * deleted may be a narrower one, too; the event says which. */
 int netlink_rule_set(struct netlink *nl, const struct netlink_rule *r, bool add, char *why);
 /* A VRF device and its table; -EOPNOTSUPP: this kernel has none. A link's master, 0: none. */
 int netlink_vrf_add(struct netlink *nl, const char *name, uint32_t table, char *why);

@@ -366,7 +366,7 @@ int netlink_rule_set(struct netlink *nl, const struct netlink_rule *rule, bool a
 {
 	struct request r;
 	struct fib_rule_hdr *frh = request_init(&r, add ? RTM_NEWRULE : RTM_DELRULE,
-						add ? NLM_F_CREATE | NLM_F_EXCL : 0, sizeof(*frh));
+						add ? NLM_F_CREATE : 0, sizeof(*frh));
 
 	frh->family = rule->family;
 	frh->action = rule->action;

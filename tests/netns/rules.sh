@@ -296,6 +296,24 @@ EOF
 eventually 5 all_mirrored
 is "a reload withdraws what has left the file" "$(ns r ip rule | grep -c 'proto 175')" 1
 agrees "after the reload"
+# Linux takes a rule for one that asks for more, and never looks at `not`
+becomes() # RULE-OF-THE-FILE WHAT-IP-RULE-SAYS
+{
+	reload_with << END
+version: 1
+interfaces: {lan0: {}, lan1: {}, wan0: {}, wan1: {}, wan2: {}}
+routing: {rules: [{priority: 100, family: ipv4, table: 101$1}]}
+END
+	is "reload to {${1#, }}" "$(ns r ip rule | sed -nE 's/^100:.(.*) proto 175 *$/\1/p')" "$2 lookup 101"
+	eventually 5 all_mirrored
+}
+becomes ", from: 10.0.1.3" "from 10.0.1.3"
+becomes "" "from all"
+becomes ", from: 10.0.1.3" "from 10.0.1.3"
+becomes ", not: true, from: 10.0.1.3" "not from 10.0.1.3"
+agrees "not, after from"
+becomes ", from: 10.0.1.3" "from 10.0.1.3"
+agrees "from, after not"
 router_kill
 ns r ip rule add pref 55 lookup 100 protocol 175
 router_start "$CONF"

@@ -79,11 +79,69 @@ static void a_device_of_the_name_is_not_the_vrf(void **state)
 	conf_destroy(old);
 }
 
+/* ---- rules */
+
+#define RULES(text) "version: 1\ninterfaces: {v0: {}}\nrouting: {rules: [" text "]}\n"
+
+/* What Linux has of ours, as ip(8) says it; lines without a priority and whom they belong to. */
+static void linux_has(const char *expect)
+{
+	FILE *f = popen("ip rule | sed -nE 's/^[0-9]+:.(.*) proto 175 *$/\\1/p'", "r");
+	char out[4096];
+	size_t n = fread(out, 1, sizeof(out) - 1, f);
+
+	pclose(f);
+	out[n] = '\0';
+	assert_string_equal(out, expect);
+}
+
+static void turn_to(const char *text, const char *expect)
+{
+	configure(text);
+	apply_rules(router);
+	assert_false(router->rules_wait);
+	linux_has(expect);
+	apply_rules(router);
+	linux_has(expect);
+}
+
+/* F19: one that asks for less stands beside those that ask for more, whichever comes first. */
+static void a_rule_may_become_wider_and_narrower(void **state)
+{
+	(void)state;
+#define NARROW "{priority: 100, from: 192.0.2.9, family: ipv4, table: 5}"
+#define OTHER  "{priority: 100, to: 192.0.2.8, family: ipv4, table: 5}"
+#define WIDE   "{priority: 100, family: ipv4, table: 5}"
+	turn_to(RULES(NARROW), "from 192.0.2.9 lookup 5\n");
+	turn_to(RULES(WIDE), "from all lookup 5\n");
+	turn_to(RULES(NARROW), "from 192.0.2.9 lookup 5\n");
+	turn_to(RULES(NARROW "," OTHER "," WIDE),
+		"from 192.0.2.9 lookup 5\nfrom all to 192.0.2.8 lookup 5\nfrom all lookup 5\n");
+	turn_to(RULES(NARROW "," OTHER), /* to delete the wide one is to lose the others first */
+		"from 192.0.2.9 lookup 5\nfrom all to 192.0.2.8 lookup 5\n");
+	turn_to(RULES(WIDE), "from all lookup 5\n");
+	turn_to(RULES(""), "");
+}
+
+static void a_rule_may_turn_to_not(void **state)
+{
+	(void)state;
+#define PLAIN  "{priority: 100, from: 192.0.2.9, table: 5}"
+#define INVERT "{priority: 100, not: true, from: 192.0.2.9, table: 5}"
+	turn_to(RULES(PLAIN), "from 192.0.2.9 lookup 5\n");
+	turn_to(RULES(INVERT), "not from 192.0.2.9 lookup 5\n");
+	turn_to(RULES(PLAIN), "from 192.0.2.9 lookup 5\n");
+	turn_to(RULES(INVERT), "not from 192.0.2.9 lookup 5\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_device_of_the_name_is_not_the_vrf, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(a_rule_may_become_wider_and_narrower, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_rule_may_turn_to_not, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
