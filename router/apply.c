@@ -136,14 +136,44 @@ static bool route_build(const struct router *r, const struct conf_route *c,
 	return true;
 }
 
-static bool same_route(const struct route *have, const struct netlink_route *want)
+/* What tells routes of ours apart. */
+struct route_key {
+	uint32_t table, metric;
+	struct prefix dst;
+};
+
+static struct route_key key_wanted(const struct netlink_route *want)
 {
 	uint32_t metric = want->metric;
 
 	if (!metric && want->dst.addr.family == AF_INET6)
 		metric = METRIC6_DEFAULT;
-	return have->protocol == NETLINK_PROTO && have->table == want->table &&
-	       have->metric == metric && prefix_equal(&have->dst, &want->dst);
+	return (struct route_key){ want->table, metric, want->dst };
+}
+
+static int key_cmp(const void *one, const void *other)
+{
+	const struct route_key *a = one, *b = other;
+
+	if (a->table != b->table)
+		return a->table < b->table ? -1 : 1;
+	if (a->metric != b->metric)
+		return a->metric < b->metric ? -1 : 1;
+	if (a->dst.len != b->dst.len)
+		return a->dst.len < b->dst.len ? -1 : 1;
+	return addr_cmp(&a->dst.addr, &b->dst.addr);
+}
+
+static struct route_key key_installed(const struct route *have)
+{
+	return (struct route_key){ have->table, have->metric, have->dst };
+}
+
+static bool same_route(const struct route *have, const struct netlink_route *want)
+{
+	struct route_key a = key_installed(have), b = key_wanted(want);
+
+	return have->protocol == NETLINK_PROTO && key_cmp(&a, &b) == 0;
 }
 
 static bool same_hops(const struct route *have, const struct netlink_route *want)
@@ -217,37 +247,73 @@ static void install_vrf_routes(struct router *r)
 				 want.table, why);
 }
 
-static bool is_wanted(const struct router *r, const struct route *have)
+struct route_keys {
+	struct route_key *v;
+	size_t n, size;
+};
+
+static bool keys_add(struct route_keys *k, const struct netlink_route *want)
 {
-	static struct netlink_route want;
+	if (k->n == k->size) {
+		size_t size = k->size ? 2 * k->size : 64;
+		struct route_key *v = realloc(k->v, size * sizeof(*v));
+
+		if (!v)
+			return false;
+		k->v = v;
+		k->size = size;
+	}
+	k->v[k->n++] = key_wanted(want);
+	return true;
+}
+
+/* All that the file asks for, sorted; false: no memory. */
+static bool keys_build(const struct router *r, struct route_keys *k)
+{
+	static struct netlink_route want; /* [control] only; large */
 
 	for (unsigned i = 0; apply_vrf_route(r, i, &want); i++)
-		if (same_route(have, &want))
-			return true;
-
+		if (!keys_add(k, &want))
+			return false;
 	for (unsigned i = 0; i < r->conf->nroutes; i++)
-		if (route_build(r, &r->conf->routes[i], &want) && same_route(have, &want))
-			return true;
-	return false;
+		if (route_build(r, &r->conf->routes[i], &want) && !keys_add(k, &want))
+			return false;
+	if (k->n)
+		qsort(k->v, k->n, sizeof(*k->v), key_cmp);
+	return true;
+}
+
+static bool is_wanted(const struct route_keys *k, const struct route *have)
+{
+	struct route_key key = key_installed(have);
+
+	return k->n && bsearch(&key, k->v, k->n, sizeof(*k->v), key_cmp);
+}
+
+static void withdraw_route(struct router *r, const struct route *have)
+{
+	static struct netlink_route gone;
+
+	memset(&gone, 0, sizeof(gone));
+	gone.dst = have->dst;
+	gone.table = have->table;
+	gone.metric = have->metric;
+	gone.type = have->type;
+	gone.protocol = have->protocol;
+	netlink_route_set(r->nl, &gone, false, NULL);
 }
 
 /* Routes of our protocol that are not in the file: of an older one, or of a router that was killed.
  */
 static void withdraw_routes(struct router *r)
 {
-	static struct netlink_route gone;
+	struct route_keys wanted = { 0 };
 
-	for (const struct route *have = r->state->first; have; have = have->next_all) {
-		if (have->protocol != NETLINK_PROTO || is_wanted(r, have))
-			continue;
-		memset(&gone, 0, sizeof(gone));
-		gone.dst = have->dst;
-		gone.table = have->table;
-		gone.metric = have->metric;
-		gone.type = have->type;
-		gone.protocol = have->protocol;
-		netlink_route_set(r->nl, &gone, false, NULL);
-	}
+	if (keys_build(r, &wanted))
+		for (const struct route *have = r->state->first; have; have = have->next_all)
+			if (have->protocol == NETLINK_PROTO && !is_wanted(&wanted, have))
+				withdraw_route(r, have);
+	free(wanted.v);
 }
 
 /* ---- neighbours */

@@ -20,6 +20,17 @@ static void sh(const char *line)
 		fail_msg("failed: %s", line);
 }
 
+static void prints(const char *command, const char *expect)
+{
+	char out[4096];
+	FILE *f = popen(command, "r");
+	size_t n = fread(out, 1, sizeof(out) - 1, f);
+
+	pclose(f);
+	out[n] = '\0';
+	assert_string_equal(out, expect);
+}
+
 static struct conf *conf_of(const char *text)
 {
 	struct conf *c;
@@ -83,16 +94,10 @@ static void a_device_of_the_name_is_not_the_vrf(void **state)
 
 #define RULES(text) "version: 1\ninterfaces: {v0: {}}\nrouting: {rules: [" text "]}\n"
 
-/* What Linux has of ours, as ip(8) says it; lines without a priority and whom they belong to. */
-static void linux_has(const char *expect)
+/* Without priorities and whom they belong to. */
+static void linux_has(const char *rules)
 {
-	FILE *f = popen("ip rule | sed -nE 's/^[0-9]+:.(.*) proto 175 *$/\\1/p'", "r");
-	char out[4096];
-	size_t n = fread(out, 1, sizeof(out) - 1, f);
-
-	pclose(f);
-	out[n] = '\0';
-	assert_string_equal(out, expect);
+	prints("ip rule | sed -nE 's/^[0-9]+:.(.*) proto 175 *$/\\1/p'", rules);
 }
 
 static void turn_to(const char *text, const char *expect)
@@ -134,6 +139,57 @@ static void a_rule_may_turn_to_not(void **state)
 	turn_to(RULES(INVERT), "not from 192.0.2.9 lookup 5\n");
 }
 
+/* ---- routes */
+
+#define MANY 20000
+
+/* Told apart by table, metric and prefix; IPv6's metric has a default. */
+static void routes_of_ours_that_left_the_file_go(void **state)
+{
+	(void)state;
+	configure("version: 1\ninterfaces: {v0: {addresses: [192.0.2.1/24]}}\nrouting: {routes: ["
+		  "{to: 198.51.100.0/24, via: 192.0.2.2}, {to: 198.51.101.0/24, via: 192.0.2.2, "
+		  "metric: 7},"
+		  "{to: '2001:db8:1::/48', type: blackhole}]}\n");
+	sh("for r in '198.51.100.0/24 metric 7' '198.51.101.0/24 metric 7' '198.51.102.0/24' "
+	   "'198.51.101.0/24 metric 7 table 9' '2001:db8:1::/48' '2001:db8:1::/49'; do "
+	   "ip route add blackhole $r proto 175; done; ip route add blackhole 198.51.103.0/24");
+	netlink_catch_up(live.nl);
+	apply_start(router);
+	prints("ip route show table all proto 175 | sed -E 's/ (proto|dev|pref) .*//'",
+	       "198.51.100.0/24 via 192.0.2.2\n198.51.101.0/24 via 192.0.2.2\n"
+	       "blackhole 2001:db8:1::/48\n");
+	sh("ip route show | grep -q 'blackhole 198.51.103.0/24'");
+}
+
+/* Many of the file, and many that are there: not each by each. */
+static void many_routes_are_compared_soon(void **state)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&text, &size), *ip;
+	uint64_t begun;
+
+	(void)state;
+	fputs("version: 1\ninterfaces: {v0: {}}\nrouting: {routes: [", f);
+	for (unsigned i = 0; i < MANY; i++)
+		fprintf(f, "%s{to: 10.%u.%u.0/24, type: blackhole}", i ? ", " : "", i >> 8,
+			i & 0xff);
+	fputs("]}\n", f);
+	fclose(f);
+	configure(text);
+	free(text);
+	ip = popen("ip -batch -", "w");
+	for (unsigned i = 0; i < MANY; i++)
+		fprintf(ip, "route add blackhole 10.%u.%u.0/24 proto 175\n", i >> 8, i & 0xff);
+	assert_int_equal(pclose(ip), 0);
+	for (unsigned i = 0; i < 100 && !netlink_catch_up(live.nl); i++)
+		live_run(&live, 50);
+	begun = clock_now();
+	apply_start(router);
+	assert_true(clock_now() - begun < 5 * NSEC_PER_SEC);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -142,6 +198,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_rule_may_become_wider_and_narrower, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(a_rule_may_turn_to_not, setup, teardown),
+		cmocka_unit_test_setup_teardown(routes_of_ours_that_left_the_file_go, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(many_routes_are_compared_soon, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
