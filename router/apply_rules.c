@@ -331,6 +331,15 @@ static void set_master(struct router *r, const struct conf_iface *c, int master)
 		log_err("%s: vrf %s: %s", c->name, c->vrf, why);
 }
 
+/* Is it in the VRF that `old` says? Somebody may have put it elsewhere since. */
+static bool is_in_vrf(const struct router *r, const struct conf *old, const struct conf_iface *c)
+{
+	const struct conf_table *v = vrf_named(old, c->vrf);
+	const struct link *l = v ? ports_find_link(r, c) : NULL;
+
+	return l && is_vrf(state_link(r->state, l->l.master), v->table);
+}
+
 /* What only the configuration of before had. */
 static void vrfs_withdraw(struct router *r, const struct conf *old)
 {
@@ -341,7 +350,7 @@ static void vrfs_withdraw(struct router *r, const struct conf *old)
 		for (unsigned k = 0; k < r->conf->nifaces; k++)
 			stays |= r->conf->ifaces[k].vrf[0] &&
 				 !strcmp(r->conf->ifaces[k].name, was->name);
-		if (was->vrf[0] && !stays)
+		if (!stays && is_in_vrf(r, old, was))
 			set_master(r, was, 0);
 	}
 	for (unsigned i = 0; i < old->nvrfs; i++) {

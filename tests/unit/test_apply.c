@@ -90,6 +90,21 @@ static void a_device_of_the_name_is_not_the_vrf(void **state)
 	conf_destroy(old);
 }
 
+static void another_master_keeps_its_link(void **state)
+{
+	struct conf *old;
+
+	(void)state;
+	configure("version: 1\ninterfaces: {v0: {}}\n");
+	if (system("ip link add br0 type bridge && ip link set v0 master br0"))
+		skip();
+	netlink_catch_up(live.nl);
+	old = conf_of("version: 1\ninterfaces: {v0: {vrf: red}}\nvrfs: {red: {table: 1000}}\n");
+	apply_vrfs(router, old);
+	sh("ip link show v0 | grep -q 'master br0'");
+	conf_destroy(old);
+}
+
 /* ---- rules */
 
 #define RULES(text) "version: 1\ninterfaces: {v0: {}}\nrouting: {rules: [" text "]}\n"
@@ -195,6 +210,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_device_of_the_name_is_not_the_vrf, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(another_master_keeps_its_link, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_rule_may_become_wider_and_narrower, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(a_rule_may_turn_to_not, setup, teardown),
