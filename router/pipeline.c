@@ -77,19 +77,6 @@ enum way {
 	WAY_AGAIN     /* that was before: out of the tree, with a mark */
 };
 
-/* Filters see a packet as it goes on: with its checksums. False: it has been taken. */
-static bool ingress(struct dp *dp, struct pkt *p, uint8_t *frame, const struct dp_frame *f,
-		    enum way way)
-{
-	if (way == WAY_AGAIN) {
-		p->mark = f->options;
-		return true;
-	}
-	if (dp->cfg->iface[p->iface].virtual)
-		pipeline_checksum(dp, p);
-	return shape_ingress(dp, p, frame, f->len);
-}
-
 /* ---- options: of the packet that filters of ingress have left, for they may write to any of it.
  * What is malformed is answered before rules of the firewall see it, as Linux does: they could not
  * rely on what it says. */
@@ -148,6 +135,30 @@ static bool hop_options(struct dp *dp, struct pkt *p)
 	return false;
 }
 
+/* False: it has been taken. */
+static bool options(struct dp *dp, struct pkt *p)
+{
+	return p->flags & PKT_IP6 ? hop_options(dp, p) : options4(dp, p);
+}
+
+/* ---- how it comes in */
+
+/* Filters see a packet as it goes on: with its checksums. Its options are looked at behind them.
+ * False: it has been taken. */
+static bool ingress(struct dp *dp, struct pkt *p, uint8_t *frame, const struct dp_frame *f,
+		    enum way way)
+{
+	if (way == WAY_AGAIN) {
+		p->mark = f->options;
+	} else {
+		if (dp->cfg->iface[p->iface].virtual)
+			pipeline_checksum(dp, p);
+		if (!shape_ingress(dp, p, frame, f->len))
+			return false;
+	}
+	return !(p->flags & PKT_SLOW) || options(dp, p);
+}
+
 static inline void parse_one(struct dp *dp, struct batch *b, const struct dp_iface *in,
 			     uint16_t index, const struct dp_frame *f, enum way way)
 {
@@ -170,6 +181,8 @@ static inline void parse_one(struct dp *dp, struct batch *b, const struct dp_ifa
 	if (!parse_frame(dp, p, frame, len))
 		return;
 	p->flags |= PKT_SLOW;
+	if (way == WAY_IN && !options(dp, p)) /* else ingress() sees to them */
+		return;
 	if (!(p->flags & PKT_IP6))
 		goto four;
 	b->p6[b->n6] = *p;
@@ -177,16 +190,12 @@ static inline void parse_one(struct dp *dp, struct batch *b, const struct dp_ifa
 six:
 	if (unlikely(way != WAY_IN) && !ingress(dp, p, frame, f, way))
 		return;
-	if (unlikely(p->flags & PKT_SLOW) && !hop_options(dp, p))
-		return;
 	memcpy(&b->dst6[b->n6], pkt_ip6(p)->dst, 16);
 	b->dst6p[b->n6] = &b->dst6[b->n6];
 	b->n6++;
 	return;
 four:
 	if (unlikely(way != WAY_IN) && !ingress(dp, p, frame, f, way))
-		return;
-	if (unlikely(p->flags & PKT_SLOW) && !options4(dp, p))
 		return;
 	b->dst4[b->n4] = pkt_ip4(p)->dst;
 	b->n4++;
