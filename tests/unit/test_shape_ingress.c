@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What comes in, before it is routed: policed, marked, edited, dropped; and the tree of an ifb, in
- * which it waits first. Requirements S16, S17.
+ * What comes in, before it is routed: policed, marked, edited, dropped; or in an ifb. S16, S17.
  */
 #include "tests/unit/pipe_shape.h"
 #include "tests/unit/pipe_talk.h"
