@@ -129,6 +129,12 @@ static void make_room(struct dp *dp, struct hold_entry *e)
 	dp->nheld--;
 }
 
+/* Somebody sends there again, and it is no burst. */
+static bool is_late(const struct dp *dp, const struct hold_entry *e)
+{
+	return dp->now - (e->until - HOLD_TIMEOUT) >= SEEN_AGO * SEEN_TICK;
+}
+
 enum hold_verdict hold_add(struct dp *dp, struct pkt *p, uint16_t iface, const struct addr *addr,
 			   uint16_t failures, enum hold_claim claim)
 {
@@ -145,6 +151,8 @@ enum hold_verdict hold_add(struct dp *dp, struct pkt *p, uint16_t iface, const s
 		if (v != HOLD_KEPT)
 			return v;
 		e = &h->entry[h->n - 1];
+	} else if (h->key[e - h->entry].claim == HOLD_GUESS && is_late(dp, e)) {
+		h->key[e - h->entry].claim = HOLD_RETURN; /* control may have had no room */
 	}
 	if (e->n && e->n >= packets_for_one(dp))
 		make_room(dp, e);

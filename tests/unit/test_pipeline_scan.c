@@ -152,6 +152,32 @@ static void test_who_comes_again(void **state)
 	}
 }
 
+/* Who found a place at once, but not control's ear, has it when sent to again. */
+static void test_heard_late(void **state)
+{
+	struct addr host = scanned(false, 1, SCANNED), src = on_link(false, 0, 2);
+	struct pipe p;
+	unsigned sure;
+
+	(void)state;
+	scan_open(&p);
+	offer(&p, src, host);
+	assert_int_equal(asked(&p, &sure), 1);
+	assert_int_equal(sure, 0);
+	p.now += 100 * NSEC_PER_MSEC;
+	offer(&p, src, host);
+	p.now += 110 * NSEC_PER_MSEC;
+	pipe_turn(&p);
+	assert_int_equal(asked(&p, &sure), 1);
+	assert_int_equal(sure, 0); /* that was a burst, perhaps */
+	offer(&p, src, host);
+	p.now += 210 * NSEC_PER_MSEC;
+	pipe_turn(&p);
+	assert_int_equal(asked(&p, &sure), 1);
+	assert_int_equal(sure, 1);
+	pipe_close(&p);
+}
+
 /* What was refused long ago does not count, wherever the clock of that stands. */
 static void test_too_late(void **state)
 {
@@ -247,13 +273,10 @@ static void test_all_answer(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_one_source),
-		cmocka_unit_test(test_one_interface),
-		cmocka_unit_test(test_who_comes_again),
-		cmocka_unit_test(test_too_late),
-		cmocka_unit_test(test_sure),
-		cmocka_unit_test(test_all_answer),
-		cmocka_unit_test(test_failed_and_no_room),
+		cmocka_unit_test(test_one_source),	cmocka_unit_test(test_one_interface),
+		cmocka_unit_test(test_who_comes_again), cmocka_unit_test(test_heard_late),
+		cmocka_unit_test(test_too_late),	cmocka_unit_test(test_sure),
+		cmocka_unit_test(test_all_answer),	cmocka_unit_test(test_failed_and_no_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
