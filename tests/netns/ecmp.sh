@@ -227,14 +227,14 @@ done
 ip -n b link set b1 up
 host_addr b b1 2001:db8:3::2/64
 for to in 192.0.2.1 2001:db8:f::1; do
-	check "$to: both paths again" eventually 8 shared_again $to
+	check "$to: both paths again" eventually 20 shared_again $to
 done
 # Linux forgets nexthop objects on a link without carrier, and tells nobody
 check "192.0.2.9: one path is left, as in Linux" all_by b0 192.0.2.9
 same_routes "after a link without carrier"
 ip -n r nexthop add id 2 via 10.0.3.2 dev wan1
 ip -n r nexthop replace id 10 group 1/2
-check "192.0.2.9: both paths again" eventually 8 shared_again 192.0.2.9
+check "192.0.2.9: both paths again" eventually 20 shared_again 192.0.2.9
 
 note "a path of ours is set down"
 ip -n r link set wan0 down
@@ -250,7 +250,7 @@ six
 ip -n r nexthop add id 1 via 10.0.2.2 dev wan0
 ip -n r nexthop replace id 10 group 1/2
 for to in 192.0.2.1 192.0.2.9 2001:db8:f::1; do
-	check "$to: both paths again" eventually 8 shared_again $to
+	check "$to: both paths again" eventually 20 shared_again $to
 done
 same_routes "with both paths again"
 ip -n r link set wan0 down

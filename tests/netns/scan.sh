@@ -37,7 +37,7 @@ control_ms()
 # alive 4|6 HOST [FROM]: an answer within 6 s of the first try; who tries again has better chances.
 alive()
 {
-	ns a ping "-$1" -q -c 12 -i 0.5 -w 6 ${3:+-I "$3"} "$2" > "$T/new"
+	ns a ping "-$1" -q -c 1 -i 0.5 -w 6 ${3:+-I "$3"} "$2" > "$T/new"
 	grep -o '[0-9]* received' "$T/new" | grep -v '^0 '
 }
 
