@@ -8,9 +8,10 @@
 #include "router/lib/table.h"
 
 #define SEEN_TICK  (50 * NSEC_PER_MSEC)
-#define SEEN_TICKS 0xfffu /* the clock of `seen` goes around after 3 minutes */
-#define SEEN_AGO   4	  /* ticks: later than a burst, */
-#define SEEN_FOR   80	  /* and not too late */
+#define SEEN_TICKS 0xfffu
+#define SEEN_TAG   0x3ffu
+#define SEEN_AGO   4  /* ticks: later than a burst, */
+#define SEEN_FOR   80 /* and not too late */
 
 /* So many entries there may be for a new one to be made. */
 static const unsigned limit[] = {
@@ -56,22 +57,23 @@ static bool has_room(const struct hold *h, const struct hold_key *k)
 		source += h->key[i].iface == k->iface && h->key[i].source == k->source;
 	}
 	room = limit[k->claim] - h->n;
-	if (iface >= room)
-		return false;
-	return k->claim == HOLD_RETURN || source < room - iface;
+	return iface < room && source < room - iface;
 }
 
-/* Note that this destination was refused. Was it before, neither just now nor long ago? */
-static bool returns(struct dp *dp, uint32_t hash)
+/* Note that this destination was refused. Was it before, for the same source, neither just now nor
+ * long ago? The first source stays: many may want one host. */
+static bool returns(struct dp *dp, const struct hold_key *k)
 {
-	uint32_t *seen = &dp->hold->seen[hash % HOLD_SEEN];
+	struct hold_seen *seen = &dp->hold->seen[k->hash % HOLD_SEEN];
+	uint32_t dest = k->hash / HOLD_SEEN & SEEN_TAG, source = k->source & SEEN_TAG;
 	uint32_t now = (uint32_t)(dp->now / SEEN_TICK) & SEEN_TICKS;
-	uint32_t mark = (hash & ~SEEN_TICKS) | now;
-	uint32_t age = (now - *seen) & SEEN_TICKS;
+	uint32_t age = (now - seen->tick) & SEEN_TICKS;
 
-	if (*seen && !((*seen ^ mark) & ~SEEN_TICKS) && age <= SEEN_FOR)
-		return age >= SEEN_AGO;
-	*seen = mark ? mark : 1;
+	if (seen->dest == dest && age <= SEEN_FOR)
+		return seen->source == source && age >= SEEN_AGO;
+	*seen = (struct hold_seen){ .dest = dest & SEEN_TAG,
+				    .source = source & SEEN_TAG,
+				    .tick = now & SEEN_TICKS };
 	return false;
 }
 
@@ -96,7 +98,7 @@ static enum hold_verdict begin(struct dp *dp, struct hold_key *k, const struct a
 	struct hold_entry *e = &h->entry[h->n];
 
 	if (k->claim == HOLD_GUESS && !has_room(h, k)) {
-		if (!returns(dp, k->hash))
+		if (!returns(dp, k))
 			return HOLD_REFUSED;
 		k->claim = HOLD_RETURN;
 	}
@@ -129,10 +131,11 @@ static void make_room(struct dp *dp, struct hold_entry *e)
 	dp->nheld--;
 }
 
-/* Somebody sends there again, and it is no burst. */
-static bool is_late(const struct dp *dp, const struct hold_entry *e)
+/* Who began it sends there again, and it is no burst. */
+static bool comes_again(const struct dp *dp, const struct hold_entry *e, const struct hold_key *k)
 {
-	return dp->now - (e->until - HOLD_TIMEOUT) >= SEEN_AGO * SEEN_TICK;
+	return dp->hold->key[e - dp->hold->entry].source == k->source &&
+	       dp->now - (e->until - HOLD_TIMEOUT) >= SEEN_AGO * SEEN_TICK;
 }
 
 enum hold_verdict hold_add(struct dp *dp, struct pkt *p, uint16_t iface, const struct addr *addr,
@@ -151,7 +154,7 @@ enum hold_verdict hold_add(struct dp *dp, struct pkt *p, uint16_t iface, const s
 		if (v != HOLD_KEPT)
 			return v;
 		e = &h->entry[h->n - 1];
-	} else if (h->key[e - h->entry].claim == HOLD_GUESS && is_late(dp, e)) {
+	} else if (h->key[e - h->entry].claim == HOLD_GUESS && comes_again(dp, e, &k)) {
 		h->key[e - h->entry].claim = HOLD_RETURN; /* control may have had no room */
 	}
 	if (e->n && e->n >= packets_for_one(dp))

@@ -8,11 +8,12 @@
  * the hold so far (hold.c:limit[]), and of what is left by all others
  *
  *	an interface	may have as much again: a link under attack leaves room for the others;
- *	a source	that guesses, as much as its interface leaves: one that scans leaves room
- *			for other sources.
+ *	a source	as much as its interface leaves: one that scans, again and again even,
+ *			leaves room for other sources.
  *
- * A destination returns if it was refused before, a little while ago: a host that is wanted is sent
- * to again and again, while a scan of a large prefix does not come back soon.
+ * A destination returns if the same source was refused before, a little while ago: who wants a host
+ * sends to it again and again, while a scan of a large prefix does not come back soon, and what one
+ * source scanned is not what another one wants.
  */
 #ifndef ROUTER_NET_HOLD_H
 #define ROUTER_NET_HOLD_H
@@ -46,6 +47,13 @@ struct hold_entry {
 	struct pkt pkt[HOLD_PACKETS];
 };
 
+/* A destination that was refused: some bits of its hash and of its first source's, and when. */
+struct hold_seen {
+	uint32_t dest : 10;
+	uint32_t source : 10;
+	uint32_t tick : 12; /* of 50 ms: it goes around after 3 minutes */
+};
+
 /* What is compared for every packet, side by side. */
 struct hold_key {
 	uint32_t hash;	 /* of interface and address */
@@ -58,7 +66,7 @@ struct hold {
 	unsigned n; /* entries in use: the first n */
 	struct hold_key key[HOLD_NEIGHBOURS];
 	struct hold_entry entry[HOLD_NEIGHBOURS];
-	uint32_t seen[HOLD_SEEN]; /* by hash: some of its bits, and when; 0: none */
+	struct hold_seen seen[HOLD_SEEN]; /* by the destination's hash */
 };
 
 /* Keep p until its neighbour is known; asks control to have Linux resolve it. Takes ownership of

@@ -152,6 +152,37 @@ static void test_who_comes_again(void **state)
 	}
 }
 
+/* One source scans the same addresses again and again, and then many sources those: none of that is
+ * a host that somebody wants. */
+static void test_scanned_again(void **state)
+{
+	struct addr host = scanned(false, 1, SCANNED), src = on_link(false, 0, 2);
+	struct pipe p;
+
+	(void)state;
+	scan_open(&p);
+	for (unsigned k = 0; k < 20; k++) {
+		scan(&p, false, 1, 0, 0, 1000);
+		p.now += 300 * NSEC_PER_MSEC;
+	}
+	offer(&p, src, host);
+	assert_true(waits_for(&p, host));
+	p.now += HOLD_TIMEOUT;
+	scan(&p, false, 1, 0, 0, 1000);
+	p.now += 300 * NSEC_PER_MSEC;
+	for (unsigned k = 0; k < 1000; k++)
+		scan(&p, false, 1, k % 250, k, 1);
+	host = scanned(false, 1, SCANNED + 1);
+	offer(&p, src, host);
+	assert_false(waits_for(&p, host));
+	p.now += 300 * NSEC_PER_MSEC;
+	offer(&p, net4(172, 0, 7, 9), host);
+	assert_false(waits_for(&p, host)); /* another one wants it for the first time */
+	offer(&p, src, host);
+	assert_true(waits_for(&p, host));
+	pipe_close(&p);
+}
+
 /* Who found a place at once, but not control's ear, has it when sent to again. */
 static void test_heard_late(void **state)
 {
@@ -273,10 +304,15 @@ static void test_all_answer(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_one_source),	cmocka_unit_test(test_one_interface),
-		cmocka_unit_test(test_who_comes_again), cmocka_unit_test(test_heard_late),
-		cmocka_unit_test(test_too_late),	cmocka_unit_test(test_sure),
-		cmocka_unit_test(test_all_answer),	cmocka_unit_test(test_failed_and_no_room),
+		cmocka_unit_test(test_one_source),
+		cmocka_unit_test(test_one_interface),
+		cmocka_unit_test(test_who_comes_again),
+		cmocka_unit_test(test_heard_late),
+		cmocka_unit_test(test_scanned_again),
+		cmocka_unit_test(test_too_late),
+		cmocka_unit_test(test_sure),
+		cmocka_unit_test(test_all_answer),
+		cmocka_unit_test(test_failed_and_no_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
