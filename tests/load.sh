@@ -36,7 +36,7 @@ load_dropped()
 load_start()
 {
 	load_before=$(load_dropped)
-	ns_bg b "$B/tests/tools/pktgen" sink b0 --time 120 -j > "$T/load.sink"
+	ns_bg b "$B/tests/tools/pktgen" sink b0 --time 120 --drain 1 -j > "$T/load.sink"
 	load_sink=$!
 	eventually 5 grep -q ready "$T/load.sink" > /dev/null || not_ok "the sink is ready"
 	ns_bg a "$B/tests/tools/pktgen" gen a0 --dst-mac "$(mac_of r lan0)" --src 10.0.1.2 \
@@ -48,7 +48,6 @@ load_stop()
 {
 	kill -INT "$load_gen" 2> /dev/null
 	wait "$load_gen"
-	sleep 0.2
 	kill -INT "$load_sink" 2> /dev/null
 	wait "$load_sink"
 	load_sent=$(tail -n 1 "$T/load.gen" | json - 'd["packets"]' 2> /dev/null) || load_sent=0

@@ -80,7 +80,7 @@ flood()
 {
 	local name=$1 size=$2 pps=$3 seconds=$4 sports=${5:-1024-1039} from=a router=r to=b net=10.0 sink
 	[ "$name" != linux ] || from=la router=l to=lb net=10.1
-	ns_bg $to "$pktgen" sink b0 --time 600 -j > "$T/$name.sinking"
+	ns_bg $to "$pktgen" sink b0 --time 600 --drain 0.5 -j > "$T/$name.sinking"
 	sink=$!
 	eventually 5 grep -q ready "$T/$name.sinking" > "$T/ready" || return
 	ns_bg $from "$pktgen" gen a0 --dst-mac "$(ip -n $router -j link show lan0 | json - 'd[0]["address"]')" \
@@ -88,7 +88,6 @@ flood()
 		--rate "$pps" --time "$seconds" -j > "$T/$name.gen"
 	echo $! > "$T/$name.pid"
 	wait $!
-	sleep 0.3 # what is queued
 	kill -INT $sink
 	wait $sink
 	tail -n 1 "$T/$name.sinking" > "$T/$name.sink"

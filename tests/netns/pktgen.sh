@@ -17,14 +17,13 @@ gen()
 
 sink_start()
 {
-	ns_bg b "$pktgen" sink v1 --time 30 -j "$@" > "$T/sink.out"
+	ns_bg b "$pktgen" sink v1 --time 30 --drain 0.3 -j "$@" > "$T/sink.out"
 	sink=$!
 	eventually 5 grep -q ready "$T/sink.out" > "$T/seen" || not_ok "the sink is ready"
 }
 
 sink_stop()
 {
-	sleep 0.1
 	kill -INT $sink 2> /dev/null
 	wait $sink
 	tail -n 1 "$T/sink.out" > "$T/sink"

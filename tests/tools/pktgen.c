@@ -20,7 +20,8 @@
 
 static const char usage[] =
 	"usage: pktgen gen DEV --dst-mac MAC --src A[-B] --dst A[-B] [OPTION...]\n"
-	"       pktgen sink DEV [--time S] [--count N] [--cpu N] [--verify] [--wall] [-j]\n"
+	"       pktgen sink DEV [--time S] [--count N] [--cpu N] [--verify] [--wall]\n"
+	"              [--drain S] [-j]\n"
 	"\n"
 	"gen: send UDP out of DEV until --time or --count, or SIGINT or SIGTERM\n"
 	"  --dst-mac MAC     the next hop's (--src-mac MAC: DEV's own)\n"
@@ -35,6 +36,7 @@ static const char usage[] =
 	"  --kernel          use the kernel's pktgen module\n"
 	"sink: count what comes to DEV; says \"ready\" first, the report when it ends\n"
 	"  --verify          check IP and UDP checksums\n"
+	"  --drain S         a signal ends it once nothing has come for so long (0)\n"
 	"  --wall            the sender's clock is CLOCK_REALTIME, as with gen --kernel\n"
 	"  -j                the report as JSON\n";
 
@@ -62,6 +64,7 @@ enum option_id {
 	OPT_KERNEL,
 	OPT_VERIFY,
 	OPT_WALL,
+	OPT_DRAIN,
 };
 
 static const struct option gen_longopts[] = {
@@ -89,6 +92,7 @@ static const struct option sink_longopts[] = {
 	{ "cpu", required_argument, NULL, OPT_CPU },
 	{ "verify", no_argument, NULL, OPT_VERIFY },
 	{ "wall", no_argument, NULL, OPT_WALL },
+	{ "drain", required_argument, NULL, OPT_DRAIN },
 	{ 0 },
 };
 
@@ -236,6 +240,7 @@ static int sink_option(struct sink_options *o, int id)
 	case OPT_CPU: return set_cpu(&o->cpu);
 	case OPT_VERIFY: return set_flag(&o->verify);
 	case OPT_WALL: return set_flag(&o->wall);
+	case OPT_DRAIN: return parse_seconds(optarg, &o->drain);
 	case 'j': return set_flag(&o->json);
 	default: return -EINVAL;
 	}

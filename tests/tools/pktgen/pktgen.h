@@ -41,6 +41,7 @@ struct sink_options {
 	unsigned int ifindex;
 	uint64_t count;
 	double seconds;
+	double drain; /* seconds without a packet after which a signal ends it */
 	int cpu;
 	bool verify, wall, json;
 };

@@ -146,6 +146,21 @@ static int wait_for_end(const struct sink_options *o, const struct sink_bpf *ske
 	return err;
 }
 
+/* The generator has ended; what it sent may still be on its way, for long on a busy machine. */
+static int drain(const struct sink_options *o, const struct sink_bpf *skel, struct total *t)
+{
+	uint64_t quiet = (uint64_t)(o->drain * 1e9), since = clock_ns(CLOCK_MONOTONIC), seen = 0;
+	int err;
+
+	do {
+		err = collect(skel, t);
+		if (t->s.packets != seen)
+			since = clock_ns(CLOCK_MONOTONIC);
+		seen = t->s.packets;
+	} while (!err && clock_ns(CLOCK_MONOTONIC) - since < quiet && !stop_signal_wait(POLL_NS));
+	return err;
+}
+
 static int run(const struct sink_options *o, const struct sink_bpf *skel)
 {
 	struct total *t = calloc(1, sizeof(*t));
@@ -161,6 +176,8 @@ static int run(const struct sink_options *o, const struct sink_bpf *skel)
 	puts("ready");
 	fflush(stdout);
 	err = wait_for_end(o, skel, t);
+	if (!err && o->drain)
+		err = drain(o, skel, t);
 	close(link);
 	if (!err)
 		err = collect(skel, t);
