@@ -12,6 +12,8 @@
 #   routing_same [MIN]      the router's main table is Linux's, has MIN routes (100), and all are used
 #   routing_over TEXT 4|6   ADDR's route in the router leads over all the devices of TEXT and no other
 #   frr_start NS DAEMON ... FRR's daemon with $T/DAEMON.NS.conf, under a name for its sockets
+#   bird NS ARGS...         BIRD with $T/bird.NS.conf; $bird_session: what its BGP sessions say of restarts
+#   birds NS WORD...        and a request to it
 #   stream_begin [ADDR...] | stream_end WHAT MOST
 #                           packets to these, or to 20.0.0.1 and five more, until the end: no more than
 #                           MOST lost
@@ -142,6 +144,23 @@ frr_start()
 	install -d -o frr -g frr "/run/frr/$n"
 	ns_bg "$n" "/usr/lib/frr/$daemon" -N "$n" -f "$T/$daemon.$n.conf" --log stdout "$@" \
 		>> "$T/$daemon.$n.log" 2>&1
+}
+
+# Who is refused, as its last session is being taken down, tries again soon: by default after a minute
+# or more.
+bird_session='connect delay time 1; connect retry time 2; error wait time 1, 2; graceful restart;'
+
+bird()
+{
+	local n=$1
+	shift
+	rm -f "$T/bird.$n.ctl"
+	ns_bg "$n" bird -f -c "$T/bird.$n.conf" -s "$T/bird.$n.ctl" "$@" 2>> "$T/bird.$n.log"
+}
+
+birds()
+{
+	birdc -s "$T/bird.$1.ctl" "${@:2}"
 }
 
 # Echo requests every 10 ms to each address, as one process: what was sent, answered, in how long a gap.

@@ -39,8 +39,7 @@ for n in b c; do
 		echo 'protocol static babel6 { ipv6; route 2001:db8:f000::/48 blackhole; }'
 		babel ${n}0
 		announced
-		echo "protocol bgp peer { local as $as; neighbor 10.0.$net.1 as 65001; connect delay time 1;
-			graceful restart;
+		echo "protocol bgp peer { local as $as; neighbor 10.0.$net.1 as 65001; $bird_session
 			ipv4 { table t4; import none; export all; next hop address 10.0.$net.2; };
 			ipv6 { table t6; import none; export all; next hop address 2001:db8:${net}::2; }; }"
 	} > "$T/bird.$n.conf"
@@ -51,23 +50,11 @@ protocol kernel { ipv4 { export all; }; merge paths on; graceful restart; }
 protocol kernel { ipv6 { export all; }; merge paths on; graceful restart; }'
 	babel wan0 wan1
 	for net in 2 3; do
-		echo "protocol bgp from$net { local 10.0.$net.1 as 65001; neighbor 10.0.$net.2 as 6500$net;
-			connect delay time 1; graceful restart;
+		echo "protocol bgp from$net { local 10.0.$net.1 as 65001; neighbor 10.0.$net.2 as 6500$net; $bird_session
 			ipv4 { import all; export none; }; ipv6 { import all; export none; }; }"
 	done
 } > "$T/bird.r.conf"
 
-bird() # NS ARGS...
-{
-	local n=$1
-	shift
-	rm -f "$T/bird.$n.ctl"
-	ns_bg "$n" bird -f -c "$T/bird.$n.conf" -s "$T/bird.$n.ctl" "$@" 2>> "$T/bird.$n.log"
-}
-birds() # NS WORD...
-{
-	birdc -s "$T/bird.$1.ctl" "${@:2}"
-}
 learned()
 {
 	ctl_json "sum(r['protocol'] == 'bird' and r['state'] == 'active' and r['dst'].startswith(('20.', '2001:db8:8'))

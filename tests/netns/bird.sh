@@ -13,7 +13,8 @@ bgp_topo
 	echo '} protocol static { ipv6;'
 	bgp_announced 6 | sed 's/.*/route & blackhole;/'
 	echo "} protocol static flapping { ipv4; route $BGP_FLAP blackhole; }"
-	echo 'protocol bgp { local as 65002; neighbor 10.0.2.1 as 65001; connect delay time 1;
+	echo 'protocol bgp { local as 65002; neighbor 10.0.2.1 as 65001;
+		connect delay time 1; connect retry time 2; error wait time 1, 2;
 		ipv4 { import none; export all; };
 		ipv6 { import none; export all; next hop address 2001:db8:2::2; }; }'
 } > "$T/bird.b.conf"
@@ -22,7 +23,8 @@ router id 10.0.2.1;
 protocol device {}
 protocol kernel { ipv4 { export all; }; }
 protocol kernel { ipv6 { export all; }; }
-protocol bgp peer { local as 65001; neighbor 10.0.2.2 as 65002; connect delay time 1;
+protocol bgp peer { local as 65001; neighbor 10.0.2.2 as 65002;
+	connect delay time 1; connect retry time 2; error wait time 1, 2;
 	ipv4 { import all; export none; };
 	ipv6 { import all; export none; }; }
 EOF
