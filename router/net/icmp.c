@@ -133,30 +133,29 @@ static bool limits_allow(struct dp *dp, const struct pkt *p, enum icmp_error e)
 	return false;
 }
 
-void icmp_packet(struct pkt *out, const struct pkt *p, uint8_t *frame)
+bool icmp_packet(struct dp *dp, const struct pkt *p, struct pkt *out)
 {
+	uint8_t *frame = dp->alloc(dp);
+
+	if (!frame) {
+		dp_event(dp, EVENT_ICMP_NO_FRAME);
+		return false;
+	}
 	*out = (struct pkt){ .l3 = frame + NH_L2_MAX + 2, /* room for any link header, L3 aligned */
 			     .flags = PKT_OWN | (p->flags & PKT_IP6),
 			     .iface = p->iface,
 			     .flow = PKT_NO_FLOW };
 	pkt_type(out);
+	return true;
 }
 
 bool icmp_error(struct dp *dp, const struct pkt *p, enum icmp_error e, uint32_t info,
 		struct pkt *out)
 {
-	uint8_t *frame;
-
 	if (p->flags & PKT_OWN || !(p->flags & PKT_IP6 ? may_answer6(*p) : may_answer4(dp, p)))
 		return false;
-	if (!limits_allow(dp, p, e))
+	if (!limits_allow(dp, p, e) || !icmp_packet(dp, p, out))
 		return false;
-	frame = dp->alloc(dp);
-	if (!frame) {
-		dp_event(dp, EVENT_ICMP_NO_FRAME);
-		return false;
-	}
-	icmp_packet(out, p, frame);
 	if (p->flags & PKT_IP6)
 		build6(p, e, info, out);
 	else

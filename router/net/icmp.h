@@ -35,8 +35,9 @@ enum icmp_error {
 bool icmp_error(struct dp *dp, const struct pkt *p, enum icmp_error e, uint32_t info,
 		struct pkt *out);
 
-/* *out becomes a packet of ours about p in this frame: empty, of the same family. */
-void icmp_packet(struct pkt *out, const struct pkt *p, uint8_t *frame);
+/* *out becomes a packet of ours about p in a frame of its own: empty, of the same family. False:
+ * there is no frame; counted. */
+bool icmp_packet(struct dp *dp, const struct pkt *p, struct pkt *out);
 
 /* Give the error its source, an address of the interface it leaves by (RFC 1812 4.3.2.4), and its
  * checksums. False: there is no address at all; dropped and counted. */

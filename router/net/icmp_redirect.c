@@ -104,21 +104,14 @@ static bool redirect6(struct dp *dp, const struct pkt *p, const struct nh *n, st
 	const struct dp_iface *f = &dp->cfg->iface[p->iface];
 	const struct ip6_header *h = pkt_ip6(p);
 	struct addr src = addr_v6(h->src);
-	uint8_t *frame;
 
 	if (n->addr.family != AF_INET6 || !f->has_link_local || addr_equal(&n->addr, &src) ||
 	    may_be_source_routed6(h->next) ||
 	    !(is_link_local6(n->addr.bytes) || !memcmp(n->addr.bytes, h->dst, 16)))
 		return false;
 	*slot = neigh_lookup(dp->cfg->neigh, dp->cfg->nht, p->iface, &src);
-	if (!*slot || !icmp_limits_redirect(dp, p))
+	if (!*slot || !icmp_limits_redirect(dp, p) || !icmp_packet(dp, p, out))
 		return false;
-	frame = dp->alloc(dp);
-	if (!frame) {
-		dp_event(dp, EVENT_ICMP_NO_FRAME);
-		return false;
-	}
-	icmp_packet(out, p, frame);
 	build6(f, p, n, out);
 	return true;
 }
