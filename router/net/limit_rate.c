@@ -10,21 +10,11 @@
 #include <sys/mman.h>
 
 #include "router/lib/clock.h"
+#include "router/lib/gcd.h"
 #include "router/net/limit_internal.h"
 #include "router/net/siphash.h"
 
 #define BURST_LEAST 5u
-
-static uint64_t common_factor(uint64_t a, uint64_t b)
-{
-	while (b) {
-		uint64_t rest = a % b;
-
-		a = b;
-		b = rest;
-	}
-	return a;
-}
 
 static size_t table_bytes(const struct limit *l)
 {
@@ -34,7 +24,7 @@ static size_t table_bytes(const struct limit *l)
 int limit_rate_init(struct limit *l)
 {
 	uint64_t period = l->rate.period_ms * NSEC_PER_MSEC;
-	uint64_t factor = common_factor(l->rate.count, period);
+	uint64_t factor = gcd(l->rate.count, period);
 	void *m;
 
 	l->count = l->rate.count / factor;

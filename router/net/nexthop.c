@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "router/lib/gcd.h"
+
 const char *const nh_type_names[] = {
 	[NH_ADJ] = "unicast",
 	[NH_GLEAN] = "connected",
@@ -51,21 +53,10 @@ uint32_t neigh_lookup(const struct neigh_table *t, const struct nh_table *nht, u
 
 #define BUCKETS_FEW 8 /* of the lightest member: rounding is within a sixteenth of its share */
 
-static uint32_t gcd(uint32_t a, uint32_t b)
-{
-	while (b) {
-		uint32_t r = a % b;
-
-		a = b;
-		b = r;
-	}
-	return a;
-}
-
 unsigned nh_buckets(const uint32_t *weight, unsigned n)
 {
-	uint32_t unit = 0, lightest = UINT32_MAX;
-	uint64_t total = 0, enough;
+	uint32_t lightest = UINT32_MAX;
+	uint64_t unit = 0, total = 0, enough;
 
 	assert(n > 0);
 	for (unsigned i = 0; i < n; i++) {
