@@ -9,6 +9,7 @@
 #define TESTS_BGP_SYNTHETIC_H
 
 #include "tests/bgp_table.h"
+#include "tests/random.h"
 
 /* Of one length: how many, how many in a hundred lie inside a shorter one, how many tenths of a
  * prefix stand side by side on average. */
@@ -30,10 +31,7 @@ struct bgp_maker {
 
 static inline uint64_t bgp_random(struct bgp_maker *m)
 {
-	m->random ^= m->random << 13;
-	m->random ^= m->random >> 7;
-	m->random ^= m->random << 17;
-	return m->random;
+	return random_next(&m->random);
 }
 
 static inline unsigned __int128 bgp_first(const struct bgp_prefix *p)

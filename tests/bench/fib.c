@@ -16,6 +16,7 @@
 #include "router/net/fib.h"
 #include "tests/bench/bench.h"
 #include "tests/bgp_synthetic.h"
+#include "tests/random.h"
 
 #define ADDRESSES (1u << 20)
 #define BURST	  64u
@@ -32,16 +33,6 @@ static void die(const char *what)
 {
 	fprintf(stderr, "bench: %s\n", what);
 	exit(2);
-}
-
-static uint64_t random64(void)
-{
-	static uint64_t state = 0x9e3779b97f4a7c15;
-
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
 }
 
 static void random_inside(const struct bgp_prefix *p, uint8_t dst[16])

@@ -14,6 +14,7 @@
 
 #include "router/net/fib.h"
 #include "tests/bgp_synthetic.h"
+#include "tests/random.h"
 
 #define ADDRESSES   (1u << 20)
 #define BURST	    64u
@@ -28,16 +29,6 @@ struct bench {
 	uint8_t *addr; /* ADDRESSES of them */
 	const struct in6_addr **ptr;
 };
-
-static uint64_t random64(void)
-{
-	static uint64_t state = 0x9e3779b97f4a7c15;
-
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
-}
 
 static double now(void)
 {

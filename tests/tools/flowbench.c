@@ -13,20 +13,11 @@
 #include <unistd.h>
 
 #include "router/net/flow.h"
+#include "tests/random.h"
 
 #define LOOKUPS (1u << 20)
 #define MANY	(256u << 10) /* the table of fewer flows than these */
 #define MAX	(1u << 20)
-
-static uint64_t random64(void)
-{
-	static uint64_t state = 0x9e3779b97f4a7c15;
-
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
-}
 
 /* Of this thread: other processes' turns are not the loop's fault. */
 static uint64_t cpu_time(void)

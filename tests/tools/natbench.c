@@ -12,7 +12,7 @@
 
 #include "router/lib/clock.h"
 #include "router/net/natport.h"
-#include "router/net/siphash.h"
+#include "tests/random.h"
 
 #define ADDRESSES 16u
 #define PORTS	  64512u
@@ -20,13 +20,6 @@
 #define BATCH	  512u
 
 static const uint8_t key[16] = "fifteen letters";
-
-static uint64_t random64(void)
-{
-	static uint64_t counter;
-
-	return siphash_number(key, ++counter);
-}
 
 static uint64_t cycles(void)
 {

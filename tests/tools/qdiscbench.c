@@ -12,6 +12,7 @@
 
 #include "router/lib/clock.h"
 #include "router/net/qdisc/tree.h"
+#include "tests/random.h"
 
 #define FRAMES	   65536u
 #define SHIFT	   8 /* of a frame's size: packets of 64 bytes only */
@@ -39,16 +40,6 @@ static uint64_t cycles(void)
 #else
 	return clock_now();
 #endif
-}
-
-static uint32_t random32(void)
-{
-	static uint64_t x = 88172645463325252ull;
-
-	x ^= x << 13;
-	x ^= x >> 7;
-	x ^= x << 17;
-	return (uint32_t)(x >> 32);
 }
 
 static void open_memory(void)
@@ -137,7 +128,7 @@ static void enqueue_burst(struct qdisc_tree *t, const uint32_t *index, uint32_t 
 	for (unsigned i = 0; i < packets && nfree; i++) {
 		uint64_t addr = (uint64_t)free_frame[--nfree] << SHIFT;
 		struct qpkt *p = qpkt_of(&dp, addr);
-		uint32_t r = random32();
+		uint32_t r = (uint32_t)(random64() >> 32);
 
 		p->addr = addr;
 		p->len = p->frame_len = LEN;

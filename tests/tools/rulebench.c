@@ -16,6 +16,7 @@
 
 #include "router/net/match.h"
 #include "router/net/set.h"
+#include "tests/random.h"
 
 #define PACKETS 4096u
 #define ROUNDS	64u
@@ -30,16 +31,6 @@ struct rules {
 };
 
 static struct names names;
-
-static uint64_t random64(void)
-{
-	static uint64_t state = 0x9e3779b97f4a7c15;
-
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
-}
 
 static uint64_t nanoseconds(void)
 {

@@ -11,6 +11,7 @@
 #include "router/ctl/explain_parse.h"
 #include "router/net/qdisc/classify.h"
 #include "router/router.h"
+#include "tests/random.h"
 #include "tests/unit/ask.h"
 
 static struct pipe_flows f;
@@ -272,12 +273,7 @@ static inline void expect(const char *iface, const char *packet, const char *ver
 
 static inline unsigned chance(unsigned n)
 {
-	static uint64_t x = 88172645463325252ull;
-
-	x ^= x << 13;
-	x ^= x >> 7;
-	x ^= x << 17;
-	return (unsigned)(x >> 20) % n;
+	return (unsigned)(random64() >> 20) % n;
 }
 
 static inline const char *any(const char *const *of, unsigned n)

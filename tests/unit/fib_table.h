@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "router/net/fib_internal.h"
+#include "tests/random.h"
 
 #define POOL_BYTES  (64u << 20)
 #define POOL_NARROW (8u << 20) /* where only a table of many routes gets a wide root */
@@ -39,16 +40,6 @@ struct table {
 	struct route *route; /* the oracle */
 	size_t n;
 };
-
-static inline uint64_t random64(void)
-{
-	static uint64_t state = 88172645463325252;
-
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
-}
 
 static inline unsigned __int128 random128(void)
 {

@@ -14,19 +14,10 @@
 #include <cmocka.h>
 
 #include "router/net/flow_internal.h"
+#include "tests/random.h"
 
 #define UDP 17
 #define TCP 6
-
-static inline uint64_t random64(void)
-{
-	static _Thread_local uint64_t state = 0x9e3779b97f4a7c15;
-
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
-}
 
 /* Key number n: a source of its own for every 16. */
 static inline struct flow_key key_of(uint32_t n, int family, uint8_t proto)

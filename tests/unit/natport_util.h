@@ -12,16 +12,9 @@
 #include <cmocka.h>
 
 #include "router/net/natport_internal.h"
-#include "router/net/siphash.h"
+#include "tests/random.h"
 
 static const uint8_t natport_key[16] = "fifteen letters";
-
-static inline uint64_t random64(void)
-{
-	static _Thread_local uint64_t counter;
-
-	return siphash_number(natport_key, ++counter);
-}
 
 static inline struct natports *ports_of(uint32_t max)
 {

@@ -17,18 +17,9 @@
 
 #include "router/lib/clock.h"
 #include "router/net/set_internal.h"
+#include "tests/random.h"
 
 #define SECONDS NSEC_PER_SEC
-
-static inline uint64_t random64(void)
-{
-	static uint64_t state = 0x9e3779b97f4a7c15ull;
-
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state * 0x2545f4914f6cdd1dull;
-}
 
 /* A configuration of one set (and room for more); elements by words. */
 struct lab {

@@ -7,16 +7,7 @@
 #include <cmocka.h>
 
 #include "router/net/csum.h"
-
-static uint64_t seed = 88172645463325252ull;
-
-static uint64_t random64(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed;
-}
+#include "tests/random.h"
 
 /* The sum as a number, folded; bytes are the halves of 16-bit words, the first the high one. */
 static unsigned plain(const uint8_t *p, size_t len, uint64_t sum)

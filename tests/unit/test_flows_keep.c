@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/random.h"
 #include "tests/unit/pipe_nat.h"
 
 #define KILLS 60u
@@ -39,16 +40,6 @@ struct heritage {
 	uint64_t *bitmap; /* lent, or NULL */
 	bool bitmap_lost;
 };
-
-static uint64_t random64(void)
-{
-	static uint64_t z;
-	uint64_t r = z += 0x9e3779b97f4a7c15;
-
-	r = (r ^ (r >> 30)) * 0xbf58476d1ce4e5b9;
-	r = (r ^ (r >> 27)) * 0x94d049bb133111eb;
-	return r ^ (r >> 31);
-}
 
 static unsigned below(unsigned n)
 {

@@ -8,6 +8,7 @@
  * Of a flow that has expired the port is free up to 16 s later, when the wheel comes by; until then
  * the model allows for both.
  */
+#include "tests/random.h"
 #include "tests/unit/pipe_nat.h"
 
 #define PORTS	  24 /* outside, of each protocol */
@@ -30,14 +31,9 @@ struct model {
 	unsigned refused, answered, silent;
 };
 
-/* splitmix64: the same numbers each time. */
 static unsigned below(struct model *m, unsigned n)
 {
-	uint64_t z = m->random += 0x9e3779b97f4a7c15;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-	return (unsigned)((z ^ (z >> 31)) % n);
+	return random_below(&m->random, n);
 }
 
 enum life { GONE, MAYBE, LIVES };

@@ -14,18 +14,9 @@
 #include <string.h>
 
 #include "router/net/limit_internal.h"
+#include "tests/random.h"
 
 #define SECONDS NSEC_PER_SEC
-
-static uint64_t random64(void)
-{
-	static uint64_t state = 88172645463325252ull;
-
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
-}
 
 static struct flow_key from4(uint32_t src)
 {

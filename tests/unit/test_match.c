@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include "tests/random.h"
 #include "tests/rules_oracle.h"
 
 /* ---- one rule, one packet */
@@ -526,16 +527,6 @@ static void test_segments(void **state)
 		assert_int_equal(matcher_next(m, even + 2, &p), N);
 	}
 	matcher_destroy(m);
-}
-
-static uint64_t random64(void)
-{
-	static uint64_t state = 0x9e3779b97f4a7c15;
-
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
 }
 
 static void test_oracle(void **state)

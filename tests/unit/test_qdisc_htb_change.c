@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <cmocka.h>
 
+#include "tests/random.h"
 #include "tests/unit/htb_lab.h"
 
 static void expect_mbit(const struct htb_load *load, unsigned minor, uint64_t ns, double mbit)
@@ -142,8 +143,7 @@ static uint32_t any(uint32_t below)
 {
 	static uint64_t seed = 4242;
 
-	seed = seed * 6364136223846793005ull + 1442695040888963407ull;
-	return (uint32_t)(seed >> 33) % below;
+	return random_below(&seed, below);
 }
 
 #define MINORS 24u

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <cmocka.h>
 
+#include "tests/random.h"
 #include "tests/unit/htb_lab.h"
 
 #define TREES	 20
@@ -32,8 +33,7 @@ static unsigned tree_number; /* for who reads of a failure */
 
 static uint64_t any(uint64_t below)
 {
-	seed = seed * 6364136223846793005ull + 1442695040888963407ull;
-	return (seed >> 33) % below;
+	return random_below(&seed, (unsigned)below);
 }
 
 /* ---- what should come out */

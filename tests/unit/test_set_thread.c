@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "router/lib/rcu.h"
+#include "tests/random.h"
 #include "tests/unit/set_util.h"
 
 #define WORKERS 3u
@@ -25,12 +26,6 @@ struct worker {
 	uint64_t state, rounds, hits;
 };
 
-static uint64_t roll(struct worker *w)
-{
-	w->state = w->state * 6364136223846793005ull + 1442695040888963407ull;
-	return w->state >> 33;
-}
-
 /* 10.<net>.<n> */
 static struct set_key key(uint8_t net, unsigned n)
 {
@@ -44,18 +39,18 @@ static struct set_key key(uint8_t net, unsigned n)
 /* Net 1 stays, net 2 comes and goes, net 3 is never in; 192.168.0.0/16 is a range's. */
 static void look(struct worker *w, struct set *s, uint64_t now)
 {
-	struct set_key stays = key(1, (unsigned)roll(w) % STAYING);
-	struct set_key comes = key(2, (unsigned)roll(w) % COMING);
-	struct set_key never = key(3, (unsigned)roll(w) % COMING);
+	struct set_key stays = key(1, random_below(&w->state, STAYING));
+	struct set_key comes = key(2, random_below(&w->state, COMING));
+	struct set_key never = key(3, random_below(&w->state, COMING));
 	struct set_key range = { 0 };
-	uint8_t bytes[16] = { 192, 168, 0, (uint8_t)(1 + roll(w) % 200) };
+	uint8_t bytes[16] = { 192, 168, 0, (uint8_t)(1 + random_below(&w->state, 200)) };
 
 	set_key_address(&range, AF_INET, bytes);
 	assert_true(set_has(s, &stays, now));
 	assert_false(set_has(s, &never, now));
 	assert_true(set_has(s, &range, now));
 	w->hits += set_has(s, &comes, now);
-	if (roll(w) % 4 == 0)
+	if (random_below(&w->state, 4) == 0)
 		set_add(s, &comes, now);
 }
 

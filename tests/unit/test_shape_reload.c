@@ -4,6 +4,7 @@
  * goes drops them and says so, and nothing leaks. Requirements S1, S19, and the issue's "100
  * reconfigurations under load".
  */
+#include "tests/random.h"
 #include "tests/unit/pipe_shape.h"
 #include "tests/unit/pipe_talk.h"
 
@@ -262,52 +263,47 @@ static const char *const trees[] = {
 	 "burst: 2kb, limit: 10kb}}}, y: {handle: '1:3', leaf: {codel: {}}}}"),
 };
 
-static unsigned dice(uint64_t *seed, unsigned n)
-{
-	*seed = *seed * 6364136223846793005ull + 1442695040888963407ull;
-	return (unsigned)(*seed >> 33) % n;
-}
-
 static void random_file(uint64_t *seed, char *yaml, size_t size)
 {
 	unsigned n = sizeof(trees) / sizeof(trees[0]);
-	size_t at = (size_t)snprintf(yaml, size, "%s", dice(seed, 4) ? "conntrack: {}\n" : "");
+	size_t at =
+		(size_t)snprintf(yaml, size, "%s", random_below(seed, 4) ? "conntrack: {}\n" : "");
 
 	at += (size_t)snprintf(yaml + at, size - at, "qos:\n");
 	for (unsigned port = 0; port < PIPE_PORTS; port++) {
-		const char *out = trees[dice(seed, n)],
-			   *in = trees[dice(seed, 3) ? 0 : dice(seed, n)];
+		const char *out = trees[random_below(seed, n)],
+			   *in = trees[random_below(seed, 3) ? 0 : random_below(seed, n)];
 
 		at += (size_t)snprintf(
 			yaml + at, size - at,
 			"  p%u: {frames: %u, ingress: [{proto: udp, dport: 83, action: "
 			"%s}]%s%s%s%s%s%s}\n",
-			port, 64 + dice(seed, 100), dice(seed, 2) ? "drop" : "{mark: 1}",
-			*out ? ", egress: {" : "", out, *out ? "}" : "", *in ? ", ifb: {" : "", in,
-			*in ? "}" : "");
+			port, 64 + random_below(seed, 100),
+			random_below(seed, 2) ? "drop" : "{mark: 1}", *out ? ", egress: {" : "",
+			out, *out ? "}" : "", *in ? ", ifb: {" : "", in, *in ? "}" : "");
 	}
-	if (dice(seed, 3) == 0)
+	if (random_below(seed, 3) == 0)
 		snprintf(yaml + at, size - at,
 			 "mirror: [{name: m, from: p%u, direction: both, to: p2}]\n",
-			 dice(seed, 2));
+			 random_below(seed, 2));
 }
 
 static void random_load(struct pipe_flows *f, uint64_t *seed)
 {
 	for (unsigned turn = 0; turn < 5; turn++) {
-		for (unsigned i = dice(seed, 40); i; i--) {
-			struct talk t = { dice(seed, 2), dice(seed, 3), 0,
-					  (uint16_t)(1000 + dice(seed, 8)),
-					  (uint16_t)(80 + dice(seed, 4)) };
+		for (unsigned i = random_below(seed, 40); i; i--) {
+			struct talk t = { random_below(seed, 2), random_below(seed, 3), 0,
+					  (uint16_t)(1000 + random_below(seed, 8)),
+					  (uint16_t)(80 + random_below(seed, 4)) };
 			struct frame in;
 
-			t.b = (t.a + 1 + dice(seed, 2)) % 3;
-			talk_udp(&t, &in, false, dice(seed, 1400));
+			t.b = (t.a + 1 + random_below(seed, 2)) % 3;
+			talk_udp(&t, &in, false, random_below(seed, 1400));
 			pipe_receive(&f->p, &in);
 		}
-		turn_at(f, f->p.now + dice(seed, 2000) * USEC);
+		turn_at(f, f->p.now + random_below(seed, 2000) * USEC);
 		for (unsigned port = 0; port < PIPE_PORTS; port++)
-			if (dice(seed, 4))
+			if (random_below(seed, 4))
 				sent_by(f, port);
 	}
 }

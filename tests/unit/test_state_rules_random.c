@@ -3,6 +3,7 @@
  * router/state_rules and router/net/rules: random sets of rules, tables and packets are held to an
  * interpreter that asks one rule after the other and compares all prefixes of a table (F19).
  */
+#include "tests/random.h"
 #include "tests/unit/rules_lab.h"
 
 #include "router/lib/log.h"
@@ -24,8 +25,7 @@ static uint64_t random_state;
 
 static unsigned dice(unsigned sides)
 {
-	random_state = random_state * 6364136223846793005ull + 1442695040888963407ull;
-	return (unsigned)(random_state >> 33) % sides;
+	return random_below(&random_state, sides);
 }
 
 /* ---- the interpreter */

@@ -21,6 +21,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "tests/random.h"
 #include "tests/unit/kept_worker.h"
 
 #define FRAMES	 96u
@@ -101,20 +102,14 @@ static void wire_deliver(struct wire *x, struct world *w, struct xsk_queue *q, s
 	}
 }
 
-static uint64_t dice(uint64_t *state)
-{
-	*state = *state * 6364136223846793005u + 1442695040888963407u;
-	return *state >> 33;
-}
-
 static void wire_play(struct wire *x, struct world *w, struct xsk_queue *q, struct books *b,
 		      uint64_t *luck)
 {
-	switch (dice(luck) % 5) {
-	case 0: wire_send(x, w, q, b, 1 + dice(luck) % RING); break;
-	case 1: wire_complete(x, q, b, 1 + dice(luck) % RING); break;
-	case 2: wire_take(x, q, 1 + dice(luck) % RING); break;
-	default: wire_deliver(x, w, q, b, 1 + dice(luck) % BURST); break;
+	switch (random_below(luck, 5)) {
+	case 0: wire_send(x, w, q, b, 1 + random_below(luck, RING)); break;
+	case 1: wire_complete(x, q, b, 1 + random_below(luck, RING)); break;
+	case 2: wire_take(x, q, 1 + random_below(luck, RING)); break;
+	default: wire_deliver(x, w, q, b, 1 + random_below(luck, BURST)); break;
 	}
 }
 
@@ -346,10 +341,10 @@ static void test_any_instruction(void **state)
 	}
 	for (uint64_t step = 0; step < STEPS; step++) {
 		if (step >= next_play) {
-			unsigned port = dice(&luck) % PORTS;
+			unsigned port = random_below(&luck, PORTS);
 
 			wire_play(&l.wire[port], &l.w, l.w.port[port]->queue[0], &l.books, &luck);
-			next_play = step + 1 + dice(&luck) % (STEPS / 300);
+			next_play = step + 1 + random_below(&luck, STEPS / 300);
 		}
 		assert_true(step_once(child));
 		if (step % STRIDE == 0 || (step > STEPS / 2 && step < STEPS / 2 + DENSE))
