@@ -12,13 +12,7 @@
 
 #include "tests/bench/bench.h"
 #include "tests/bench/lab.h"
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
+#include "tests/measure.h"
 
 /* ---- established flows */
 
@@ -81,8 +75,7 @@ static double established(const char *yaml, unsigned flows)
 	lab_teardown(&l);
 	free(query);
 	free(answer);
-	qsort(slice, SLICES, sizeof(slice[0]), compare);
-	return slice[SLICES / 2];
+	return median(slice, SLICES);
 }
 
 #define CONNTRACK "conntrack: {max: 1100000}\n"

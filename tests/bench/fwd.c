@@ -22,6 +22,7 @@
 #include "router/worker.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/fib.h"
+#include "tests/measure.h"
 
 #define FLOWS  65536
 #define FEW    1000 /* flows, over .. */
@@ -205,13 +206,6 @@ static void make_frame(uint8_t f[WIRE], int family, unsigned flow, const uint8_t
 	}
 }
 
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static double cycles(int family, bool full, unsigned rules)
 {
 	static struct bench_router b;
@@ -255,8 +249,7 @@ static double cycles(int family, bool full, unsigned rules)
 	if (received != sent || received != (uint64_t)SLICES * TURNS * BURST)
 		die("packets were lost: the figure would mean nothing");
 	teardown(&b);
-	qsort(slice, SLICES, sizeof(slice[0]), compare);
-	return slice[SLICES / 2];
+	return median(slice, SLICES);
 }
 
 double bench_fwd4(void)

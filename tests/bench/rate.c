@@ -19,6 +19,7 @@
 #include "router/net/csum.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/lab.h"
+#include "tests/measure.h"
 
 #define SECONDS	  10
 #define SETTLE_NS (500 * NSEC_PER_MSEC)
@@ -136,12 +137,7 @@ static void collect(struct run *r, uint64_t at)
 
 static uint64_t time_of(const struct run *r)
 {
-	struct timespec t;
-
-	if (!r->l.by_time)
-		return clock_now();
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
+	return r->l.by_time ? cpu_time() : clock_now();
 }
 
 /* What has passed since *seen. The machine under a virtual one may take the core, too, and that is

@@ -21,6 +21,7 @@
 #include "router/shaper.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/lab.h"
+#include "tests/measure.h"
 
 #define RULES	10000
 #define CLASSES 1000
@@ -96,14 +97,6 @@ static char *yaml_of(unsigned which)
 
 /* ---- the worker */
 
-static uint64_t spent(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
-}
-
 /* What is due by now, a burst at most. */
 static void offer(struct load *o, uint64_t now)
 {
@@ -139,14 +132,14 @@ static void *work(void *arg)
 	struct load *o = arg;
 
 	rcu_register_thread();
-	o->start = o->owed_from = spent();
+	o->start = o->owed_from = cpu_time();
 	while (!__atomic_load_n(&o->stop, __ATOMIC_RELAXED)) {
-		uint64_t before = spent(), took;
+		uint64_t before = cpu_time(), took;
 
 		offer(o, before);
-		before = spent();
+		before = cpu_time();
 		worker_turn(o->l.w, o->l.now + before - o->start);
-		took = spent() - before;
+		took = cpu_time() - before;
 		if (took > __atomic_load_n(&o->worst, __ATOMIC_RELAXED))
 			__atomic_store_n(&o->worst, took, __ATOMIC_RELAXED);
 		__atomic_store_n(&o->passed, before - o->start, __ATOMIC_RELAXED);
@@ -208,13 +201,6 @@ static void reload(struct load *o, const char *yaml, uint16_t generation)
 	conf_destroy(old);
 }
 
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 /* Nothing of what was offered was dropped, and nothing waits. */
 static void check_books(const struct load *o)
 {
@@ -251,7 +237,7 @@ double bench_reload_loop(void)
 	static struct load o;
 	char *yaml[2] = { yaml_of(0), yaml_of(1) };
 	double worst[RELOADS];
-	uint64_t idle, wall = 0, cpu = spent();
+	uint64_t idle, wall = 0, cpu = cpu_time();
 	pthread_t worker;
 
 	lab_setup(&o.l, yaml[0]);
@@ -262,7 +248,7 @@ double bench_reload_loop(void)
 	__atomic_store_n(&o.worst, 0, __ATOMIC_RELAXED);
 	let_pass(&o, SETTLE);
 	idle = __atomic_load_n(&o.worst, __ATOMIC_RELAXED);
-	cpu = spent();
+	cpu = cpu_time();
 	for (unsigned i = 0; i < RELOADS; i++) {
 		uint64_t at = clock_now();
 
@@ -274,7 +260,7 @@ double bench_reload_loop(void)
 		if (getenv("BENCH_VERBOSE"))
 			fprintf(stderr, "reload %u: %.1f us\n", i, worst[i]);
 	}
-	cpu = spent() - cpu;
+	cpu = cpu_time() - cpu;
 	__atomic_store_n(&o.stop, 1, __ATOMIC_RELAXED);
 	pthread_join(worker, NULL);
 	check_books(&o);
@@ -286,6 +272,5 @@ double bench_reload_loop(void)
 	free(o.frame);
 	free(yaml[0]);
 	free(yaml[1]);
-	qsort(worst, RELOADS, sizeof(worst[0]), compare);
-	return worst[RELOADS / 2];
+	return median(worst, RELOADS);
 }

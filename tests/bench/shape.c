@@ -8,13 +8,7 @@
 
 #include "tests/bench/bench.h"
 #include "tests/bench/lab.h"
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
+#include "tests/measure.h"
 
 #define SLICES 100
 #define TURNS  400
@@ -71,8 +65,7 @@ static double shaped(unsigned classes, unsigned busy)
 	if (received != sent)
 		lab_die("packets were lost or late: the figure would mean nothing");
 	lab_teardown(&l);
-	qsort(slice, SLICES, sizeof(slice[0]), compare);
-	return slice[SLICES / 2];
+	return median(slice, SLICES);
 }
 
 double bench_qos_1k(void)

@@ -12,6 +12,7 @@
 
 #include "tests/bench/bench.h"
 #include "tests/bench/lab.h"
+#include "tests/measure.h"
 
 #define FLOWS  1000
 #define SLICES 60
@@ -25,13 +26,6 @@ struct side {
 	pthread_barrier_t *start;
 	double cycles; /* a packet, median of slices */
 };
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
 
 static void *run(void *arg)
 {
@@ -52,8 +46,7 @@ static void *run(void *arg)
 		}
 		slice[i] = (double)spent / (TURNS * BURST);
 	}
-	qsort(slice, SLICES, sizeof(slice[0]), compare);
-	s->cycles = slice[SLICES / 2];
+	s->cycles = median(slice, SLICES);
 	return NULL;
 }
 

@@ -14,6 +14,7 @@
 
 #include "router/net/fib.h"
 #include "tests/bgp_synthetic.h"
+#include "tests/measure.h"
 #include "tests/random.h"
 
 #define ADDRESSES   (1u << 20)
@@ -36,15 +37,6 @@ static double now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static uint64_t cycles(void)
-{
-#ifdef __x86_64__
-	return __builtin_ia32_rdtsc();
-#else
-	return 0;
-#endif
 }
 
 static _Noreturn void die(const char *what, int rc)
@@ -129,7 +121,7 @@ static void measure(struct bench *b, const char *what)
 
 	for (unsigned round = 0; round < 10; round++) {
 		double start = now();
-		uint64_t tsc = cycles();
+		uint64_t tsc = cpu_cycles();
 
 		for (unsigned i = 0; i < ADDRESSES; i += BURST) {
 			if (b->family == AF_INET)
@@ -139,7 +131,7 @@ static void measure(struct bench *b, const char *what)
 				fib6_lookup_burst(b->fib, b->ptr + i, value, BURST);
 			seen += value[i / BURST % BURST];
 		}
-		tsc = cycles() - tsc;
+		tsc = cpu_cycles() - tsc;
 		least = tsc < least ? tsc : least;
 		best = now() - start < best ? now() - start : best;
 	}

@@ -13,29 +13,12 @@
 #include <unistd.h>
 
 #include "router/net/flow.h"
+#include "tests/measure.h"
 #include "tests/random.h"
 
 #define LOOKUPS (1u << 20)
 #define MANY	(256u << 10) /* the table of fewer flows than these */
 #define MAX	(1u << 20)
-
-/* Of this thread: other processes' turns are not the loop's fault. */
-static uint64_t cpu_time(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
-}
-
-static uint64_t cycles(void)
-{
-#ifdef __x86_64__
-	return __builtin_ia32_rdtsc();
-#else
-	return clock_now();
-#endif
-}
 
 /* Flow i: a host behind a masquerade. */
 static void keys_of(uint32_t i, int family, struct flow_key *orig, struct flow_key *reply)
@@ -98,9 +81,9 @@ static double look_up(struct flow_table *t, uint32_t flows, int family)
 				keys_of((uint32_t)(r >> 8) % flows, family, &both[0], &both[1]);
 				k[i] = both[r & 1];
 			}
-			start = cycles();
+			start = cpu_cycles();
 			flow_lookup_burst(t, k, 1, index, dir, FLOW_BURST);
-			all += cycles() - start;
+			all += cpu_cycles() - start;
 			missed += index[n / FLOW_BURST % FLOW_BURST] == FLOW_NONE;
 		}
 		least = all < least ? all : least;

@@ -7,11 +7,10 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "router/lib/clock.h"
 #include "router/net/natport.h"
+#include "tests/measure.h"
 #include "tests/random.h"
 
 #define ADDRESSES 16u
@@ -20,15 +19,6 @@
 #define BATCH	  512u
 
 static const uint8_t key[16] = "fifteen letters";
-
-static uint64_t cycles(void)
-{
-#ifdef __x86_64__
-	return __builtin_ia32_rdtsc();
-#else
-	return clock_now();
-#endif
-}
 
 static struct natport_want want(uint16_t port)
 {
@@ -75,7 +65,7 @@ static void batch(struct natports *n, const uint16_t *slot, unsigned slots, uint
 
 	for (unsigned s = 0; s < slots; s++)
 		natport_slots_add(&all, slot[s]);
-	start = cycles();
+	start = cpu_cycles();
 	for (unsigned i = 0; i < BATCH; i++) {
 		struct natport_inside in = endpoint(first + i);
 		struct natport_want w = want(in.port);
@@ -84,8 +74,8 @@ static void batch(struct natports *n, const uint16_t *slot, unsigned slots, uint
 		if (natmap_make(n, &in, &all, &at[i], &w, random64(), &port[i]))
 			port[i] = 0;
 	}
-	c->make += cycles() - start;
-	start = cycles();
+	c->make += cpu_cycles() - start;
+	start = cpu_cycles();
 	for (unsigned i = 0; i < BATCH; i++) {
 		struct natport_inside in = endpoint(first + i);
 		struct natport_want w = want(in.port);
@@ -93,12 +83,12 @@ static void batch(struct natports *n, const uint16_t *slot, unsigned slots, uint
 		if (port[i])
 			made += !natmap_make(n, &in, &all, &at[i], &w, 0, &port[i]);
 	}
-	c->use += cycles() - start;
-	start = cycles();
+	c->use += cpu_cycles() - start;
+	start = cpu_cycles();
 	for (unsigned i = 0; i < 2 * BATCH; i++)
 		if (port[i % BATCH])
 			natport_done(n, at[i % BATCH], NATPORT_UDP, port[i % BATCH]);
-	c->done += cycles() - start;
+	c->done += cpu_cycles() - start;
 	c->made += made;
 	c->refused += BATCH - made;
 }
@@ -176,15 +166,6 @@ static void make_flows(struct natports *n, struct flows *f)
 		u->inside = in.addr;
 		u->mapping.slot = NATPORT_NO_SLOT;
 	}
-}
-
-/* Of this thread: the machine may be busy. */
-static uint64_t cpu_time(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
 }
 
 static void bench_repair(unsigned flows)

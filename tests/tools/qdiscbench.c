@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "router/lib/clock.h"
 #include "router/net/qdisc/tree.h"
+#include "tests/measure.h"
 #include "tests/random.h"
 
 #define FRAMES	   65536u
@@ -31,15 +31,6 @@ static uint32_t free_frame[FRAMES], nfree;
 static void give_back(struct dp *d, const uint8_t *data)
 {
 	free_frame[nfree++] = (uint32_t)((data - d->base) >> SHIFT);
-}
-
-static uint64_t cycles(void)
-{
-#ifdef __x86_64__
-	return __builtin_ia32_rdtsc();
-#else
-	return clock_now();
-#endif
 }
 
 static void open_memory(void)
@@ -156,10 +147,10 @@ static double run(struct qdisc_tree *t, const uint32_t *index, uint32_t n)
 
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		t->now += (uint64_t)((BURST * LEN) * BYTE_NS);
-		started = cycles();
+		started = cpu_cycles();
 		enqueue_burst(t, index, n, packets);
 		packets = dequeue_burst(t, BURST); /* as many come as went */
-		spent += cycles() - started;
+		spent += cpu_cycles() - started;
 		sent += packets;
 	}
 	return sent ? (double)spent / (double)sent : 0;

@@ -12,10 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "router/net/match.h"
 #include "router/net/set.h"
+#include "tests/measure.h"
 #include "tests/random.h"
 
 #define PACKETS 4096u
@@ -31,23 +31,6 @@ struct rules {
 };
 
 static struct names names;
-
-static uint64_t nanoseconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static uint64_t cycles(void)
-{
-#ifdef __x86_64__
-	return __builtin_ia32_rdtsc();
-#else
-	return 0;
-#endif
-}
 
 static _Noreturn void die(const char *why)
 {
@@ -169,13 +152,13 @@ static void run(const char *what, unsigned n, const struct matcher *m, struct ma
 	uint64_t c = 0, ns = 0, best = UINT64_MAX;
 
 	for (unsigned round = 0; round < ROUNDS; round++) {
-		uint64_t c0 = cycles(), t0 = nanoseconds(), c1;
+		uint64_t c0 = cpu_cycles(), t0 = clock_now(), c1;
 
 		for (unsigned i = 0; i < PACKETS; i++)
 			if (matcher_next(m, 0, &p[i]) != want && want != UINT32_MAX)
 				die("another rule matched");
-		c1 = cycles() - c0;
-		ns = c1 < best ? nanoseconds() - t0 : ns;
+		c1 = cpu_cycles() - c0;
+		ns = c1 < best ? clock_now() - t0 : ns;
 		best = c1 < best ? c1 : best;
 		c = best;
 	}
