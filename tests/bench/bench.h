@@ -4,6 +4,9 @@
 #ifndef TESTS_BENCH_BENCH_H
 #define TESTS_BENCH_BENCH_H
 
+/* What was to be measured cannot be. */
+_Noreturn void bench_die(const char *what);
+
 /* Cycles a packet; see fwd.c. */
 double bench_fwd4(void);
 double bench_fwd6(void);

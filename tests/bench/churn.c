@@ -24,7 +24,7 @@ static void die_of_drops(const struct lab *l)
 		if (l->w->count->drop[i])
 			fprintf(stderr, "%s %lu\n", drop_info[i].name,
 				(unsigned long)l->w->count->drop[i]);
-	lab_die("a new flow was dropped");
+	bench_die("a new flow was dropped");
 }
 
 /* n new flows from number `first` on; the ns they took. */
@@ -83,7 +83,7 @@ double bench_new_flows_live(void)
 	}
 	flow_table_stats(l.st->flows, &s);
 	if (s.live < MILLION * 9 / 10)
-		lab_die("fewer flows lived than should");
+		bench_die("fewer flows lived than should");
 	lab_teardown(&l);
 	return MILLION * 1e3 / (double)spent;
 }
@@ -94,7 +94,7 @@ static double resident_mib(void)
 	FILE *f = fopen("/proc/self/statm", "r");
 
 	if (!f || fscanf(f, "%*u %lu", &pages) != 1)
-		lab_die("/proc/self/statm");
+		bench_die("/proc/self/statm");
 	fclose(f);
 	return (double)pages * (double)sysconf(_SC_PAGESIZE) / (1 << 20);
 }

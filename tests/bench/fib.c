@@ -11,7 +11,6 @@
 
 #include <stdbool.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "router/net/fib.h"
 #include "tests/bench/bench.h"
@@ -29,12 +28,6 @@ struct bench_fib {
 	struct fib_pool *pool;
 	struct fib *fib;
 };
-
-static void die(const char *what)
-{
-	fprintf(stderr, "bench: %s\n", what);
-	exit(2);
-}
 
 static void random_inside(const struct bgp_prefix *p, uint8_t dst[16])
 {
@@ -54,10 +47,10 @@ void bench_fib_fill(struct fib *f, struct fib_pool *pool, int family, uint8_t (*
 	const char *what;
 
 	if (bgp_table_any(&v4, &v6, &what))
-		die("no full table");
+		bench_die("no full table");
 	for (size_t i = 0; i < t->n; i++) {
 		if (fib_set(f, t->v[i].addr, t->v[i].len, 1 + i % 64))
-			die("fib_set");
+			bench_die("fib_set");
 		if (fib_pool_retired(pool) > 4 << 20)
 			fib_pool_reclaim(pool);
 	}
@@ -73,7 +66,7 @@ static void setup(struct bench_fib *b, int family, uint8_t (*dst)[16], size_t n)
 	b->pool = fib_pool_create(POOL);
 	b->fib = b->pool ? fib_create(b->pool, family) : NULL;
 	if (!b->fib)
-		die("no memory");
+		bench_die("no memory");
 	bench_fib_fill(b->fib, b->pool, family, dst, n);
 }
 
@@ -188,7 +181,7 @@ double bench_fib_size_empty(void)
 
 	b.fib = b.pool ? fib_create(b.pool, AF_INET) : NULL;
 	if (!b.fib)
-		die("no memory");
+		bench_die("no memory");
 	mib = (double)(fib_pool_bytes(b.pool) + fib_pool_shadow_bytes(b.pool)) / MIB;
 	teardown(&b);
 	return mib;

@@ -12,70 +12,23 @@
 
 #include "tests/bench/bench.h"
 #include "tests/bench/lab.h"
-#include "tests/measure.h"
-
-/* ---- established flows */
-
-#define SLICES 100
-#define TURNS  400
-
-/* Opens every flow, and learns what its answers must look like. */
-static void open_flows(struct lab *l, unsigned flows, uint8_t (*query)[WIRE],
-		       uint8_t (*answer)[WIRE])
-{
-	for (unsigned i = 0; i < flows; i += BURST) {
-		unsigned n = flows - i < BURST ? flows - i : BURST, got;
-		uint8_t out[BURST][WIRE];
-
-		for (unsigned k = 0; k < n; k++) {
-			struct tuple t = lab_tuple(i + k);
-
-			lab_frame(query[i + k], 0, &t);
-		}
-		lab_turn(l, 0, query + i, n, out, &got);
-		if (got != n)
-			lab_die("a new flow was dropped");
-		for (unsigned k = 0; k < n; k++) {
-			struct tuple t = lab_answer(out[k]);
-
-			lab_frame(answer[i + k], 1, &t);
-		}
-	}
-}
 
 static double established(const char *yaml, unsigned flows)
 {
 	static struct lab l;
-	static double slice[SLICES];
 	uint8_t(*query)[WIRE] = malloc((size_t)flows * WIRE);
 	uint8_t(*answer)[WIRE] = malloc((size_t)flows * WIRE);
-	unsigned at = 0, got;
-	uint64_t received = 0, sent = 0;
+	double cycles;
 
 	if (!query || !answer)
-		lab_die("no memory");
+		bench_die("no memory");
 	lab_setup(&l, yaml);
-	l.by_time = getenv("BENCH_TIME") != NULL;
-	open_flows(&l, flows, query, answer);
-	for (unsigned s = 0; s < SLICES; s++) {
-		uint64_t spent = 0;
-
-		for (unsigned t = 0; t < TURNS; t++) {
-			spent += t & 1 ? lab_turn(&l, 1, answer + at, BURST, NULL, &got)
-				       : lab_turn(&l, 0, query + at, BURST, NULL, &got);
-			received += BURST;
-			sent += got;
-			if (t & 1)
-				at = at + 2 * BURST <= flows ? at + BURST : 0;
-		}
-		slice[s] = (double)spent / (TURNS * BURST);
-	}
-	if (received != sent)
-		lab_die("packets were lost: the figure would mean nothing");
+	lab_open_flows(&l, flows, query, answer);
+	cycles = lab_both_ways(&l, flows, query, answer);
 	lab_teardown(&l);
 	free(query);
 	free(answer);
-	return median(slice, SLICES);
+	return cycles;
 }
 
 #define CONNTRACK "conntrack: {max: 1100000}\n"

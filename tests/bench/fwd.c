@@ -49,12 +49,6 @@ struct bench_router {
 	uint8_t dst[FLOWS][16];
 };
 
-static void die(const char *what)
-{
-	fprintf(stderr, "bench: %s\n", what);
-	exit(2);
-}
-
 /* Ten routes, and flows that take them in turn. */
 static void route_few(struct bench_router *b, struct fib *fib, int family)
 {
@@ -66,7 +60,7 @@ static void route_few(struct bench_router *b, struct fib *fib, int family)
 
 		memcpy(b->dst[i], dst, 16);
 		if (fib_set(fib, dst, family == AF_INET ? 16 : 48, r))
-			die("fib_set");
+			bench_die("fib_set");
 	}
 }
 
@@ -78,7 +72,7 @@ static void make_config(struct bench_router *b, int family, bool full)
 	b->neigh = calloc(1, sizeof(*b->neigh) + 2 * sizeof(b->neigh->entry[0]));
 	b->nht.slot = calloc(HOPS + 1, sizeof(*b->nht.slot));
 	if (!c || !fib || !b->neigh || !b->nht.slot)
-		die("no memory");
+		bench_die("no memory");
 	b->neigh->mask = 1;
 	memset(c->port_iface, 0xff, sizeof(c->port_iface));
 	c->nht = &b->nht;
@@ -115,7 +109,7 @@ static void make_rules(struct bench_router *b, unsigned n)
 	struct fib *fib = b->cfg->iface[0].fib4;
 
 	if (!l)
-		die("no memory");
+		bench_die("no memory");
 	l->family = AF_INET;
 	l->nsteps = n + 1;
 	for (unsigned i = 0; i <= n; i++) {
@@ -139,10 +133,10 @@ static void setup(struct bench_router *b, int family, bool full)
 	memset(b, 0, sizeof(*b));
 	b->pool = fib_pool_create(64 << 20);
 	if (!b->pool || xsk_mem_create(FRAMES, 2048, XSK_HUGEPAGES_PREFER, NULL, &b->mem))
-		die("no memory");
+		bench_die("no memory");
 	for (unsigned i = 0; i < 2; i++) {
 		if (xsk_memport_open(b->mem, i ? "out" : "in", 1, RING, &b->port[i]))
-			die("memory port");
+			bench_die("memory port");
 		xsk_memwire_init(&b->wire[i], b->port[i], 0);
 		b->wp.tx[i] = b->port[i]->queue[0];
 	}
@@ -152,7 +146,7 @@ static void setup(struct bench_router *b, int family, bool full)
 	b->wp.nrx = 2;
 	make_config(b, family, full);
 	if (worker_create(b->mem, 0, -1, true, -1, &b->w))
-		die("worker");
+		bench_die("worker");
 	b->w->config = b->cfg;
 	b->w->ports = &b->wp;
 }
@@ -247,7 +241,7 @@ static double cycles(int family, bool full, unsigned rules)
 		slice[s] = (double)spent / (double)packets;
 	}
 	if (received != sent || received != (uint64_t)SLICES * TURNS * BURST)
-		die("packets were lost: the figure would mean nothing");
+		bench_die("packets were lost: the figure would mean nothing");
 	teardown(&b);
 	return median(slice, SLICES);
 }

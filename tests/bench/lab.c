@@ -10,13 +10,11 @@
 #include "router/lib/clock.h"
 #include "router/net/csum.h"
 #include "router/net/set.h"
+#include "tests/bench/bench.h"
 #include "tests/measure.h"
 
-_Noreturn void lab_die(const char *what)
-{
-	fprintf(stderr, "bench: %s\n", what);
-	exit(2);
-}
+#define SLICES 100
+#define TURNS  400
 
 static void make_config(struct lab *l)
 {
@@ -26,7 +24,7 @@ static void make_config(struct lab *l)
 
 	l->neigh = calloc(1, sizeof(*l->neigh) + 2 * sizeof(l->neigh->entry[0]));
 	if (!c || !fib || !l->neigh)
-		lab_die("no memory");
+		bench_die("no memory");
 	l->neigh->mask = 1;
 	memset(c->port_iface, 0xff, sizeof(c->port_iface));
 	l->nht.slot = l->slot;
@@ -51,7 +49,7 @@ static void make_config(struct lab *l)
 					    .used = 1 };
 		l->slot[i + 1] = &l->nh[i + 1];
 		if (fib_set(fib, nets[i], i ? 15 : 8, i + 1u))
-			lab_die("fib_set");
+			bench_die("fib_set");
 	}
 	l->cfg = c;
 }
@@ -64,7 +62,7 @@ static void multiply(struct conf_tree *t, unsigned n, unsigned busy)
 	struct conf_qdisc *q = realloc(t->qdiscs, (t->nqdiscs + n) * sizeof(*q));
 
 	if (!c || !q)
-		lab_die("no memory");
+		bench_die("no memory");
 	t->classes = c;
 	t->qdiscs = q;
 	c += t->nclasses - 1;
@@ -91,17 +89,17 @@ static void make_policy(struct lab *l, const char *yaml, unsigned classes, unsig
 	struct policy_config pc = { .names = &l->names, .workers = workers };
 
 	if (conf_load("bench.yaml", yaml, stderr, &l->conf))
-		lab_die("the benchmark's configuration");
+		bench_die("the benchmark's configuration");
 	for (unsigned i = 0; classes && i < l->conf->nqos; i++)
 		multiply(&l->conf->qos[i].egress, classes, busy);
 	sc.conntrack = &l->conf->conntrack;
 	if (stateful_create(&sc, &l->names, &l->st))
-		lab_die("tables");
+		bench_die("tables");
 	pc.conf = l->conf;
 	pc.st = l->st;
 	if (sets_follow(l->st->sets, l->conf, why, sizeof(why)) ||
 	    policy_build(&pc, &l->policy, why, sizeof(why)))
-		lab_die(why);
+		bench_die(why);
 	l->w->st = l->st;
 	l->w->policy = l->policy;
 	if (l->second) {
@@ -133,7 +131,7 @@ static void make_qos(struct lab *l)
 
 	lab_qos_env(l, l->conf, &e);
 	if (qos_update(&l->qos, &e, why, sizeof(why)))
-		lab_die(why);
+		bench_die(why);
 }
 
 /* One queue a port: the second worker receives from the second. */
@@ -154,10 +152,10 @@ static void setup(struct lab *l, const char *yaml, unsigned classes, unsigned bu
 	l->now = 1000 * NSEC_PER_SEC;
 	l->pool = fib_pool_create(64 << 20);
 	if (!l->pool || xsk_mem_create(FRAMES, 2048, XSK_HUGEPAGES_PREFER, NULL, &l->mem))
-		lab_die("no memory");
+		bench_die("no memory");
 	for (unsigned i = 0; i < 2; i++) {
 		if (xsk_memport_open(l->mem, i ? "wan" : "lan", 1, RING, &l->port[i]))
-			lab_die("memory port");
+			bench_die("memory port");
 		xsk_memwire_init(&l->wire[i], l->port[i], 0);
 		l->wp.tx[i] = l->port[i]->queue[0];
 		l->wp.rx[i].q = l->port[i]->queue[0];
@@ -167,7 +165,7 @@ static void setup(struct lab *l, const char *yaml, unsigned classes, unsigned bu
 	make_config(l);
 	if (worker_create(l->mem, 0, -1, true, -1, &l->w) ||
 	    (two && worker_create(l->mem, 1, -1, true, -1, &l->second)))
-		lab_die("worker");
+		bench_die("worker");
 	l->w->config = l->cfg;
 	l->w->ports = &l->wp;
 	if (two)
@@ -277,7 +275,7 @@ uint64_t lab_turn_of(struct lab *l, struct worker *w, uint64_t now, unsigned por
 	unsigned sent;
 
 	if (xsk_memwire_take(in, data, n) != n)
-		lab_die("no frames posted");
+		bench_die("no frames posted");
 	for (unsigned i = 0; i < n; i++) {
 		memcpy(data[i], frame[i], WIRE);
 		len[i] = WIRE;
@@ -311,4 +309,53 @@ uint64_t lab_idle(struct lab *l)
 void lab_grace(struct lab *l)
 {
 	__atomic_store_n(&l->st->quiet, flow_grace_begin(l->st->flows), __ATOMIC_RELEASE);
+}
+
+/* ---- established flows */
+
+void lab_open_flows(struct lab *l, unsigned flows, uint8_t (*query)[WIRE], uint8_t (*answer)[WIRE])
+{
+	for (unsigned i = 0; i < flows; i += BURST) {
+		unsigned n = flows - i < BURST ? flows - i : BURST, got;
+		uint8_t out[BURST][WIRE];
+
+		for (unsigned k = 0; k < n; k++) {
+			struct tuple t = lab_tuple(i + k);
+
+			lab_frame(query[i + k], 0, &t);
+		}
+		lab_turn(l, 0, query + i, n, out, &got);
+		if (got != n)
+			bench_die("a new flow was dropped");
+		for (unsigned k = 0; k < n; k++) {
+			struct tuple t = lab_answer(out[k]);
+
+			lab_frame(answer[i + k], 1, &t);
+		}
+	}
+}
+
+double lab_both_ways(struct lab *l, unsigned flows, uint8_t (*query)[WIRE], uint8_t (*answer)[WIRE])
+{
+	double slice[SLICES];
+	unsigned at = 0, got;
+	uint64_t received = 0, sent = 0;
+
+	l->by_time = getenv("BENCH_TIME") != NULL;
+	for (unsigned s = 0; s < SLICES; s++) {
+		uint64_t spent = 0;
+
+		for (unsigned t = 0; t < TURNS; t++) {
+			spent += t & 1 ? lab_turn(l, 1, answer + at, BURST, NULL, &got)
+				       : lab_turn(l, 0, query + at, BURST, NULL, &got);
+			received += BURST;
+			sent += got;
+			if (t & 1)
+				at = at + 2 * BURST <= flows ? at + BURST : 0;
+		}
+		slice[s] = (double)spent / (TURNS * BURST);
+	}
+	if (received != sent)
+		bench_die("packets were lost or late: the figure would mean nothing");
+	return median(slice, SLICES);
 }

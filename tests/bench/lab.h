@@ -44,7 +44,6 @@ struct tuple {
 	uint16_t sport, dport;
 };
 
-_Noreturn void lab_die(const char *what);
 /* Trees of more classes than a file has room for: the last class of each stands for so many, and
  * its only filter, a hash, deals packets out to `busy` of them. */
 void lab_setup_classes(struct lab *l, const char *yaml, unsigned classes, unsigned busy);
@@ -68,6 +67,12 @@ uint64_t lab_turn(struct lab *l, unsigned port, uint8_t (*const frame)[WIRE], un
 uint64_t lab_turn_of(struct lab *l, struct worker *w, uint64_t now, unsigned port,
 		     uint8_t (*const frame)[WIRE], unsigned n, uint8_t (*out)[WIRE],
 		     unsigned *nout);
+/* Opens every flow, and learns what its answers must look like. */
+void lab_open_flows(struct lab *l, unsigned flows, uint8_t (*query)[WIRE], uint8_t (*answer)[WIRE]);
+/* Cycles a packet (ns with BENCH_TIME) of known flows, bursts of both directions in turn: the
+ * median of many slices. */
+double lab_both_ways(struct lab *l, unsigned flows, uint8_t (*query)[WIRE],
+		     uint8_t (*answer)[WIRE]);
 /* A turn without packets. */
 uint64_t lab_idle(struct lab *l);
 /* A grace period: what is gone may be freed. */

@@ -85,7 +85,7 @@ static char *yaml_of(unsigned which)
 	FILE *f = open_memstream(&text, &len);
 
 	if (!f) {
-		lab_die("no memory");
+		bench_die("no memory");
 		return NULL;
 	}
 	fprintf(f, LAB_INTERFACES "conntrack: {max: 200000}\n");
@@ -182,20 +182,20 @@ static void reload(struct load *o, const char *yaml, uint16_t generation)
 	char why[512] = "";
 
 	if (conf_load("bench.yaml", yaml, stderr, &conf))
-		lab_die("the changed configuration");
+		bench_die("the changed configuration");
 	pc.conf = conf;
 	lab_qos_env(l, conf, &e);
 	e.wait = await_owner;
 	if (sets_follow(l->st->sets, conf, why, sizeof(why)) ||
 	    policy_build(&pc, &p, why, sizeof(why)) || qos_try(&l->qos, &e, why, sizeof(why)))
-		lab_die(why);
+		bench_die(why);
 	p->generation = generation;
 	l->policy = p;
 	__atomic_store_n(&l->w->policy, p, __ATOMIC_RELEASE);
 	rcu_wait();
 	policy_destroy(was);
 	if (qos_update(&l->qos, &e, why, sizeof(why)))
-		lab_die(why);
+		bench_die(why);
 	__atomic_store_n(&p->generation, (uint16_t)(generation + 1), __ATOMIC_RELAXED);
 	l->conf = conf;
 	conf_destroy(old);
@@ -210,7 +210,7 @@ static void check_books(const struct load *o)
 	for (unsigned d = 0; d < DROP__COUNT; d++)
 		dropped += c->drop[d];
 	if (dropped || c->port[1].tx_packets != o->offered)
-		lab_die("packets were lost");
+		bench_die("packets were lost");
 }
 
 static void open_flows(struct load *o)
@@ -219,7 +219,7 @@ static void open_flows(struct load *o)
 
 	o->frame = calloc(FLOWS, sizeof(*o->frame));
 	if (!o->frame)
-		lab_die("no memory");
+		bench_die("no memory");
 	for (unsigned i = 0; i < FLOWS; i++) {
 		struct tuple t = lab_tuple(i);
 
@@ -243,7 +243,7 @@ double bench_reload_loop(void)
 	lab_setup(&o.l, yaml[0]);
 	open_flows(&o);
 	if (pthread_create(&worker, NULL, work, &o))
-		lab_die("a second thread");
+		bench_die("a second thread");
 	let_pass(&o, SETTLE);
 	__atomic_store_n(&o.worst, 0, __ATOMIC_RELAXED);
 	let_pass(&o, SETTLE);

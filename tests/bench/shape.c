@@ -4,15 +4,10 @@
  * leaves, rings included. Flows are known, so their classes are, and no class is above its rate:
  * nothing waits, and what is measured is the way through the tree. rate.c has how exact it is.
  */
-#include <stdlib.h>
-
 #include "tests/bench/bench.h"
 #include "tests/bench/lab.h"
-#include "tests/measure.h"
 
-#define SLICES 100
-#define TURNS  400
-#define FLOWS  65536u
+#define FLOWS 65536u
 
 /* Each port has a tree of its own: class 1:1 stands for all. */
 #define TREE(dev, key)                                                                             \
@@ -29,16 +24,14 @@
 static double shaped(unsigned classes, unsigned busy)
 {
 	static struct lab l;
-	static double slice[SLICES];
 	static uint8_t query[FLOWS][WIRE], answer[FLOWS][WIRE];
-	unsigned at = 0, got;
-	uint64_t received = 0, sent = 0;
+	double cycles;
+	unsigned got;
 
 	lab_setup_classes(&l,
 			  LAB_INTERFACES "conntrack: {max: 1100000}\nqos:\n" TREE("wan", "from")
 				  TREE("lan", "to"),
 			  classes, busy);
-	l.by_time = getenv("BENCH_TIME") != NULL;
 	for (unsigned i = 0; i < FLOWS; i++) {
 		struct tuple t = lab_tuple(i), back = { t.dst, t.src, t.dport, t.sport };
 
@@ -49,23 +42,9 @@ static double shaped(unsigned classes, unsigned busy)
 		lab_turn(&l, 0, query + i, BURST, NULL, &got);
 		lab_turn(&l, 1, answer + i, BURST, NULL, &got);
 	}
-	for (unsigned s = 0; s < SLICES; s++) {
-		uint64_t spent = 0;
-
-		for (unsigned t = 0; t < TURNS; t++) {
-			spent += t & 1 ? lab_turn(&l, 1, answer + at, BURST, NULL, &got)
-				       : lab_turn(&l, 0, query + at, BURST, NULL, &got);
-			received += BURST;
-			sent += got;
-			if (t & 1)
-				at = at + 2 * BURST <= FLOWS ? at + BURST : 0;
-		}
-		slice[s] = (double)spent / (TURNS * BURST);
-	}
-	if (received != sent)
-		lab_die("packets were lost or late: the figure would mean nothing");
+	cycles = lab_both_ways(&l, FLOWS, query, answer);
 	lab_teardown(&l);
-	return median(slice, SLICES);
+	return cycles;
 }
 
 double bench_qos_1k(void)

@@ -8,7 +8,6 @@
  */
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "tests/bench/bench.h"
 #include "tests/bench/lab.h"
@@ -50,29 +49,6 @@ static void *run(void *arg)
 	return NULL;
 }
 
-/* Opens every flow, and learns what its answers look like. */
-static void open_flows(struct lab *l, uint8_t (*query)[WIRE], uint8_t (*answer)[WIRE])
-{
-	for (unsigned i = 0; i < FLOWS; i += BURST) {
-		unsigned n = FLOWS - i < BURST ? FLOWS - i : BURST, got;
-		uint8_t out[BURST][WIRE];
-
-		for (unsigned k = 0; k < n; k++) {
-			struct tuple t = lab_tuple(i + k);
-
-			lab_frame(query[i + k], 0, &t);
-		}
-		lab_turn(l, 0, query + i, n, out, &got);
-		if (got != n)
-			lab_die("a new flow was dropped");
-		for (unsigned k = 0; k < n; k++) {
-			struct tuple t = lab_answer(out[k]);
-
-			lab_frame(answer[i + k], 1, &t);
-		}
-	}
-}
-
 double bench_nat_2w(void)
 {
 	static const char yaml[] = LAB_INTERFACES
@@ -86,7 +62,7 @@ double bench_nat_2w(void)
 	double alone, both;
 
 	lab_setup_two(&l, yaml);
-	open_flows(&l, query, answer);
+	lab_open_flows(&l, FLOWS, query, answer);
 	/* alone: one worker, both directions, half the packets each */
 	a.w = l.w;
 	run(&a);
@@ -96,7 +72,7 @@ double bench_nat_2w(void)
 	pthread_barrier_init(&start, NULL, 2);
 	a.start = b.start = &start;
 	if (pthread_create(&other, NULL, run, &b))
-		lab_die("a second thread");
+		bench_die("a second thread");
 	run(&a);
 	pthread_join(other, NULL);
 	both = 1 / a.cycles + 1 / b.cycles;
