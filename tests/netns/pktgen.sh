@@ -77,8 +77,25 @@ flows()
 ns_add a b && veth a v0 b v1 && ip -n b link set v1 address $mac || exit
 ns b ethtool -K v1 gro on # a veth takes frames if its peer polls: GRO does for tcpdump
 
-exact "v4, 64 bytes, one flow" 20000 1200000 "${v4[@]}" --rate 10000
-is "it keeps to 10 kpps" "$(json "$T/sink" 'abs(d["pps"] - 10000) < 1000')" true
+# waited: for how long somebody has had to wait for a CPU here, in microseconds
+waited()
+{
+	local total
+	total=$(sed -n 's/^some.*total=//p' /proc/pressure/cpu 2> /dev/null)
+	echo "${total:-0}"
+}
+
+for _ in 1 2 3; do # others may have had the CPU
+	before=$(waited)
+	exact "v4, 64 bytes, one flow" 20000 1200000 "${v4[@]}" --rate 10000
+	busy=$(($(waited) - before)) kept=$(json "$T/sink" 'abs(d["pps"] - 10000) < 1000')
+	[ "$kept" = false ] && [ $busy -gt 400000 ] || break
+done
+if [ "$kept" = false ] && [ $busy -gt 400000 ]; then
+	skip "it keeps to 10 kpps" "others had the CPU for $((busy / 1000)) ms of some 2 s"
+else
+	is "it keeps to 10 kpps" "$kept" true
+fi
 exact "v4, 64 bytes, 1000 flows" 20000 1200000 "${v4[@]}" --rate 50000 --flows 1000
 exact "v4, 1518 bytes, UDP checksums" 20000 $((20000 * 1514)) "${v4[@]}" --rate 50000 --size 1518 --udp-checksum
 exact "v4, IMIX, 1000 flows" 12000 $((1000 * imix)) "${v4[@]}" --rate 50000 --size imix --flows 1000

@@ -8,10 +8,11 @@
 . "$(dirname "$0")/../peers.sh"
 . "$(dirname "$0")/../qos.sh"
 
-settle=1 seconds=2
+settle=1
 declare -A bits=([1mbit]=1000000 [10mbit]=10000000 [100mbit]=100000000)
 declare -A burst=([1mbit]=5kb [10mbit]=16kb [100mbit]=128kb)
 declare -A queue=([1mbit]=40kb [10mbit]=400kb [100mbit]=4000kb)
+declare -A seconds=([1mbit]=5 [10mbit]=2 [100mbit]=2) # of 1 Mbit/s two are 180 frames: one is half a bar
 declare -A offer=([1mbit]=6 [10mbit]=4 [100mbit]=2) # times the rate
 declare -A sizes=([1mbit]=1400 [10mbit]="64 1400" [100mbit]=1400) # bench has them all
 declare -A bar=([1mbit]=0.01 [10mbit]=0.01 [100mbit]=0.025)
@@ -39,11 +40,11 @@ linux_tree()
 	esac
 }
 
-# watch NS LENGTH: bits a second of frames of that length that come to b0 there after settling: in
+# watch NS SECONDS LENGTH: bits a second of frames of that length that come to b0 there after settling: in
 # all, in the slowest second and in the fastest
 watch()
 {
-	ns "$1" /usr/bin/python3 - $settle $seconds "$2" <<- 'END'
+	ns "$1" /usr/bin/python3 - $settle "$2" "$3" <<- 'END'
 	import sys, time
 	settle, seconds, length = map(int, sys.argv[1:])
 	def seen():
@@ -66,9 +67,9 @@ watch()
 # measure NAME RATE SIZE: into $rate, $least and $most; fails if the generator did not keep up
 measure()
 {
-	local to=b pps=$((bits[$2] / 8 / ($3 - 4)))
+	local to=b pps=$((bits[$2] / 8 / ($3 - 4))) seconds=${seconds[$2]}
 	[ "$1" != linux ] || to=lb
-	watch $to $(($3 - 4)) > "$T/$1.rate" &
+	watch $to "$seconds" $(($3 - 4)) > "$T/$1.rate" &
 	local watcher=$!
 	flood "$1" "$3" $((pps * offer[$2])) $((settle + seconds + 1)) || return
 	wait $watcher
