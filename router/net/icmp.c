@@ -183,7 +183,7 @@ static const struct in6_addr *choose6(const struct dp_config *c, const struct dp
 	if (out->nip6)
 		return &out->ip6[0].addr;
 	for (unsigned i = 0; i < c->nifaces; i++)
-		if (c->iface[i].nip6)
+		if (c->iface[i].nip6 && share_vrf(&c->iface[i], out))
 			return &c->iface[i].ip6[0].addr;
 	return NULL;
 }

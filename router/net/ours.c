@@ -23,7 +23,7 @@ uint32_t ours4_source(const struct dp_config *c, const struct dp_iface *out, uin
 	if (out->nip4)
 		return out->ip4[0].addr;
 	for (unsigned i = 0; i < c->nifaces; i++)
-		if (c->iface[i].nip4)
+		if (c->iface[i].nip4 && share_vrf(&c->iface[i], out))
 			return c->iface[i].ip4[0].addr;
 	return 0;
 }

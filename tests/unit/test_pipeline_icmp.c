@@ -165,6 +165,44 @@ static void test_source6(void **state)
 	pipe_close(&p);
 }
 
+/* An interface without addresses borrows one of its own VRF only: what another has is neither known
+ * there nor to be told. Two VRFs have two FIBs, or, where Linux has no such devices, two zones. */
+static void test_source_of_vrf(void **state)
+{
+	struct error e4 = { .type = 3, .iface = 1 }, e6 = { .type = 1, .iface = 1 };
+	struct pipe p;
+	struct frame f;
+
+	(void)state;
+	pipe_open(&p);
+	p.cfg->iface[1].nip4 = p.cfg->iface[1].nip6 = 0;
+	for (unsigned by_zone = 0; by_zone < 2; by_zone++) {
+		for (unsigned i = 0; i < PIPE_IFACES; i++) {
+			bool other = i != 1 && i != 2;
+
+			p.cfg->iface[i].fib4 = other && !by_zone ? NULL : p.fib4;
+			p.cfg->iface[i].zone = other && by_zone ? 7 : 0;
+		}
+		e4.from = on_link(false, 2, 1);
+		e6.from = on_link(true, 2, 1);
+		frame4(&f, beyond(false, VIA_OUT), beyond(false, TO_NOWHERE), IPPROTO_UDP, 20);
+		f.port = 1;
+		f.b[5] = 1; /* the MAC address of port 1 */
+		pipe_answers_as(&p, &f, DROP_NO_ROUTE, &e4);
+		frame6(&f, beyond(true, VIA_OUT), beyond(true, TO_NOWHERE), IPPROTO_UDP, 20);
+		f.port = 1;
+		f.b[5] = 1;
+		pipe_answers_as(&p, &f, DROP_NO_ROUTE, &e6);
+	}
+	p.cfg->iface[2].nip4 = 0;
+	e4.from = net4(192, 0, 0, 8);
+	frame4(&f, beyond(false, VIA_OUT), beyond(false, TO_NOWHERE), IPPROTO_UDP, 20);
+	f.port = 1;
+	f.b[5] = 1;
+	pipe_answers_as(&p, &f, DROP_NO_ROUTE, &e4);
+	pipe_close(&p);
+}
+
 /* What cannot go back is counted as a drop of its own; no error about the error. */
 static void test_no_way_back(void **state)
 {
@@ -505,6 +543,7 @@ int main(void)
 		cmocka_unit_test(test_none_about_later_fragments),
 		cmocka_unit_test(test_source4),
 		cmocka_unit_test(test_source6),
+		cmocka_unit_test(test_source_of_vrf),
 		cmocka_unit_test(test_no_way_back),
 		cmocka_unit_test(test_back_by_group),
 		cmocka_unit_test(test_limit_per_target),
