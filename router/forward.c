@@ -323,9 +323,15 @@ void forward(struct dp *dp, struct pkt *p, uint32_t slot)
 	}
 }
 
+/* Control may have taken its port away since hold_check() has looked. */
 static void held_send(struct dp *dp, struct pkt *p, uint32_t slot)
 {
-	transmit(dp, p, nh_get(dp->cfg->nht, slot));
+	struct nh *n = nh_get(dp->cfg->nht, slot);
+
+	if (n->type == NH_ADJ)
+		transmit(dp, p, n);
+	else
+		refuse(dp, p, DROP_EGRESS_DOWN, ICMP_ERROR_NO_ROUTE, 0);
 }
 
 static void held_fail(struct dp *dp, struct pkt *p)

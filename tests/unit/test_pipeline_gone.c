@@ -100,12 +100,52 @@ static void test_port_closed_while_held(void **state)
 	pipe_close(&p);
 }
 
+static struct pipe *closing;
+static uint8_t *(*alloc)(struct dp *dp);
+
+static uint8_t *alloc_and_close(struct dp *dp)
+{
+	put_down(closing, on_link(false, 1, 9));
+	return alloc(dp);
+}
+
+/* Control closes the port while the packets that waited for a neighbour on it are being sent: those
+ * behind the first, which is being cut meanwhile, find another next hop than it has found. */
+static void test_port_closed_while_sent(void **state)
+{
+	struct frame f;
+	struct pipe p;
+
+	(void)state;
+	pipe_open(&p);
+	for (unsigned i = 0; i < 3; i++) {
+		frame_to(&f, beyond(false, VIA_DARK), 1000);
+		pipe_receive(&p, &f);
+	}
+	pipe_turn(&p);
+	assert_int_equal(p.w->dp.nheld, 3);
+	closing = &p;
+	alloc = p.w->dp.alloc;
+	p.w->dp.alloc = alloc_and_close;
+	p.cfg->iface[1].mtu = 600;
+	pipe_learn(&p, 1, on_link(false, 1, 9), NH_RESOLVED, 0);
+	pipe_turn(&p);
+	p.w->dp.alloc = alloc;
+	assert_int_equal(p.w->dp.nheld, 0);
+	assert_int_equal(p.w->count->drop[DROP_EGRESS_DOWN], 2);
+	assert_true(pipe_sent(&p, 1, &f) && pipe_sent(&p, 1, &f)); /* both parts of the first */
+	assert_true(pipe_sent(&p, 0, &f) && pipe_sent(&p, 0, &f)); /* its sender is told */
+	pipe_quiet(&p);
+	pipe_close(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ingress_gone_while_held),
 		cmocka_unit_test(test_neighbour_down),
 		cmocka_unit_test(test_port_closed_while_held),
+		cmocka_unit_test(test_port_closed_while_sent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
