@@ -24,7 +24,6 @@
 #include "config/schema.h"
 #include "router/apply.h"
 #include "router/apply_rules.h"
-#include "router/apply_rules.h"
 #include "router/buckets.h"
 #include "router/ctl/qos_rate.h"
 #include "router/lib/clock.h"
