@@ -333,6 +333,8 @@ void routes_ip_off(struct state *s, int ifindex);
 void routes_prefsrc_gone(struct state *s, uint32_t table, uint32_t addr);
 void routes_object_gone(struct state *s, uint32_t nhid);
 void route_event(struct state *s, const struct netlink_route *r);
+/* r is to be as n says, which has its prefix, table and metric. */
+void route_follow(struct state *s, struct route *r, const struct netlink_route *n);
 /* The slot that a prefix gets whose best route this is. */
 uint32_t feasible_slot(struct state *s, const struct route *best);
 void feasible_follow(struct state *s, const struct path *p); /* its content has changed, */

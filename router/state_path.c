@@ -323,19 +323,17 @@ void paths_follow_buckets(struct state *s, uint32_t nhid)
 	}
 }
 
-/* Told once more, a route finds the path that is now its own. */
+/* Routes find the paths that are now their own. */
 void state_hash_again(struct state *s, uint32_t table, const struct prefix *dst)
 {
 	static struct netlink_route again; /* [control] only; large */
-	const struct route *r = state_route_exact(s, table, dst);
 
-	for (; r; r = r->next) {
+	for (struct route *r = route_head(s, table, dst); r; r = r->next) {
 		const struct path *p = r->path;
 
 		if (p->nhops < 2 || p->nhid)
 			continue;
 		memset(&again, 0, offsetof(struct netlink_route, hops));
-		again.replace = true;
 		again.dst = r->dst;
 		again.table = r->table;
 		again.metric = r->metric;
@@ -350,9 +348,7 @@ void state_hash_again(struct state *s, uint32_t table, const struct prefix *dst)
 		again.nhops = p->nhops;
 		for (unsigned i = 0; i < p->nhops; i++)
 			again.hops[i] = p->hops[i].hop;
-		if (choice(s, &again) == p->hash)
-			continue;
-		route_event(s, &again); /* changes the list */
-		return;
+		if (choice(s, &again) != p->hash)
+			route_follow(s, r, &again);
 	}
 }

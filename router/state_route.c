@@ -378,6 +378,14 @@ void route_event(struct state *s, const struct netlink_route *n)
 		route_insert(s, n, path);
 }
 
+void route_follow(struct state *s, struct route *r, const struct netlink_route *n)
+{
+	struct path *path = path_get(s, n);
+
+	if (path)
+		route_replace(s, r, n, path);
+}
+
 /* ---- what Linux does without a word */
 
 static void remove_if(struct state *s, bool (*gone)(const struct route *r, uint32_t key),

@@ -292,6 +292,34 @@ static void the_file_chooses_how(void **state)
 	state_hash_again(s, TABLE_MAIN, &dst); /* is not there */
 }
 
+/* Somebody's route of the same prefix and metric stands before the file's: it is not the one whose
+ * choice changes. */
+static void the_file_chooses_how_behind_another(void **state)
+{
+	struct netlink_route *r = by_a_and_b();
+	struct prefix dst = prefix("172.16.0.0/16");
+	const struct route *first;
+
+	(void)state;
+	s->route_hash = the_file_says;
+	wanted = CONF_HASH_L3;
+	r->protocol = NETLINK_PROTO;
+	tell(r);
+	r = by_a_and_b();
+	r->nhops = 1;
+	tell(r); /* `ip route prepend` */
+	assert_int_equal(s->nroutes[0], 2);
+	wanted = CONF_HASH_L4;
+	state_hash_again(s, TABLE_MAIN, &dst);
+	state_publish(s);
+	assert_int_equal(s->nroutes[0], 2);
+	first = state_route_exact(s, TABLE_MAIN, &dst);
+	assert_int_not_equal(first->protocol, NETLINK_PROTO);
+	assert_int_equal(first->path->nhops, 1);
+	assert_int_equal(first->next->protocol, NETLINK_PROTO);
+	assert_int_equal(first->next->path->hash, CONF_HASH_L4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -306,6 +334,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(objects_take_their_routes_along, three_up,
 						network_down),
 		cmocka_unit_test_setup_teardown(the_file_chooses_how, three_up, network_down),
+		cmocka_unit_test_setup_teardown(the_file_chooses_how_behind_another, three_up,
+						network_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
