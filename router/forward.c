@@ -53,11 +53,10 @@ void forward_own(struct dp *dp, struct pkt *p)
 		slot = route_choose(dp, p, n);
 		n = nh_get(dp->cfg->nht, slot);
 	}
-	if (!icmp_source(dp, p,
-			 !link_local && n && (n->type == NH_ADJ || n->type == NH_GLEAN) &&
-					 is_iface(dp, n->iface)
-				 ? n->iface
-				 : p->iface)) {
+	if (link_local || !n || (n->type != NH_ADJ && n->type != NH_GLEAN) ||
+	    !is_iface(dp, n->iface))
+		n = NULL;
+	if (!icmp_source(dp, p, n)) {
 		counter_add(&dp->count->generated, -1ull); /* never came to be */
 		return;
 	}

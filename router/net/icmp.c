@@ -163,11 +163,14 @@ bool icmp_error(struct dp *dp, const struct pkt *p, enum icmp_error e, uint32_t 
 	return true;
 }
 
-static bool source4(struct dp *dp, struct pkt *err, const struct dp_iface *out)
+/* On a link of several subnets, an address of the one that the next hop is in. */
+static bool source4(struct dp *dp, struct pkt *err, const struct nh *way)
 {
+	const struct dp_iface *out = &dp->cfg->iface[way ? way->iface : err->iface];
 	struct ip4_header *h = pkt_ip4(err);
+	bool neighbour = way && way->type == NH_ADJ && way->addr.family == AF_INET;
 
-	h->src = ours4_source(dp->cfg, out, h->dst);
+	h->src = ours4_source(dp->cfg, out, neighbour ? way->addr.v4 : h->dst);
 	if (!h->src)
 		h->src = htonl(UNNUMBERED);
 	h->csum = 0;
@@ -175,23 +178,58 @@ static bool source4(struct dp *dp, struct pkt *err, const struct dp_iface *out)
 	return true;
 }
 
-static const struct in6_addr *choose6(const struct dp_config *c, const struct dp_iface *out,
-				      const uint8_t *dst)
+static int common_bits(const uint8_t *a, const uint8_t *b, int max)
 {
-	if (dst[0] == 0xfe && (dst[1] & 0xc0) == 0x80)
-		return out->has_link_local ? &out->ip6_link_local : NULL;
-	if (out->nip6)
-		return &out->ip6[0].addr;
-	for (unsigned i = 0; i < c->nifaces; i++)
-		if (c->iface[i].nip6 && share_vrf(&c->iface[i], out))
-			return &c->iface[i].ip6[0].addr;
-	return NULL;
+	int n = 0;
+
+	while (n < max && a[n / 8] == b[n / 8])
+		n += 8;
+	if (n < max)
+		n += __builtin_clz((unsigned)(a[n / 8] ^ b[n / 8])) - 24;
+	return n < max ? n : max;
 }
 
-static bool source6(struct dp *dp, struct pkt *err, const struct dp_iface *out)
+/* Of the addresses of an interface the one that has more in common with dst than *bits, if any does
+ * (RFC 6724 5, rule 8). */
+static const struct in6_addr *closest6(const struct dp_iface *f, const uint8_t *dst, int *bits)
+{
+	const struct in6_addr *best = NULL;
+
+	for (unsigned i = 0; i < f->nip6; i++) {
+		int n = common_bits(f->ip6[i].addr.s6_addr, dst, f->ip6[i].len);
+
+		if (n <= *bits)
+			continue;
+		*bits = n;
+		best = &f->ip6[i].addr;
+	}
+	return best;
+}
+
+/* Who traces a route learns where its packet came in, as from Linux; by which way the error leaves
+ * says less (RFC 4443 2.2 (d)). */
+static const struct in6_addr *choose6(const struct dp_config *c, const struct dp_iface *in,
+				      const uint8_t *dst)
+{
+	const struct in6_addr *best, *other;
+	int bits = -1;
+
+	if (dst[0] == 0xfe && (dst[1] & 0xc0) == 0x80)
+		return in->has_link_local ? &in->ip6_link_local : NULL;
+	best = closest6(in, dst, &bits);
+	for (unsigned i = 0; !in->nip6 && i < c->nifaces; i++) {
+		if (!share_vrf(&c->iface[i], in))
+			continue;
+		other = closest6(&c->iface[i], dst, &bits);
+		best = other ? other : best;
+	}
+	return best;
+}
+
+static bool source6(struct dp *dp, struct pkt *err)
 {
 	struct ip6_header *h = pkt_ip6(err);
-	const struct in6_addr *src = choose6(dp->cfg, out, h->dst);
+	const struct in6_addr *src = choose6(dp->cfg, &dp->cfg->iface[err->iface], h->dst);
 	uint32_t len = err->len - IP6_HLEN;
 	uint64_t sum;
 	uint16_t csum;
@@ -206,11 +244,9 @@ static bool source6(struct dp *dp, struct pkt *err, const struct dp_iface *out)
 	return true;
 }
 
-bool icmp_source(struct dp *dp, struct pkt *err, uint16_t out_iface)
+bool icmp_source(struct dp *dp, struct pkt *err, const struct nh *way)
 {
-	const struct dp_iface *out = &dp->cfg->iface[out_iface];
-
-	if (err->flags & PKT_IP6 ? source6(dp, err, out) : source4(dp, err, out))
+	if (err->flags & PKT_IP6 ? source6(dp, err) : source4(dp, err, way))
 		return true;
 	dp_event(dp, EVENT_ICMP_NO_SOURCE);
 	dp->free(dp, err->l3);

@@ -39,8 +39,10 @@ bool icmp_error(struct dp *dp, const struct pkt *p, enum icmp_error e, uint32_t 
  * there is no frame; counted. */
 bool icmp_packet(struct dp *dp, const struct pkt *p, struct pkt *out);
 
-/* Give the error its source, an address of the interface it leaves by (RFC 1812 4.3.2.4), and its
- * checksums. False: there is no address at all; dropped and counted. */
-bool icmp_source(struct dp *dp, struct pkt *err, uint16_t out_iface);
+/* Give the error its source, an address of the interface it leaves by (RFC 1812 4.3.2.4), in IPv6
+ * of the one that the packet came in by, and its checksums. way: the neighbour or the link it will
+ * leave by; NULL: as good as the link the packet came by. False: there is no address at all;
+ * dropped and counted. */
+bool icmp_source(struct dp *dp, struct pkt *err, const struct nh *way);
 
 #endif

@@ -194,7 +194,7 @@ static void test_link_local_unknown(void **state)
 /* fec0::/10 begins like fe80::/10 and is none: it is answered by its route. */
 static void test_site_local_source(void **state)
 {
-	struct error e = { 1, 0, 0, on_link(true, 1, 1), 1, 0 };
+	struct error e = { 1, 0, 0, on_link(true, 0, 1), 1, 0 };
 	struct addr out = on_link(true, 1, 2), src;
 	struct pipe p;
 	struct frame f;

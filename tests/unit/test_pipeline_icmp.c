@@ -118,6 +118,7 @@ static void test_source4(void **state)
 	struct pipe p;
 	struct frame f;
 	struct error e = { .type = 3, .iface = 1, .from = on_link(false, 1, 1) };
+	struct addr neighbour = net4(10, 9, 2, 7);
 
 	(void)state;
 	pipe_open(&p);
@@ -129,13 +130,16 @@ static void test_source4(void **state)
 		p.cfg->iface[1].ip4[i].mask = htonl(0xffffff00);
 	}
 	pipe_answers_as(&p, &f, DROP_NO_ROUTE, &e);
-	pipe_learn(&p, 1, net4(10, 9, 2, 7), NH_RESOLVED, 0);
+	pipe_learn(&p, 1, neighbour, NH_RESOLVED, 0);
 	pipe_route(&p, net4(10, 9, 2, 0), 24, fib_get(p.fib4, on_link(false, 1, 0).bytes, 24));
-	frame4(&f, net4(10, 9, 2, 7), beyond(false, TO_NOWHERE), IPPROTO_UDP, 20);
+	frame4(&f, neighbour, beyond(false, TO_NOWHERE), IPPROTO_UDP, 20);
 	e.from = net4(10, 9, 2, 1);
 	e.host = 7;
 	pipe_answers_as(&p, &f, DROP_NO_ROUTE, &e);
-	p.cfg->iface[1].nip4 = 0; /* has none: any of ours */
+	pipe_route(&p, beyond(false, VIA_OUT), 32, neigh_lookup(p.neigh, &p.nht, 1, &neighbour));
+	frame4(&f, beyond(false, VIA_OUT), beyond(false, TO_NOWHERE), IPPROTO_UDP, 20);
+	pipe_answers_as(&p, &f, DROP_NO_ROUTE, &e); /* as to the gateway in that subnet */
+	p.cfg->iface[1].nip4 = 0;		    /* has none: any of ours */
 	e.from = on_link(false, 0, 1);
 	pipe_answers_as(&p, &f, DROP_NO_ROUTE, &e);
 	for (unsigned i = 0; i < PIPE_IFACES; i++)
@@ -145,18 +149,34 @@ static void test_source4(void **state)
 	pipe_close(&p);
 }
 
+/* In IPv6 as the interface where the packet came in, as Linux does, whatever way the error takes:
+ * that is the hop that traceroute is to show. Of several addresses the one closest to who is told;
+ * the others' if it has none. */
 static void test_source6(void **state)
 {
 	struct pipe p;
 	struct frame f;
-	struct error e = { .type = 1, .iface = VLAN100, .from = on_link(true, VLAN100, 1) };
+	struct error e = { .type = 1, .iface = VLAN100, .from = on_link(true, 0, 1) };
+	struct dp_iface *in;
 
 	(void)state;
 	pipe_open(&p);
+	in = &p.cfg->iface[0];
 	frame6(&f, beyond(true, VIA_VLAN), beyond(true, TO_NOWHERE), IPPROTO_UDP, 20);
 	pipe_answers_as(&p, &f, DROP_NO_ROUTE, &e);
-	p.cfg->iface[VLAN100].nip6 = 0;
-	e.from = on_link(true, 0, 1);
+	in->nip6 = 3;
+	in->ip6[1].addr = net6(VIA_VLAN, 1).v6;
+	in->ip6[1].len = 64;
+	in->ip6[2].addr = net6(VIA_VLAN, 78).v6; /* closer, were it not another network */
+	in->ip6[2].len = 64;
+	e.from = net6(VIA_VLAN, 1);
+	pipe_answers_as(&p, &f, DROP_NO_ROUTE, &e);
+	in->ip6[2].len = 128;
+	e.from = net6(VIA_VLAN, 78);
+	pipe_answers_as(&p, &f, DROP_NO_ROUTE, &e);
+	in->nip6 = 0;
+	p.cfg->iface[2].ip6[0].addr = net6(VIA_VLAN, 3).v6;
+	e.from = net6(VIA_VLAN, 3);
 	pipe_answers_as(&p, &f, DROP_NO_ROUTE, &e);
 	for (unsigned i = 0; i < PIPE_IFACES; i++)
 		p.cfg->iface[i].nip6 = 0; /* no address: no error, and no frame lost */
@@ -234,7 +254,7 @@ static void test_no_way_back(void **state)
 	pipe_close(&p);
 }
 
-/* An error leaves by the group member whose address it bears. */
+/* An error leaves by one member of a group, and in IPv4 bears that one's address. */
 static void test_back_by_group(void **state)
 {
 	unsigned by[3] = { 0 };
@@ -254,7 +274,7 @@ static void test_back_by_group(void **state)
 		pipe_receive(&p, &f);
 		pipe_turn(&p);
 		e.iface = xsk_queue_unsent(p.port[1]->queue[0]) ? 1 : 2;
-		e.from = on_link(six, e.iface, 1);
+		e.from = on_link(six, six ? 0 : e.iface, 1);
 		expect_error(&p, &f, &e);
 		by[e.iface]++;
 	}

@@ -71,32 +71,27 @@ static unsigned quotes6(const uint8_t *a, const uint8_t *b, uint32_t n)
 		       : ASPECT_OTHER;
 }
 
-static unsigned aspects6(const struct packet *p, unsigned link, const struct seen *k,
-			 const struct seen *o)
+static unsigned aspects6(const struct seen *k, const struct seen *o)
 {
 	const uint8_t *a = k->b + ETH_HLEN, *b = o->b + ETH_HLEN;
 	uint32_t n = k->len - ETH_HLEN - 40;
 	unsigned found = 0;
 
-	if (k->len != o->len || memcmp(k->b, o->b, ETH_HLEN + 8) || memcmp(a + 24, b + 24, 16) ||
-	    a[40] != b[40] || !sum_is_right(a, true, a + 40, n) ||
-	    !sum_is_right(b, true, b + 40, n))
+	if (k->len != o->len || memcmp(k->b, o->b, ETH_HLEN + 40) || a[40] != b[40] ||
+	    !sum_is_right(a, true, a + 40, n) || !sum_is_right(b, true, b + 40, n))
 		return ASPECT_OTHER;
 	if (a[41] != b[41])
 		found |= a[40] == 1 && a[41] == 0 && b[41] == 6 ? ASPECT_REJECT : ASPECT_OTHER;
-	if (memcmp(a + 8, b + 8, 16))
-		found |= link != p->link ? ASPECT_SOURCE : ASPECT_OTHER;
 	return found | mtus6(a + 40, b + 40) | quotes6(a + 48, b + 48, n - 8);
 }
 
-static unsigned aspects_of(const struct packet *p, unsigned link, const struct seen *k,
-			   const struct seen *o)
+static unsigned aspects_of(const struct seen *k, const struct seen *o)
 {
 	if (k->len == o->len && !memcmp(k->b, o->b, k->len))
 		return 0;
 	if (!error_at(k->b, k->len) || !error_at(o->b, o->len) || memcmp(k->b + 12, o->b + 12, 2))
 		return ASPECT_OTHER;
-	return get16(k->b + 12) == ETH_P_IPV6 ? aspects6(p, link, k, o) : aspects4(k, o);
+	return get16(k->b + 12) == ETH_P_IPV6 ? aspects6(k, o) : aspects4(k, o);
 }
 
 unsigned aspects(const struct packet *p)
@@ -107,7 +102,7 @@ unsigned aspects(const struct packet *p)
 		const struct seen *k = p->out[KERNEL][link].first, *o = p->out[OURS][link].first;
 
 		for (; k && o; k = k->next, o = o->next)
-			found |= aspects_of(p, link, k, o);
+			found |= aspects_of(k, o);
 		if (k || o)
 			return 0;
 	}

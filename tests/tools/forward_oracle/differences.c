@@ -350,10 +350,6 @@ static bool error_mtu(const struct packet *p)
 {
 	return aspects(p) & ASPECT_MTU;
 }
-static bool error_source(const struct packet *p)
-{
-	return aspects(p) & ASPECT_SOURCE;
-}
 static bool error_reject(const struct packet *p)
 {
 	return aspects(p) & ASPECT_REJECT;
@@ -464,8 +460,6 @@ const struct difference differences[] = {
 	  "a quote is the packet as it came; the kernel may be one hop further" },
 	{ error_mtu, OFTEN, "MTU of a route", "G22",
 	  "told at once; the kernel first tells the link's if it is not locked" },
-	{ error_source, OFTEN, "source of errors", "G23",
-	  "an address of the link it leaves by (RFC 4443 2.2), not where from" },
 	{ limited, SELDOM, "limits", "F11",
 	  "the kernel tells one host of its routes five times, and then each second" },
 	{ unresolved, SELDOM, "neighbours", "F13, G24",

@@ -137,11 +137,10 @@ enum {
 	ASPECT_ECN = 1,		   /* of the type of service */
 	ASPECT_OPTIONS = 2,	   /* the kernel's has some */
 	ASPECT_QUOTED_OPTIONS = 4, /* the kernel's quote shows them as changed on the way */
-	ASPECT_SOURCE = 8,	   /* IPv6: another address of its own */
-	ASPECT_REJECT = 16,	   /* IPv6: 1/6 instead of 1/0 */
-	ASPECT_QUOTED_HOPS = 32,   /* the kernel's quote has one less, and may be cut */
-	ASPECT_MTU = 64,	   /* that of the link, where the route's is less */
-	ASPECT_OTHER = 128,
+	ASPECT_REJECT = 8,	   /* IPv6: 1/6 instead of 1/0 */
+	ASPECT_QUOTED_HOPS = 16,   /* the kernel's quote has one less, and may be cut */
+	ASPECT_MTU = 32,	   /* that of the link, where the route's is less */
+	ASPECT_OTHER = 64,
 };
 /* In what the errors of both sides differ, frame by frame; 0: in nothing, or there is more to it.
  */
