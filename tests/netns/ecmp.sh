@@ -1,9 +1,8 @@
 #!/bin/bash
 # tests/netns/ecmp.sh: two paths to one place. Flows are shared by weight, a flow keeps to its path
 # as long as there is that path, and a path that is down carries none.
-#   a -- lan0 [r] wan0 -- b0 [b]
-#                 wan1 -- b1
 . "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../paths.sh"
 
 # Sends from a: N datagrams of SIZE bytes to each of COUNT ports, which makes as many flows.
 cat > "$T/send.py" << 'EOF'
@@ -118,31 +117,8 @@ restarted()
 	router_stop && router_spawn "$CONF" && router_wait
 }
 
-ns_add a r b
-veth a a0 r lan0
-veth r wan0 b b0
-veth r wan1 b b1
-host_addr a a0 10.0.1.2/24 2001:db8:1::2/64
-host_addr r lan0 10.0.1.1/24 2001:db8:1::1/64
-for i in 0 1; do
-	host_addr r wan$i 10.0.$((i + 2)).1/24 2001:db8:$((i + 2))::1/64
-	host_addr b b$i 10.0.$((i + 2)).2/24 2001:db8:$((i + 2))::2/64
-done
-ns b sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.icmp_ratemask=0
-host_addr b lo 192.0.2.1/32 192.0.2.7/32 192.0.2.9/32 2001:db8:f::1/128
-ip -n b route add 10.0.1.0/24 via 10.0.2.1
-ip -n b -6 route add 2001:db8:1::/64 via 2001:db8:2::1
-ip -n a route add default via 10.0.1.1
-ip -n a -6 route add default via 2001:db8:1::1
-# what nobody listens for is dropped quietly
-ns b nft -f - << 'EOF'
-table inet quiet {
-	chain input {
-		type filter hook input priority 0
-		udp dport 10000-20000 drop
-	}
-}
-EOF
+paths_topo 2
+host_addr b lo 192.0.2.7/32 192.0.2.9/32
 
 four() # [WEIGHT0 WEIGHT1]
 {

@@ -2,10 +2,8 @@
 # tests/netns/resilient.sh: a resilient nexthop group over three paths, under traffic. Of a member
 # that goes, however it goes, the flows find another way and no other flow moves; one that comes
 # back waits until a bucket is idle. With and without connection tracking. F18.
-#   a -- lan0 [r] wan0 -- b0 [b]
-#                 wan1 -- b1
-#                 wan2 -- b2
 . "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../paths.sh"
 
 flows=300 pps=3000 phase=0
 all=$((flows * 8)) # packets: eight rounds of all flows
@@ -80,29 +78,10 @@ seen()
 	[ "$(json "$T/sum" "$1")" = true ]
 }
 
-ns_add a r b
-veth a a0 r lan0
-host_addr a a0 10.0.1.2/24
-host_addr r lan0 10.0.1.1/24
-ip -n a route add default via 10.0.1.1
+paths_topo 3
 for i in 0 1 2; do
-	veth r wan$i b b$i
-	host_addr r wan$i 10.0.$((i + 2)).1/24
-	host_addr b b$i 10.0.$((i + 2)).2/24
 	ip -n r nexthop add id $((i + 1)) via 10.0.$((i + 2)).2 dev wan$i
 done
-ns b sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.icmp_ratemask=0
-host_addr b lo 192.0.2.1/32
-ip -n b route add 10.0.1.0/24 via 10.0.2.1
-# what nobody listens for is dropped quietly
-ns b nft -f - << 'EOF'
-table inet quiet {
-	chain input {
-		type filter hook input priority 0
-		udp dport 10000-20000 drop
-	}
-}
-EOF
 
 members()
 {
