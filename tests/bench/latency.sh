@@ -22,16 +22,12 @@ quantiles()
 
 ours()
 {
-	local pid rc tries=0
+	local rc
 	bench_ns rtr sysctl -qw net.ipv4.ip_forward=0
-	ip netns exec rtr "$B/router" -c "$T/router.yaml" -R "$T/run" 2> "$T/router.log" &
-	pid=$!
-	until "$B/routerctl" -R "$T/run" show status 2> /dev/null | grep -q running; do
-		[ $((++tries)) -lt 100 ] && sleep 0.05 || { cat "$T/router.log" >&2; return 1; }
-	done
+	bench_router_up || return
 	bench_run "$seconds" "${bench_flows4[@]}" --rate "$rate" && quantiles "$T/sink"
 	rc=$?
-	kill $pid && wait $pid
+	bench_router_down
 	bench_ns rtr sysctl -qw net.ipv4.ip_forward=1
 	return $rc
 }
@@ -41,16 +37,11 @@ linux()
 	bench_linux_forward xdp "$seconds" "${bench_flows4[@]}" --rate "$rate" > "$T/pps" && quantiles "$T/sink"
 }
 
-# median COLUMN FILE
-median()
-{
-	awk -v column="$1" '{ print $column }' "$2" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
-}
-
 bench_topology_up || exit
 rate=$(($(bench_linux_forward xdp 1) / 10)) || exit
 for ((i = 0; i < rounds; i++)); do
 	linux >> "$T/linux" && ours >> "$T/ours" || exit
 done
 [ -z "${BENCH_VERBOSE:-}" ] || paste "$T/linux" "$T/ours" >&2
-echo "$(median 1 "$T/ours") $(median 2 "$T/ours") $(median 1 "$T/linux") $(median 2 "$T/linux") $rate"
+echo "$(bench_median 1 < "$T/ours") $(bench_median 2 < "$T/ours")" \
+	"$(bench_median 1 < "$T/linux") $(bench_median 2 < "$T/linux") $rate"

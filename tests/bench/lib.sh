@@ -7,7 +7,12 @@
 #   bench_pin_napi NS DEV CPU | bench_unpin_napi NS DEV
 #   bench_run SECONDS [GEN-ARGUMENT...]      generator to sink; the reports are in $T/gen, $T/sink
 #   bench_linux_forward [gro|xdp] [SECONDS]  prints packets per second
+#   bench_sink_up [SINK-ARGUMENT...] | bench_sink_down       what bench_run does at its sink's side
 #   bench_value KEY FILE                     one number of a report
+#   bench_lost                               packets handed over in $T/gen that are not in $T/sink
+#   bench_router_up | bench_router_down      the router in rtr with $T/router.yaml; $bench_router: its pid
+#   bench_ctl ARGUMENT...                    asks it
+#   bench_median [COLUMN]                    of the lines on stdin
 #
 # Where each stage runs. The generator's frames leave by ndo_xdp_xmit on BENCH_GEN_CPU (1) and land
 # in a ring of 256 entries of in0. Who takes them out is in0's NAPI:
@@ -136,23 +141,69 @@ bench_unpin_napi()
 # bench_run SECONDS [GEN-ARGUMENT...]
 bench_run()
 {
-	local seconds=$1 sink tries=0
+	local seconds=$1
 	shift
 	[ $# != 0 ] || set -- "${bench_flows4[@]}"
-	ip netns exec sink "$B/tests/tools/pktgen" sink s0 -j > "$T/sink.out" &
-	sink=$!
-	until grep -qs ready "$T/sink.out"; do
-		[ $((++tries)) -lt 100 ] && sleep 0.05 || return 1
-	done
+	bench_sink_up || return
 	ip netns exec gen "$B/tests/tools/pktgen" gen g0 --dst-mac $bench_in_mac --cpu "$BENCH_GEN_CPU" \
 		--time "$seconds" -j "$@" > "$T/gen" || return
 	sleep 0.1
-	kill -INT $sink && wait $sink && tail -n 1 "$T/sink.out" > "$T/sink"
+	bench_sink_down
+}
+
+# shellcheck disable=SC2120 # load.sh and routes.sh pass some
+bench_sink_up()
+{
+	local tries=0
+	ip netns exec sink "$B/tests/tools/pktgen" sink s0 -j "$@" > "$T/sink.out" &
+	bench_sink=$!
+	until grep -qs ready "$T/sink.out"; do
+		[ $((++tries)) -lt 100 ] && sleep 0.05 || return
+	done
+}
+
+bench_sink_down()
+{
+	kill -INT "$bench_sink" && wait "$bench_sink" && tail -n 1 "$T/sink.out" > "$T/sink"
 }
 
 bench_value()
 {
 	sed -n "s/.*\"$1\":\([0-9.]*\).*/\1/p" "$2"
+}
+
+bench_lost()
+{
+	echo $(($(bench_value packets "$T/gen") - $(bench_value dropped "$T/gen") - $(bench_value packets "$T/sink")))
+}
+
+bench_median()
+{
+	awk -v column="${1:-1}" '{ print $column }' | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
+}
+
+bench_ctl()
+{
+	"$B/routerctl" -R "$T/run" "$@"
+}
+
+bench_router_up()
+{
+	local until=$((SECONDS + 60))
+	ip netns exec rtr "$B/router" -c "$T/router.yaml" -R "$T/run" 2> "$T/router.log" &
+	bench_router=$!
+	until bench_ctl show status 2> /dev/null | grep -q running; do
+		if ! kill -0 $bench_router 2> /dev/null || [ $SECONDS -ge $until ]; then
+			cat "$T/router.log" >&2
+			return 1
+		fi
+		sleep 0.01
+	done
+}
+
+bench_router_down()
+{
+	kill "$bench_router" && wait "$bench_router"
 }
 
 # bench_napi_ns NS DEV: nanoseconds that the pinned threads have run.

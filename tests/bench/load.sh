@@ -49,11 +49,6 @@ config()
 	}'
 }
 
-ctl()
-{
-	"$B/routerctl" -R "$T/run" "$@"
-}
-
 # number KEY: out of one row of JSON on stdin
 number()
 {
@@ -62,35 +57,25 @@ number()
 
 status() # VmRSS | VmHWM, in KiB
 {
-	awk -v key="$1:" '$1 == key { print $2 }' "/proc/$pid/status"
+	awk -v key="$1:" '$1 == key { print $2 }' "/proc/$bench_router/status"
 }
 
 start()
 {
-	local tries=0
 	config 0 > "$T/router.yaml"
 	bench_ns rtr sysctl -qw net.ipv4.ip_forward=0
-	ip netns exec rtr "$B/router" -c "$T/router.yaml" -R "$T/run" 2> "$T/router.log" &
-	pid=$!
-	until ctl show status 2> /dev/null | grep -q running; do
-		[ $((++tries)) -lt 200 ] && sleep 0.05 || { cat "$T/router.log" >&2; return 1; }
-	done
+	bench_router_up
 }
 
 flow_count()
 {
-	ctl -j show conntrack stats | number live
+	bench_ctl -j show conntrack stats | number live
 }
 
 # load_start: generator and sink
 load_start()
 {
-	local tries=0
-	ip netns exec sink "$B/tests/tools/pktgen" sink s0 --cpu "$BENCH_FWD_CPU" -j > "$T/sink.out" &
-	sink=$!
-	until grep -qs ready "$T/sink.out"; do
-		[ $((++tries)) -lt 100 ] && sleep 0.05 || return
-	done
+	bench_sink_up --cpu "$BENCH_FWD_CPU" || return
 	ip netns exec gen "$B/tests/tools/pktgen" gen g0 --dst-mac $bench_in_mac --cpu "$BENCH_GEN_CPU" \
 		--src 198.18.0.1-198.18.3.232 --dst 198.19.0.1-198.19.0.100 --flows "$flows" --rate "$rate" --batch 16 \
 		--time 300 -j > "$T/gen" &
@@ -102,8 +87,8 @@ load_stop()
 {
 	kill -INT $gen && wait $gen
 	sleep 0.5
-	kill -INT $sink && wait $sink && tail -n 1 "$T/sink.out" > "$T/sink"
-	lost=$(($(bench_value packets "$T/gen") - $(bench_value dropped "$T/gen") - $(bench_value packets "$T/sink")))
+	bench_sink_down
+	lost=$(bench_lost)
 }
 
 # flows_make: what is lost until there are all is not counted
@@ -117,29 +102,24 @@ flows_make()
 	load_stop
 }
 
-median()
-{
-	sort -n | sed -n 2p
-}
-
 # once WHICH: a reload
 once()
 {
 	local start end
 	config "$1" > "$T/router.yaml"
-	ctl reset workers || return
+	bench_ctl reset workers || return
 	start=$(date +%s%N)
-	ctl reload > "$T/said" || { cat "$T/said" >&2; return 1; }
+	bench_ctl reload > "$T/said" || { cat "$T/said" >&2; return 1; }
 	end=$(date +%s%N)
 	sleep 0.5 # a packet of each flow
 	echo $(((end - start) / 1000000)) >> "$T/ms"
-	ctl -j show workers | number worst_loop_us >> "$T/worst"
+	bench_ctl -j show workers | number worst_loop_us >> "$T/worst"
 }
 
 measure_reload()
 {
 	load_start && sleep 1 && once 1 && once 0 && once 1 && load_stop || return
-	echo "$(median < "$T/ms") $lost $(median < "$T/worst") $(bench_value pps "$T/gen")"
+	echo "$(bench_median < "$T/ms") $lost $(bench_median < "$T/worst") $(bench_value pps "$T/gen")"
 }
 
 measure_dump()
@@ -147,8 +127,8 @@ measure_dump()
 	local rss rows high
 	load_start && sleep 1 || return
 	rss=$(status VmRSS)
-	echo 5 > "/proc/$pid/clear_refs" # the maximum begins anew
-	ctl -j show conntrack > "$T/flows.json" || return
+	echo 5 > "/proc/$bench_router/clear_refs" # the maximum begins anew
+	bench_ctl -j show conntrack > "$T/flows.json" || return
 	high=$(status VmHWM)
 	rows=$(grep -c '"family"' "$T/flows.json")
 	load_stop
@@ -159,6 +139,6 @@ bench_topology_up && ip -n sink link set s0 address 02:00:00:00:02:03 &&
 	bench_ns sink sh -c "printf %x $((1 << BENCH_GEN_CPU)) > /sys/class/net/s0/queues/rx-0/rps_cpus" || exit
 start && flows_make && measure_"$what"
 rc=$?
-[ -z "${BENCH_VERBOSE:-}" ] || { cat "$T/gen" "$T/sink"; ctl show drops -s; ctl show workers -s; cat "$T/router.log"; } >&2
-kill $pid && wait $pid
+[ -z "${BENCH_VERBOSE:-}" ] || { cat "$T/gen" "$T/sink"; bench_ctl show drops -s; bench_ctl show workers -s; cat "$T/router.log"; } >&2
+bench_router_down
 exit $rc

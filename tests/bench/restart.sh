@@ -19,19 +19,14 @@ nat: {source: [{name: all, out: out0, action: snat, pool: 198.51.100.1-198.51.10
 X
 flows=(--flows 100000 --src 198.18.0.1-198.18.3.232 --dst 198.19.0.1-198.19.0.100)
 
-ask()
-{
-	"$B/routerctl" -R "$T/run" -j "$@"
-}
-
 router_pid()
 {
-	ask show status | sed -n 's/.*"pid": *\([0-9]*\).*/\1/p'
+	bench_ctl -j show status | sed -n 's/.*"pid": *\([0-9]*\).*/\1/p'
 }
 
 flow_count()
 {
-	"$B/routerctl" -R "$T/run" -j show conntrack stats | python3 -c 'import json, sys
+	bench_ctl -j show conntrack stats | python3 -c 'import json, sys
 print(json.load(sys.stdin)["live"])'
 }
 
@@ -58,11 +53,11 @@ for ((i = 1; i <= kills; i++)); do
 	bench_run $seconds "${flows[@]}" --rate "$pps" || exit
 	ready $((i + 1)) || exit
 	lost=$((lost + $(bench_value packets "$T/gen") - $(bench_value packets "$T/sink")))
-	[ -z "${VERBOSE:-}" ] || { cat "$T/gen" "$T/sink"; ask show interfaces -s | grep -E 'packets'; } >&2
+	[ -z "${VERBOSE:-}" ] || { cat "$T/gen" "$T/sink"; bench_ctl -j show interfaces -s | grep -E 'packets'; } >&2
 	duplicates=$((duplicates + $(bench_value duplicates "$T/sink")))
 	disturbed=$((disturbed + $(bench_value dropped "$T/gen")))
 	sed -n 's/.*"max":\([0-9]*\).*/\1/p' "$T/sink" >> "$T/gaps"
 done
 gaps=$(sort -n "$T/gaps" | awk '{ v[NR] = $1 / 1e6 } END { printf "%.1f %.1f", v[int((NR + 1) / 2)], v[NR] }')
 echo "$lost $duplicates $gaps $before $(flow_count) $disturbed"
-[ -z "${VERBOSE:-}" ] || { cat "$T/starts" "$T/log" "$T/gen" "$T/sink"; ask show drops; } >&2
+[ -z "${VERBOSE:-}" ] || { cat "$T/starts" "$T/log" "$T/gen" "$T/sink"; bench_ctl -j show drops; } >&2

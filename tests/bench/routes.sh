@@ -48,20 +48,16 @@ now_ms()
 
 routes()
 {
-	"$B/routerctl" -R "$T/run" -j show status 2> /dev/null |
+	bench_ctl -j show status 2> /dev/null |
 		sed 's/.*"routes_ipv4": *\([0-9]*\).*"routes_ipv6": *\([0-9]*\).*/\1 \2/' | awk '{ print $1 + $2 + 0 }'
 }
 
-# router_up: ms until it says that it runs
+# router_up: leaves in $T/up the ms until it says that it runs
 router_up()
 {
 	local before
 	before=$(now_ms)
-	ip netns exec rtr "$B/router" -c "$T/router.yaml" -R "$T/run" 2> "$T/router.log" &
-	pid=$!
-	until "$B/routerctl" -R "$T/run" show status 2> /dev/null | grep -q running; do
-		kill -0 $pid 2> /dev/null && sleep 0.01 || { cat "$T/router.log" >&2; return 1; }
-	done
+	bench_router_up || return
 	echo $(($(now_ms) - before)) > "$T/up"
 }
 
@@ -101,27 +97,25 @@ table=$(cat "$T/add.4" "$T/add.6" | wc -l)
 router_up || exit
 empty=$(cat "$T/up") few=$(routes)
 
-ip netns exec sink "$B/tests/tools/pktgen" sink s0 --cpu "$BENCH_FWD_CPU" -j > "$T/sink.out" &
-sink=$!
-until grep -qs ready "$T/sink.out"; do sleep 0.05; done
+bench_sink_up --cpu "$BENCH_FWD_CPU" || exit
 ip netns exec gen "$B/tests/tools/pktgen" gen g0 --dst-mac $bench_in_mac --cpu "$BENCH_GEN_CPU" \
 	"${bench_flows4[@]}" --rate "$rate" --batch 16 --time 600 -j > "$T/gen" &
 gen=$!
 sleep 1
 read -r in ip_in < <(change add $((few + table))) || exit
-[ -z "${BENCH_VERBOSE:-}" ] || "$B/routerctl" -R "$T/run" show drops >&2
+[ -z "${BENCH_VERBOSE:-}" ] || bench_ctl show drops >&2
 sleep 0.5
 read -r out ip_out < <(change del "$few") || exit
 kill -INT $gen && wait $gen
 sleep 0.5
-kill -INT $sink && wait $sink && tail -n 1 "$T/sink.out" > "$T/sink"
-lost=$(($(bench_value packets "$T/gen") - $(bench_value dropped "$T/gen") - $(bench_value packets "$T/sink")))
-[ -z "${BENCH_VERBOSE:-}" ] || { "$B/routerctl" -R "$T/run" show drops; cat "$T/router.log" "$T/gen" "$T/sink"; } >&2
+bench_sink_down
+lost=$(bench_lost)
+[ -z "${BENCH_VERBOSE:-}" ] || { bench_ctl show drops; cat "$T/router.log" "$T/gen" "$T/sink"; } >&2
 
-kill $pid && wait $pid
+bench_router_down
 for six in 4 6; do ip -n rtr -$six -batch "$T/add.$six" || exit; done
 router_up || exit
 ready=$(cat "$T/up")
 [ "$(routes)" = $((few + table)) ] || { echo "$(routes) routes at start" >&2; exit 1; }
-kill $pid && wait $pid
+bench_router_down
 echo "$table $in $out $lost $ready $empty $(bench_value pps "$T/sink") $ip_in $ip_out"

@@ -70,11 +70,6 @@ bench_run()
 		'BEGIN { printf "{\"packets\":%d,\"pps\":%d}\n", n, n / s }' > "$T/sink"
 }
 
-median()
-{
-	sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
-}
-
 # percent_of_core PID NS-BEFORE: what all threads have run since then.
 percent_of_core()
 {
@@ -88,23 +83,19 @@ ran()
 
 ours()
 {
-	local pid rc before tries=0
+	local rc before
 	bench_ns rtr sysctl -qw net.ipv4.ip_forward=0
-	ip netns exec rtr "$B/router" -c "$T/router.yaml" -R "$T/run" 2> "$T/router.log" &
-	pid=$!
-	until "$B/routerctl" -R "$T/run" show status 2> /dev/null | grep -q running; do
-		[ $((++tries)) -lt 100 ] && sleep 0.05 || { cat "$T/router.log" >&2; return 1; }
-	done
+	bench_router_up || return
 	[ "$row" = "${row%one}" ] || bench_pin_napi rtr in0 "$BENCH_FWD_CPU" || return
-	before=$(ran $pid)
+	before=$(ran "$bench_router")
 	bench_run "$seconds" && bench_value pps "$T/sink"
 	rc=$?
-	percent_of_core $pid "$before" >> "$T/our_shares"
-	[ "$row" != htb ] || htb_all_used "$B/routerctl" -R "$T/run" show qos -s -o tc dev out0 || return
-	"$B/routerctl" -R "$T/run" show drops -s > "$T/drops"
-	"$B/routerctl" -R "$T/run" show workers -s >> "$T/drops"
+	percent_of_core "$bench_router" "$before" >> "$T/our_shares"
+	[ "$row" != htb ] || htb_all_used bench_ctl show qos -s -o tc dev out0 || return
+	bench_ctl show drops -s > "$T/drops"
+	bench_ctl show workers -s >> "$T/drops"
 	[ "$row" = "${row%one}" ] || bench_unpin_napi rtr in0
-	kill $pid && wait $pid
+	bench_router_down
 	bench_ns rtr sysctl -qw net.ipv4.ip_forward=1
 	return $rc
 }
@@ -119,4 +110,4 @@ for ((i = 0; i < rounds; i++)); do
 	ours >> "$T/ours" || exit
 done
 [ -z "${BENCH_VERBOSE:-}" ] || { paste "$T/linux" "$T/shares" "$T/ours" "$T/our_shares"; cat "$T/drops" "$T/gen"; } >&2
-echo "$(median < "$T/ours") $(median < "$T/linux") $(median < "$T/shares")"
+echo "$(bench_median < "$T/ours") $(bench_median < "$T/linux") $(bench_median < "$T/shares")"
