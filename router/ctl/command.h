@@ -60,8 +60,9 @@ struct request {
 enum { COMMAND_DONE = 0, COMMAND_MORE = 1, COMMAND_IDLE = 2 };
 
 /* Resumable: called again with the same cursor (zeroed before the first call) until it returns
- * neither COMMAND_MORE nor COMMAND_IDLE. Emits at most ~64 rows a call. A negative return (-ENOENT,
- * -EINVAL ...) is a refusal: exit status 1, with the text set by command_fail(). */
+ * neither COMMAND_MORE nor COMMAND_IDLE. Emits some ROWS_A_CALL at most. A negative return
+ * (-ENOENT, -EINVAL ...) is a refusal: exit status 1, with the text set by command_fail(). */
+#define ROWS_A_CALL 64
 struct command_ctx;
 struct row *command_row(struct command_ctx *c); /* begin a row; the previous one is complete */
 int command_fail(struct command_ctx *c, int err, const char *fmt, ...)

@@ -15,7 +15,6 @@
 #include "router/ctl/rows.h"
 #include "router/router.h"
 
-#define ROWS_A_CALL 64
 #define LOOK_A_CALL 1024 /* events looked at, whether they match or not */
 #define TIME_STRLEN 64
 

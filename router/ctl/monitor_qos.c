@@ -20,7 +20,6 @@
 #include "router/lib/clock.h"
 #include "router/net/qdisc/tree.h"
 
-#define ROWS_A_CALL 64
 #define LOOK_A_CALL 4096
 #define INTERVAL    1.0 /* s */
 #define DAY	    86400.0

@@ -14,8 +14,6 @@
 #include "router/ctl/rows.h"
 #include "router/router.h"
 
-#define ROWS_A_CALL 64
-
 const struct column show_filter_columns[] = {
 	{ "chain", "chain", COL_TEXT, false, "name" },
 	{ "hook", "hook", COL_TEXT, false, "where it stands; null: only jumped to" },

@@ -17,7 +17,6 @@
 #include "router/net/frag.h"
 #include "router/router.h"
 
-#define ROWS_A_CALL 64
 #define LOOK_A_CALL 1024 /* flows looked at, whether they match or not: some 100 us */
 
 /* ---- walking */

@@ -11,8 +11,6 @@
 #include "router/ctl/rows.h"
 #include "router/router.h"
 
-#define ROWS_A_CALL 64
-
 /* ---- rules */
 const struct column show_nat_columns[] = {
 	{ "name", "name", COL_TEXT, false, "of the rule" },

@@ -11,8 +11,7 @@
 #include "router/ctl/table_names.h"
 #include "router/router.h"
 
-#define ROWS_A_CALL 64
-#define LOWER_UP    (1u << 16) /* IFF_LOWER_UP, which net/if.h does not have */
+#define LOWER_UP (1u << 16) /* IFF_LOWER_UP, which net/if.h does not have */
 
 /* ---- interfaces */
 

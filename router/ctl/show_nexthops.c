@@ -8,8 +8,6 @@
 #include "router/lib/clock.h"
 #include "router/router.h"
 
-#define ROWS_A_CALL 64
-
 const struct column show_nexthops_columns[] = {
 	{ "id", "id", COL_NUMBER, false, "as routes name it by nhid" },
 	{ "type", "type", COL_TEXT, false, "unicast, blackhole, fdb, group, resilient" },

@@ -15,8 +15,7 @@
 #include "router/ctl/tc_options.h"
 #include "router/net/qdisc/tree.h"
 
-#define ROWS_A_CALL 64
-#define NAME_WIDTH  20 /* of a class, in text */
+#define NAME_WIDTH 20 /* of a class, in text */
 
 const struct column show_qos_columns[] = {
 	{ "dev", NULL, COL_TEXT, false, "port" },

@@ -11,8 +11,6 @@
 #include "router/ctl/table_names.h"
 #include "router/router.h"
 
-#define ROWS_A_CALL 64
-
 const struct column show_rules_columns[] = {
 	{ "priority", "priority", COL_NUMBER, false, "the lowest is asked first" },
 	{ "family", "family", COL_TEXT, false, "ipv4 or ipv6" },

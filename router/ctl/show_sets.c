@@ -11,8 +11,6 @@
 #include "router/net/set.h"
 #include "router/router.h"
 
-#define ROWS_A_CALL 64
-
 static struct sets *sets_of(const struct router *r)
 {
 	return r->st ? r->st->sets : NULL;
