@@ -36,17 +36,6 @@ static void segment(const struct talk *t, struct frame *f, bool back, unsigned f
 		      12);
 }
 
-static void goes(struct pipe *p, const struct frame *in, struct frame *out, unsigned iface)
-{
-	struct frame want;
-
-	frame_forwarded(&want, out, iface, 2);
-	pipe_receive(p, in);
-	pipe_turn(p);
-	expect_frame(p, want.port, &want);
-	pipe_quiet(p);
-}
-
 /* Row: a segment that says `from` leaves with `to`. */
 static void row(struct pipe *p, const struct talk *t, bool back, unsigned flags, unsigned from,
 		unsigned to, unsigned at, unsigned data)
@@ -55,7 +44,7 @@ static void row(struct pipe *p, const struct talk *t, bool back, unsigned flags,
 
 	segment(t, &in, back, flags, from, at, data);
 	segment(t, &out, back, flags, to, at, data);
-	goes(p, &in, &out, back ? t->a : t->b);
+	pipe_forwards_as(p, &in, &out, back ? t->a : t->b);
 }
 
 /* A handshake: what the SYN says, and the answer, and what they become. */
@@ -157,7 +146,7 @@ static void what_for(struct pipe *p, struct talk *c)
 		row(p, c, false, ACK, 1460, 1460, 0, 0);
 		c->sport++;
 		talk_tcp_with(c, &in, false, SYN, 1000, 0, 0, NULL, 0);
-		goes(p, &in, &in, c->b);
+		pipe_forwards(p, &in, c->b);
 		clamp(p, iface, 0);
 	}
 }
@@ -184,7 +173,7 @@ static void malformed_for(struct pipe *p, struct talk *c)
 	for (unsigned i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
 		c->sport++;
 		talk_tcp_with(c, &in, false, SYN, 1000, 0, 0, options[i], 8);
-		goes(p, &in, &in, c->b);
+		pipe_forwards(p, &in, c->b);
 	}
 }
 
@@ -216,7 +205,7 @@ static void test_cut(void **state)
 				frame_ip4(&in)->len = htons((uint16_t)(20 + left));
 				frame_sum4(&in);
 			}
-			goes(&p, &in, &in, 1);
+			pipe_forwards(&p, &in, 1);
 		}
 	}
 	pipe_close(&p);
@@ -239,21 +228,21 @@ static void test_hidden(void **state)
 		segment(&t[0], &out, false, SYN, 1200, 3, 8);
 		frame_options(&in, nops, 4);
 		frame_options(&out, nops, 4);
-		goes(&p, &in, &out, 1);
+		pipe_forwards_as(&p, &in, &out, 1);
 		frame_ip4(&in)->frag = frame_ip4(&out)->frag = htons(IP4_MF);
 		frame_sum4(&in);
-		goes(&p, &in, &out, 1);
+		pipe_forwards_as(&p, &in, &out, 1);
 		frame_ip4(&in)->frag = htons(2); /* only looks like one */
 		frame_sum4(&in);
-		goes(&p, &in, &in, 1);
+		pipe_forwards(&p, &in, 1);
 		segment(&t[1], &in, false, SYN, 1460, 3, 8);
 		segment(&t[1], &out, false, SYN, 1200, 3, 8);
 		frame_extension(&in, 44, first, 8);
 		frame_extension(&out, 44, first, 8);
-		goes(&p, &in, &out, 1);
+		pipe_forwards_as(&p, &in, &out, 1);
 		frame_extension(&in, 0, pad, 8);
 		frame_extension(&out, 0, pad, 8);
-		goes(&p, &in, &out, 1);
+		pipe_forwards_as(&p, &in, &out, 1);
 		clamp(&p, iface, 0);
 	}
 	pipe_close(&p);
