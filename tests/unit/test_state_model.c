@@ -109,11 +109,7 @@ static int model_lookup(unsigned six)
 static void resync(void)
 {
 	state_netlink_ops.sync_begin(s);
-	link_is(LAN, "lan", UP);
-	link_is(WAN, "wan", UP);
-	link_is(OTHER, "other", UP);
-	address(LAN, "10.1.0.1/24", false);
-	address(WAN, "10.2.0.1/24", false);
+	network_is_there();
 	for (unsigned six = 0; six < 2; six++)
 		for (unsigned i = 0; i < nmodel[six]; i++)
 			tell(event(six, &model[six][i]));
