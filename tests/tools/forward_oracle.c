@@ -13,12 +13,14 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "router/lib/clock.h"
 #include "tests/tools/forward_oracle/oracle.h"
+#include "tests/tools/number.h"
 
 #define SHOWN		  16
 #define RETRIES		  2
@@ -50,17 +52,6 @@ struct books {
 	uint64_t *met; /* by difference */
 };
 
-static int parse_number(const char *text, unsigned long *out)
-{
-	char *end;
-	unsigned long n = strtoul(text, &end, 0);
-
-	if (end == text || *end)
-		return -EINVAL;
-	*out = n;
-	return 0;
-}
-
 static int arguments(int argc, char **argv, struct options *o, struct script *s)
 {
 	static const struct option longopts[] = {
@@ -80,10 +71,10 @@ static int arguments(int argc, char **argv, struct options *o, struct script *s)
 
 	while (!err && (id = getopt_long(argc, argv, "", longopts, NULL)) != -1)
 		switch (id) {
-		case 'n': err = parse_number(optarg, &o->packets); break;
-		case 'f': err = parse_number(optarg, &o->first); break;
-		case 's': err = parse_number(optarg, &o->seed); break;
-		case 'S': err = parse_number(optarg, &o->shown); break;
+		case 'n': err = number_parse(optarg, ULONG_MAX, &o->packets); break;
+		case 'f': err = number_parse(optarg, ULONG_MAX, &o->first); break;
+		case 's': err = number_parse(optarg, ULONG_MAX, &o->seed); break;
+		case 'S': err = number_parse(optarg, ULONG_MAX, &o->shown); break;
 		case 'p': o->part = optarg; break;
 		case 'o': s->only = optarg; break;
 		case 'O': o->open = true; break;

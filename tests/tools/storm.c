@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "router/lib/clock.h"
+#include "tests/tools/number.h"
 #include "tests/tools/storm/storm.h"
 
 #define BACKLOG_MAX 256 /* a busy machine: what is later than this is not made up for */
@@ -47,17 +48,6 @@ static void on_stop(int sig)
 {
 	(void)sig;
 	stopped = 1;
-}
-
-static int parse_number(const char *text, unsigned long max, unsigned long *out)
-{
-	char *end;
-	unsigned long n = strtoul(text, &end, 0);
-
-	if (end == text || *end || n > max)
-		return -EINVAL;
-	*out = n;
-	return 0;
 }
 
 static int parse_hosts(char *list, struct addr *to, unsigned *n)
@@ -91,12 +81,12 @@ static int option(struct options *o, struct storm *s, int id)
 	case 'm': o->have_mac = true; return mac_parse(optarg, s->dst_mac);
 	case 'f': return parse_hosts(optarg, s->from, &s->nfrom);
 	case 't': return parse_hosts(optarg, s->to, &s->nto);
-	case 'r': return parse_number(optarg, 10000000, &o->rate);
-	case 'T': return parse_number(optarg, 1000000, &o->seconds);
-	case 's': return parse_number(optarg, ~0ul, &o->seed);
-	case 'M': return parse_number(optarg, 100, &o->mutate);
+	case 'r': return number_parse(optarg, 10000000, &o->rate);
+	case 'T': return number_parse(optarg, 1000000, &o->seconds);
+	case 's': return number_parse(optarg, ~0ul, &o->seed);
+	case 'M': return number_parse(optarg, 100, &o->mutate);
 	case 'u':
-		err = parse_number(optarg, FRAME_ROOM - 100, &mtu);
+		err = number_parse(optarg, FRAME_ROOM - 100, &mtu);
 		s->mtu = (unsigned)mtu;
 		return err || mtu < 256 ? -EINVAL : 0;
 	default: return -EINVAL;
