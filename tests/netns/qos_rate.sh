@@ -67,14 +67,14 @@ watch()
 # measure NAME RATE SIZE: into $rate, $least and $most; fails if the generator did not keep up
 measure()
 {
-	local to=b pps=$((bits[$2] / 8 / ($3 - 4))) seconds=${seconds[$2]}
+	local to=b pps=$((bits[$2] / 8 / ($3 - 4))) time=${seconds[$2]}
 	[ "$1" != linux ] || to=lb
-	watch $to "$seconds" $(($3 - 4)) > "$T/$1.rate" &
+	watch $to "$time" $(($3 - 4)) > "$T/$1.rate" &
 	local watcher=$!
-	flood "$1" "$3" $((pps * offer[$2])) $((settle + seconds + 1)) || return
+	flood "$1" "$3" $((pps * offer[$2])) $((settle + time + 1)) || return
 	wait $watcher
 	read -r rate least most < "$T/$1.rate"
-	[ "$(json "$T/$1.gen" "(d['packets'] - d['dropped']) > 1.2 * $pps * $((settle + seconds))")" = true ]
+	[ "$(json "$T/$1.gen" "(d['packets'] - d['dropped']) > 1.2 * $pps * $((settle + time))")" = true ]
 }
 
 # within GOT WANT SHARE
