@@ -243,9 +243,17 @@ static uint8_t ttl(const struct pkt *p)
 	return p->flags & PKT_IP6 ? pkt_ip6(p)->hops : pkt_ip4(p)->ttl;
 }
 
+/* A gateway is there. Of any other neighbour, whether a route or a flow has led to it, nobody knows
+ * more than that packets are sent there. */
+static enum hold_claim claim_on(const struct nh *n, const struct pkt *p)
+{
+	struct addr to = destination(p);
+
+	return addr_equal(&n->addr, &to) ? HOLD_GUESS : HOLD_SURE;
+}
+
 static void to_neighbour(struct dp *dp, struct pkt *p, struct nh *n)
 {
-	enum hold_claim claim = n->type == NH_GLEAN ? HOLD_GUESS : HOLD_SURE;
 	struct addr to;
 	uint32_t slot;
 
@@ -266,7 +274,7 @@ static void to_neighbour(struct dp *dp, struct pkt *p, struct nh *n)
 		to = destination(p);
 		slot = neigh_lookup(dp->cfg->neigh, dp->cfg->nht, n->iface, &to);
 		if (!slot) {
-			wait_for(dp, p, n->iface, &to, NULL, claim);
+			wait_for(dp, p, n->iface, &to, NULL, HOLD_GUESS);
 			return;
 		}
 		n = nh_get(dp->cfg->nht, slot);
@@ -276,7 +284,7 @@ static void to_neighbour(struct dp *dp, struct pkt *p, struct nh *n)
 	else if (n->state == NH_RESOLVED)
 		transmit(dp, p, n);
 	else
-		wait_for(dp, p, n->iface, &n->addr, n, claim);
+		wait_for(dp, p, n->iface, &n->addr, n, claim_on(n, p));
 }
 
 /* F6. Nobody is told of what happens to a broadcast: icmp_error() sees to that. Nor may a source

@@ -4,7 +4,7 @@
  * finds room beside. Requirements G25, F13; RFC 6583.
  */
 #include "router/net/hold.h"
-#include "tests/unit/pipe_rows.h"
+#include "tests/unit/pipe_flows.h"
 
 #define SCANNED 60000 /* addresses */
 
@@ -282,6 +282,33 @@ static void test_failed_and_no_room(void **state)
 	pipe_close(&p);
 }
 
+/* Flows remember the neighbours of connected networks by what Linux knows of them, and a scan has
+ * made it try many: they are guesses as before. */
+static void test_flows_guess(void **state)
+{
+	(void)state;
+	for (unsigned six = 0; six < 2; six++) {
+		struct pipe_flows f;
+		struct frame error;
+		unsigned sure;
+
+		flows_open(&f, "conntrack: {}");
+		for (unsigned k = 0; k < 150; k++)
+			pipe_learn(&f.p, 1, on_link(six, 1, 20 + k),
+				   k % 2 ? NH_FAILED : NH_UNRESOLVED, k % 2);
+		for (unsigned k = 0; k < 150; k++)
+			offer(&f.p, on_link(six, 0, 2), on_link(six, 1, 20 + k));
+		assert_in_range(f.p.w->dp.hold->n, 20, 30);
+		asked(&f.p, &sure);
+		assert_int_equal(sure, 0);
+		f.p.now += HOLD_TIMEOUT;
+		pipe_turn(&f.p);
+		while (pipe_sent(&f.p, 0, &error)) {
+		}
+		flows_close(&f);
+	}
+}
+
 /* Those who were found make room for the next. */
 static void test_all_answer(void **state)
 {
@@ -312,6 +339,7 @@ int main(void)
 		cmocka_unit_test(test_too_late),
 		cmocka_unit_test(test_sure),
 		cmocka_unit_test(test_all_answer),
+		cmocka_unit_test(test_flows_guess),
 		cmocka_unit_test(test_failed_and_no_room),
 	};
 
