@@ -69,7 +69,7 @@ static inline uint32_t own_bit(uint32_t addr)
 /* How packets are forwarded wherever they come from. */
 struct dp_settings {
 	bool martians_allowed; /* 0/8 and 240/4 are addresses like others (D3) */
-	bool source_routes;    /* LSRR and SSRR are forwarded */
+	bool source_routes;    /* LSRR is forwarded; SSRR is not ours, and its sender is told */
 	bool hash_l3;	       /* next hops are chosen by addresses alone */
 	uint32_t seed;	       /* of that choice */
 	/* ICMP errors of all workers: a second, at once, a second to one destination */
