@@ -98,6 +98,9 @@ struct path {
 	bool is_default; /* of routes that lead everywhere */
 	uint32_t mtu, nhid;
 	unsigned nwide; /* slots of feasible paths that it is in */
+	struct route *routes;
+	uint32_t prefsrc;    /* of its routes that have one, */
+	bool other_prefsrcs; /* or of some of them */
 	unsigned nhops;
 	struct path_hop hops[]; /* nhid != 0: as the object has them now */
 };
@@ -129,6 +132,7 @@ struct route {
 	uint32_t table, metric;
 	uint32_t prefsrc; /* IPv4, network order */
 	struct path *path;
+	struct route *prev_on, *next_on;   /* the path */
 	struct route *next;		   /* same table and prefix: by metric */
 	struct route *prev_all, *next_all; /* all, in order of arrival */
 	uint64_t serial;
@@ -311,7 +315,6 @@ void paths_follow_broadcasts(struct state *s);
 void paths_follow_adj(struct state *s, const struct adj *a);
 void paths_follow_object(struct state *s, uint32_t nhid);
 void paths_follow_buckets(struct state *s, uint32_t nhid);
-bool any_path_over(const struct state *s, uint32_t nhid); /* this object itself */
 bool hop_serves(const struct state *s, const struct netlink_hop *h);
 void resilient_update(struct state *s, struct nexthop_object *o);
 void resilient_free(struct state *s, struct nexthop_object *o);

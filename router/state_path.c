@@ -298,17 +298,6 @@ void paths_follow_object(struct state *s, uint32_t nhid)
 	}
 }
 
-bool any_path_over(const struct state *s, uint32_t nhid)
-{
-	uint32_t b = 0;
-
-	for (struct table_node *n = table_walk(&s->paths, &b, NULL); n;
-	     n = table_walk(&s->paths, &b, n))
-		if (table_entry(n, struct path, node)->nhid == nhid)
-			return true;
-	return false;
-}
-
 /* Its buckets have other owners. */
 void paths_follow_buckets(struct state *s, uint32_t nhid)
 {

@@ -123,11 +123,32 @@ static void chain_del(struct state *s, struct route *r)
 	head->next = r->next;
 }
 
+static void path_join(struct route *r, struct path *p)
+{
+	r->path = p;
+	r->prev_on = NULL;
+	r->next_on = p->routes;
+	if (p->routes)
+		p->routes->prev_on = r;
+	p->routes = r;
+	if (r->prefsrc && !p->prefsrc)
+		p->prefsrc = r->prefsrc;
+	p->other_prefsrcs |= r->prefsrc && r->prefsrc != p->prefsrc;
+}
+
+static void path_leave(struct route *r)
+{
+	*(r->prev_on ? &r->prev_on->next_on : &r->path->routes) = r->next_on;
+	if (r->next_on)
+		r->next_on->prev_on = r->prev_on;
+}
+
 static void route_remove(struct state *s, struct route *r)
 {
 	chain_del(s, r);
 	list_del(s, r);
 	fib_refresh(s, r->table, &r->dst);
+	path_leave(r);
 	path_put(s, r->path);
 	free(r);
 }
@@ -154,8 +175,8 @@ static void route_insert(struct state *s, const struct netlink_route *n, struct 
 	}
 	r->table = n->table;
 	r->dst = n->dst;
-	r->path = path;
 	route_fill(r, n);
+	path_join(r, path);
 	chain_add(s, r,
 		  s->syncing					? CHAIN_AS_SEEN
 		  : n->append || n->dst.addr.family == AF_INET6 ? CHAIN_LAST
@@ -174,10 +195,11 @@ static void route_replace(struct state *s, struct route *r, const struct netlink
 		chain_del(s, r);
 		chain_add(s, r, CHAIN_AS_SEEN);
 	}
-	r->path = path;
+	path_leave(r);
 	count_special(s, r, -1);
 	route_fill(r, n);
 	count_special(s, r, 1);
+	path_join(r, path);
 	fib_refresh(s, r->table, &r->dst);
 	path_put(s, old);
 }
@@ -388,86 +410,114 @@ void route_follow(struct state *s, struct route *r, const struct netlink_route *
 
 /* ---- what Linux does without a word */
 
-static void remove_if(struct state *s, bool (*gone)(const struct route *r, uint32_t key),
-		      uint32_t key)
+/* What is gone: the index of a link, the number of an object, or an address of a table. */
+struct loss {
+	uint32_t id, table;
+};
+
+/* Removes the routes that lead over a path that over() finds concerned, and are so themselves: a
+ * link or an address concerns few of a million. */
+static void remove_if(struct state *s, bool (*over)(const struct path *p, const struct loss *l),
+		      bool (*concerned)(const struct route *r, const struct loss *l),
+		      const struct loss *l)
 {
-	for (struct route *r = s->first, *next; r; r = next) {
-		next = r->next_all;
-		if (gone(r, key))
-			route_remove(s, r);
+	uint32_t b = 0;
+
+	for (struct table_node *n = table_walk(&s->paths, &b, NULL); n;) {
+		struct path *p = table_entry(n, struct path, node);
+
+		p->refs++; /* it outlives its routes, until we have left it */
+		for (struct route *r = over(p, l) ? p->routes : NULL, *next; r; r = next) {
+			next = r->next_on;
+			if (concerned(r, l))
+				route_remove(s, r);
+		}
+		n = table_walk(&s->paths, &b, n);
+		path_put(s, p);
 	}
+}
+
+static bool any_route(const struct route *r, const struct loss *l)
+{
+	(void)r;
+	(void)l;
+	return true;
 }
 
 /* IPv4 routes go when the last of their hops is dead; those of scope host lose no hop by a link
  * that is merely down. */
-static bool all_hops_dead(const struct route *r, uint32_t ifindex)
+static bool all_hops_dead(const struct path *p, const struct loss *l)
 {
 	bool concerned = false;
 
-	if (r->dst.addr.family != AF_INET || r->path->nhid)
+	if (p->family != AF_INET || p->nhid)
 		return false;
-	for (unsigned i = 0; i < r->path->nhops; i++) {
-		const struct netlink_hop *h = &r->path->hops[i].hop;
+	for (unsigned i = 0; i < p->nhops; i++) {
+		const struct netlink_hop *h = &p->hops[i].hop;
 
 		if (!(h->flags & RTNH_F_DEAD))
 			return false;
-		concerned |= h->ifindex == (int)ifindex;
+		concerned |= h->ifindex == (int)l->id;
 	}
 	return concerned;
 }
 
-static bool all_hops_down(const struct route *r, uint32_t ifindex)
+static bool is_wider_than_host(const struct route *r, const struct loss *l)
 {
-	return r->scope < RT_SCOPE_HOST && all_hops_dead(r, ifindex);
+	(void)l;
+	return r->scope < RT_SCOPE_HOST;
 }
 
-static bool any_hop_on(const struct route *r, uint32_t ifindex)
+static bool any_hop_on(const struct path *p, const struct loss *l)
 {
-	for (unsigned i = 0; !r->path->nhid && i < r->path->nhops; i++)
-		if (r->path->hops[i].hop.ifindex == (int)ifindex)
-			return r->dst.addr.family == AF_INET;
+	for (unsigned i = 0; p->family == AF_INET && !p->nhid && i < p->nhops; i++)
+		if (p->hops[i].hop.ifindex == (int)l->id)
+			return true;
 	return false;
 }
 
 void routes_link_down(struct state *s, int ifindex)
 {
 	paths_mark_dead(s, ifindex, true, false);
-	remove_if(s, all_hops_down, (uint32_t)ifindex);
+	remove_if(s, all_hops_dead, is_wider_than_host, &(struct loss){ .id = (uint32_t)ifindex });
 }
 
 /* With its last IPv4 address, or its move between VRFs, a link ends all IPv4 over it. */
 void routes_ip_off(struct state *s, int ifindex)
 {
 	paths_mark_dead(s, ifindex, true, true);
-	remove_if(s, all_hops_dead, (uint32_t)ifindex);
+	remove_if(s, all_hops_dead, any_route, &(struct loss){ .id = (uint32_t)ifindex });
 }
 
 /* A device that is gone takes even those routes that have other hops. */
 void routes_link_gone(struct state *s, int ifindex)
 {
-	remove_if(s, any_hop_on, (uint32_t)ifindex);
+	remove_if(s, any_hop_on, any_route, &(struct loss){ .id = (uint32_t)ifindex });
+}
+
+static bool may_prefer(const struct path *p, const struct loss *l)
+{
+	return p->prefsrc == l->id || p->other_prefsrcs;
+}
+
+static bool prefers(const struct route *r, const struct loss *l)
+{
+	return r->prefsrc == l->id && r->table == l->table;
 }
 
 void routes_prefsrc_gone(struct state *s, uint32_t table, uint32_t addr)
 {
-	for (struct route *r = s->first, *next; r; r = next) {
-		next = r->next_all;
-		if (r->prefsrc && r->prefsrc == addr && r->table == table)
-			route_remove(s, r);
-	}
+	remove_if(s, may_prefer, prefers, &(struct loss){ .id = addr, .table = table });
 }
 
-static bool has_object(const struct route *r, uint32_t nhid)
+static bool has_object(const struct path *p, const struct loss *l)
 {
-	return r->path->nhid == nhid;
+	return p->nhid == l->id;
 }
 
-/* Of a hundred thousand objects that go with their device most have no route of their own, and
- * there may be a million of others. */
 void routes_object_gone(struct state *s, uint32_t nhid)
 {
-	if (any_path_over(s, nhid))
-		remove_if(s, has_object, nhid);
+	remove_if(s, has_object, any_route, &(struct loss){ .id = nhid });
 }
 
 /* A dump goes from the first of some siblings on behind the last. */
@@ -489,16 +539,10 @@ void routes_sweep(struct state *s)
 	}
 }
 
-static bool any_route(const struct route *r, uint32_t key)
-{
-	(void)r;
-	(void)key;
-	return true;
-}
-
 void routes_forget(struct state *s)
 {
-	remove_if(s, any_route, 0);
+	while (s->first)
+		route_remove(s, s->first);
 }
 
 const struct route *state_route_exact(const struct state *s, uint32_t table, const struct prefix *p)

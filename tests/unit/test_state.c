@@ -291,6 +291,38 @@ static void preferred_sources_take_their_routes_along(void **state)
 	assert_null(find("172.16.1.1"));
 }
 
+static void prefer(const char *dst, const char *src, uint32_t table, bool replace)
+{
+	struct netlink_route *r = via(dst, LAN, GW1);
+
+	r->table = table;
+	r->replace = replace;
+	if (src)
+		r->prefsrc = prefix(src).addr;
+	tell(r);
+}
+
+/* Routes of one path prefer what they like, and may change their minds. */
+static void preferred_sources_leave_others_alone(void **state)
+{
+	(void)state;
+	address(LAN, "10.9.0.1/24", false);
+	address(LAN, "10.9.0.2/24", false);
+	prefer("172.16.0.0/16", "10.9.0.1", TABLE_MAIN, false);
+	prefer("172.17.0.0/16", NULL, TABLE_MAIN, false);
+	prefer("172.18.0.0/16", "10.9.0.2", TABLE_MAIN, false);
+	prefer("172.19.0.0/16", "10.9.0.2", TABLE_MAIN, false);
+	prefer("172.19.0.0/16", "10.9.0.1", TABLE_MAIN, true);
+	prefer("172.20.0.0/16", "10.9.0.2", 70000, false);
+	assert_int_equal(s->nroutes[0], 5);
+	address(LAN, "10.9.0.2/24", true);
+	assert_int_equal(s->nroutes[0], 4);
+	assert_null(find("172.18.1.1"));
+	address(LAN, "10.9.0.1/24", true);
+	assert_int_equal(s->nroutes[0], 2);
+	assert_int_equal(gateway_of("172.17.1.1"), 9);
+}
+
 static void vlan_header_and_vrf_table(void **state)
 {
 	struct netlink_link l = { .ifindex = VLAN,
@@ -474,6 +506,7 @@ int main(void)
 		T(one_prefix_on_two_interfaces),
 		T(special_types),
 		T(preferred_sources_take_their_routes_along),
+		T(preferred_sources_leave_others_alone),
 		T(vlan_header_and_vrf_table),
 		T(vrfs_that_share_a_zone_are_told_of),
 		T(resync_sweeps_what_it_has_not_seen),
