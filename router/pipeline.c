@@ -17,7 +17,6 @@
 
 #include "router/flows.h"
 #include "router/forward.h"
-#include "router/net/csum.h"
 #include "router/net/hopopts.h"
 #include "router/net/options.h"
 #include "router/net/parse.h"
@@ -25,40 +24,13 @@
 #include "router/net/route.h"
 #include "router/net/rp_filter.h"
 #include "router/net/tcp.h"
+#include "router/net/unfinished.h"
 #include "router/shape.h"
 
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
 #define PREFETCH_AHEAD 8
-
-/* A Linux sender behind a veth leaves the checksum of TCP and UDP unfinished: the field holds the
- * folded pseudo header sum. Finish it. A complete checksum that looks the same by chance is
- * computed to itself. */
-void pipeline_checksum(struct dp *dp, struct pkt *p)
-{
-	uint16_t field, pseudo, csum, len, at;
-	uint64_t sum;
-
-	if (!p->l4 && !parse_transport(p))
-		return;
-	at = p->l4 + (p->proto == IPPROTO_TCP ? 16 : 6);
-	if ((p->proto != IPPROTO_TCP && p->proto != IPPROTO_UDP) || p->flags & PKT_FRAGMENT ||
-	    at + 2u > p->len)
-		return;
-	len = (uint16_t)(p->len - p->l4);
-	sum = p->flags & PKT_IP6 ? csum_pseudo6(pkt_ip6(p)->src, pkt_ip6(p)->dst, p->proto, len)
-				 : csum_pseudo4(pkt_ip4(p)->src, pkt_ip4(p)->dst, p->proto, len);
-	pseudo = csum_fold(sum);
-	memcpy(&field, p->l3 + at, 2);
-	if (likely(field != pseudo) || (p->proto == IPPROTO_UDP && field == 0))
-		return;
-	csum = (uint16_t)~csum_fold(csum_add(p->l3 + p->l4, len, 0));
-	if (csum == 0 && p->proto == IPPROTO_UDP)
-		csum = 0xffff;
-	memcpy(p->l3 + at, &csum, 2);
-	dp_event(dp, EVENT_CSUM_COMPLETED);
-}
 
 /* ---- a burst */
 
@@ -152,7 +124,7 @@ static bool ingress(struct dp *dp, struct pkt *p, uint8_t *frame, const struct d
 		p->mark = f->options;
 	} else {
 		if (dp->cfg->iface[p->iface].virtual)
-			pipeline_checksum(dp, p);
+			unfinished_complete(dp, p);
 		if (!shape_ingress(dp, p, frame, f->len))
 			return false;
 	}
@@ -340,9 +312,9 @@ static void run(struct dp *dp, const struct dp_frame *frames, unsigned n, enum w
 	}
 	if (unlikely(in && in->virtual)) {
 		for (unsigned i = 0; i < b.n4; i++)
-			pipeline_checksum(dp, &b.p4[i]);
+			unfinished_complete(dp, &b.p4[i]);
 		for (unsigned i = 0; i < b.n6; i++)
-			pipeline_checksum(dp, &b.p6[i]);
+			unfinished_complete(dp, &b.p6[i]);
 	}
 	if (unlikely(dp->cfg->guarded >> dp->rx_port & 1))
 		admit_burst(dp, &b);

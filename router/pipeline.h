@@ -13,10 +13,6 @@ void pipeline_run(struct dp *dp, const struct dp_frame *frames, unsigned n);
  * their way. It is parsed again, but has the mark that filters gave it: `options`. */
 void pipeline_resume(struct dp *dp, const struct dp_frame *frames, unsigned n);
 
-/* A Linux sender behind a veth leaves checksums to the device: complete the one of p, if that is
- * what it looks like. */
-void pipeline_checksum(struct dp *dp, struct pkt *p);
-
 /* Packets that wait for a neighbour: send, keep or give up. Cheap when dp->nheld is 0. */
 void pipeline_held(struct dp *dp);
 

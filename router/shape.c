@@ -17,6 +17,7 @@
 #include "router/net/policy.h"
 #include "router/net/qdisc/classify.h"
 #include "router/net/route.h"
+#include "router/net/unfinished.h"
 #include "router/pipeline.h"
 #include "router/shaper.h"
 
@@ -428,7 +429,7 @@ unsigned shape_whole(struct dp *dp, struct dp_frame *frames, unsigned n)
 			p.iface = index;
 			x.l3 = p.l2len;
 			if (dp->cfg->iface[index].virtual)
-				pipeline_checksum(dp, &p);
+				unfinished_complete(dp, &p);
 			shape_view(dp, &p, 0, &x);
 		}
 		x.m.in = name_of_port(dp, dp->rx_port);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What surrounds the packet: VLAN tags in and out (H1), padding, unfinished checksums of virtual
- * interfaces.
+ * What surrounds the packet: VLAN tags in and out (H1), padding, next hops of the other family.
  */
 #include "tests/unit/pipe_rows.h"
 
@@ -209,130 +208,6 @@ static void test_padding(void **state)
 	pipe_close(&p);
 }
 
-/* ---- checksums that the sender left to its device */
-
-enum { COMPLETE, PARTIAL, WRONG, ZERO };
-
-/* Put into the transport header at `l4` the checksum as a host would, or would leave it. */
-static void transport_csum(struct frame *f, unsigned l4, unsigned proto, unsigned kind)
-{
-	bool six = f->b[f->l3] >> 4 == 6;
-	unsigned len = six ? 40u + ntohs(frame_ip6(f)->plen) : ntohs(frame_ip4(f)->len), sum;
-	uint8_t *at = f->b + f->l3 + l4 + (proto == IPPROTO_TCP ? 16 : 6);
-	static uint8_t none[1];
-	uint64_t pseudo = plain_sum(f->b + f->l3 + (six ? 8 : 12), six ? 32 : 8, proto + len - l4);
-
-	put16(at, 0);
-	sum = transport_sum(f->b + f->l3, l4, len, proto) ^ 0xffff;
-	if (sum == 0 && proto == IPPROTO_UDP)
-		sum = 0xffff;
-	if (kind == PARTIAL)
-		sum = plain_sum(none, 0, pseudo);
-	put16(at, kind == ZERO ? 0 : kind == WRONG ? sum ^ 0x1111 : sum);
-}
-
-/* Row: what goes in with a checksum of one kind comes out with one of another. */
-static void pipe_sums(struct pipe *p, struct frame *f, unsigned l4, unsigned proto, unsigned in,
-		      unsigned out)
-{
-	uint64_t before = p->w->count->event[EVENT_CSUM_COMPLETED];
-	struct frame want, sent = *f;
-
-	transport_csum(&sent, l4, proto, out);
-	frame_forwarded(&want, &sent, 1, 2);
-	transport_csum(f, l4, proto, in);
-	pipe_receive(p, f);
-	pipe_turn(p);
-	expect_frame(p, 1, &want);
-	pipe_quiet(p);
-	assert_int_equal(p->w->count->event[EVENT_CSUM_COMPLETED] - before, in != out);
-}
-
-static void sums_of(struct pipe *p, bool six, unsigned proto, unsigned payload)
-{
-	struct addr src = on_link(six, 0, 2), dst = beyond(six, VIA_OUT);
-	static const uint8_t nops[4] = { 1, 1, 1, 1 }, dest[8] = { 0, 0, 1, 4 };
-	struct frame f;
-
-	for (unsigned odd = 0; odd < 2; odd++) {
-		unsigned l4 = six ? 40 + odd * 8 : 20 + odd * 4;
-
-		(six ? frame6 : frame4)(&f, src, dst, proto, payload);
-		if (odd && six)
-			frame_extension(&f, 60, dest, 8);
-		else if (odd)
-			frame_options(&f, nops, 4);
-		for (unsigned behind = 0; behind < 2; behind++, f.len += 5) {
-			pipe_sums(p, &f, l4, proto, PARTIAL, COMPLETE);
-			pipe_sums(p, &f, l4, proto, COMPLETE, COMPLETE);
-			pipe_sums(p, &f, l4, proto, WRONG, WRONG); /* not ours to mend */
-			pipe_sums(p, &f, l4, proto, ZERO, ZERO);
-		}
-	}
-}
-
-static void test_partial_checksums(void **state)
-{
-	struct pipe p;
-
-	(void)state;
-	pipe_open(&p);
-	p.cfg->iface[0].virtual = true;
-	for (unsigned payload = 20; payload < 1440; payload += payload < 40 ? 1 : 101)
-		for (unsigned six = 0; six < 2; six++) {
-			sums_of(&p, six, IPPROTO_TCP, payload);
-			sums_of(&p, six, IPPROTO_UDP, payload);
-		}
-	sums_of(&p, false, IPPROTO_UDP, 8);
-	sums_of(&p, true, IPPROTO_UDP, 8);
-	pipe_close(&p);
-}
-
-/* A real device hands over nothing unfinished; a fragment, or what has no such field, stays. */
-static void test_checksums_left_alone(void **state)
-{
-	struct pipe p;
-	struct frame f;
-
-	(void)state;
-	pipe_open(&p);
-	frame_to(&f, beyond(false, VIA_OUT), 40);
-	pipe_sums(&p, &f, 20, IPPROTO_UDP, PARTIAL, PARTIAL);
-	p.cfg->iface[0].virtual = true;
-	for (unsigned frag = 0; frag < 2; frag++) {
-		frame_to(&f, beyond(false, VIA_OUT), 40);
-		frame_ip4(&f)->frag = htons(frag ? 100 : IP4_MF);
-		frame_sum4(&f);
-		pipe_sums(&p, &f, 20, IPPROTO_UDP, PARTIAL, PARTIAL);
-	}
-	for (unsigned payload = 0; payload < 18; payload++) { /* headers that end early */
-		frame4(&f, on_link(false, 0, 2), beyond(false, VIA_OUT), IPPROTO_TCP, payload);
-		pipe_forwards(&p, &f, 1);
-	}
-	frame4(&f, on_link(false, 0, 2), beyond(false, VIA_OUT), IPPROTO_ICMP, 40);
-	pipe_forwards(&p, &f, 1);
-	pipe_close(&p);
-}
-
-/* A UDP checksum that comes out as zero is written as ffff: zero means none. */
-static void test_checksum_zero(void **state)
-{
-	struct pipe p;
-	struct frame f;
-
-	(void)state;
-	pipe_open(&p);
-	p.cfg->iface[0].virtual = true;
-	frame_to(&f, beyond(false, VIA_OUT), 40);
-	put16(f.b + 42, 0);
-	transport_csum(&f, 20, IPPROTO_UDP, COMPLETE);
-	put16(f.b + 42, get16(f.b + 40)); /* what was the sum is data now: it comes out as 0 */
-	transport_csum(&f, 20, IPPROTO_UDP, COMPLETE);
-	assert_int_equal(get16(f.b + 40), 0xffff);
-	pipe_sums(&p, &f, 20, IPPROTO_UDP, PARTIAL, COMPLETE);
-	pipe_close(&p);
-}
-
 /* RFC 8950: an IPv4 route over an IPv6 next hop, plain and as a member of a group; and the reverse.
  */
 static void test_other_family(void **state)
@@ -356,18 +231,11 @@ static void test_other_family(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_other_family),
-		cmocka_unit_test(test_tags),
-		cmocka_unit_test(test_tag_counters),
-		cmocka_unit_test(test_unknown_tags),
-		cmocka_unit_test(test_priority_tag),
-		cmocka_unit_test(test_tagged_and_short),
-		cmocka_unit_test(test_error_into_vlan),
-		cmocka_unit_test(test_tables),
+		cmocka_unit_test(test_other_family),	cmocka_unit_test(test_tags),
+		cmocka_unit_test(test_tag_counters),	cmocka_unit_test(test_unknown_tags),
+		cmocka_unit_test(test_priority_tag),	cmocka_unit_test(test_tagged_and_short),
+		cmocka_unit_test(test_error_into_vlan), cmocka_unit_test(test_tables),
 		cmocka_unit_test(test_padding),
-		cmocka_unit_test(test_partial_checksums),
-		cmocka_unit_test(test_checksums_left_alone),
-		cmocka_unit_test(test_checksum_zero),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
