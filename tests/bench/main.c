@@ -2,7 +2,6 @@
 #include "tests/bench/bench.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const struct {
@@ -43,12 +42,6 @@ static const struct {
 	{ "htb-tree", bench_htb_tree },
 	{ "reload-loop", bench_reload_loop },
 };
-
-_Noreturn void bench_die(const char *what)
-{
-	fprintf(stderr, "bench: %s\n", what);
-	exit(2);
-}
 
 int main(int argc, char **argv)
 {
