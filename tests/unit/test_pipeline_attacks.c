@@ -57,6 +57,8 @@ static const struct attack attacks[] = {
 	  "-", DROP_IP6_LENGTH },
 	{ "VPP test_reassembly, total packet size > 65535", 1, UDP, 1, { { 65528, 488, false } },
 	  "-", DROP_IP6_LENGTH },
+	{ "VPP test_reassembly, atomic fragment among others", 1, UDP, 3,
+	  { { 0, 400, true }, { 0, 40, false }, { 400, 8, false } }, "+++", 0 },
 };
 /* clang-format on */
 #define ATTACKS (sizeof(attacks) / sizeof(attacks[0]))
@@ -166,6 +168,30 @@ static void test_vpp_mtu(void **state)
 	set_mtu(&p, 1, 1280);
 	frame_to(&f, on_link(true, 1, 2), 1460);
 	pipe_answers(&p, &f, DROP_TOO_BIG, 2, 0, 1280);
+	pipe_close(&p);
+}
+
+/* VPP test_ip4, IP Directed Broadcast: 2028 bytes go to all in two pieces, or to nobody. */
+static void test_vpp_directed_broadcast(void **state)
+{
+	static const uint8_t all[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+	struct frame f, got;
+	struct pipe p;
+
+	(void)state;
+	pipe_open(&p);
+	frame_to(&f, net4(10, 0, 1, 255), 2008);
+	pipe_drops(&p, &f, DROP_BROADCAST);
+	pipe_broadcasts(&p, 1);
+	pipe_receive(&p, &f);
+	pipe_turn(&p);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_true(pipe_sent(&p, 1, &got));
+		assert_memory_equal(got.b, all, sizeof(all));
+		assert_int_equal(ntohs(frame_ip4(&got)->len), 20 + (i ? 2008 - 1480 : 1480));
+		assert_int_equal(ntohs(frame_ip4(&got)->frag), i ? 1480 / 8 : IP4_MF);
+	}
+	pipe_quiet(&p);
 	pipe_close(&p);
 }
 
@@ -366,6 +392,7 @@ int main(void)
 	const struct CMUnitTest others[] = {
 		cmocka_unit_test(test_fragment_smack),
 		cmocka_unit_test(test_vpp_mtu),
+		cmocka_unit_test(test_vpp_directed_broadcast),
 		cmocka_unit_test(test_padding_is_not_too_big),
 		cmocka_unit_test(test_errors_in_transit_teach_nothing),
 		cmocka_unit_test(test_traffic_class_and_flow_label),
