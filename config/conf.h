@@ -110,7 +110,7 @@ struct conf_policy {
 	uint32_t table;
 	int suppress; /* suppress-prefix-length: routes of up to so many bits do not count; -1 */
 	unsigned line;
-	bool refused; /* Linux would not take it, and that was said */
+	bool refused[2]; /* of IPv4, of IPv6: Linux would not take it, and that was said */
 };
 
 struct conf_neighbour {

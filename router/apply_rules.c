@@ -188,16 +188,16 @@ static bool linux_has_dscp(void)
 static int install_rule(struct router *r, const struct wanted *w)
 {
 	char why[NETLINK_WHY] = "this kernel knows no DSCP in rules of IPv4; Linux 6.14 does";
+	bool six = w->rule.family == AF_INET6;
 	int err = -EOPNOTSUPP;
 
 	if (!w->rule.has_dscp || linux_has_dscp())
 		err = netlink_rule_set(r->nl, &w->rule, true, why);
-	if (err && !(w->from && w->from->refused))
-		log_warn("IPv%u rule of priority %u (line %u): %s",
-			 w->rule.family == AF_INET6 ? 6 : 4, w->rule.priority,
+	if (err && !(w->from && w->from->refused[six]))
+		log_warn("IPv%u rule of priority %u (line %u): %s", six ? 6 : 4, w->rule.priority,
 			 w->from ? w->from->line : 0, why);
 	if (w->from)
-		w->from->refused = err != 0;
+		w->from->refused[six] = err != 0;
 	return err;
 }
 

@@ -357,4 +357,19 @@ EOF
 check "what a VRF had is withdrawn" eventually 5 lacks_rule "lookup 1000"
 is "and its routes" "$(ns r ip route show table 1000 2> /dev/null)" ""
 check_conservation
+
+# ---- a rule that an old kernel takes for one family only
+router_stop > "$T/seen"
+KEEPER="setarch $(uname -m) --uname-2.6"
+router_start - << 'EOF'
+version: 1
+interfaces: {lan0: {}, wan0: {}}
+routing: {rules: [{priority: 70, dscp: 10, table: 100}]}
+EOF
+said=$(grep -c "knows no DSCP" "$(lib_log)")
+ns r ip addr add 10.0.77.1/32 dev lan0
+check "the address is seen" eventually 5 eval 'ctl show routes table local | grep -q 10.0.77.1'
+sleep 0.2
+is "that it did not is said once" "$said $(grep -c "knows no DSCP" "$(lib_log)")" "1 1"
+check "the other family has it" eval 'ns r ip -6 rule | grep -q "^70:"'
 finish
