@@ -34,6 +34,7 @@ enum {
 	GRE_HEADER = 4,
 	SCTP_HEADER = 12,
 	SCTP_CHECKSUM = 8,
+	CHUNK_HEADER = 4,
 };
 
 static uint16_t be16_at(const uint8_t *at)
@@ -84,16 +85,33 @@ static uint32_t crc32c(const uint8_t *at, uint32_t len)
 	return ~crc;
 }
 
-static bool finish_crc(struct pkt *p)
+/* Four zeros alone say little: are there chunks, from the header to the end of the packet? */
+static bool is_sctp(const uint8_t *l4, uint32_t len)
 {
 	static const uint8_t none[4];
+	uint32_t at = SCTP_HEADER;
+
+	if (len < SCTP_HEADER + CHUNK_HEADER || memcmp(l4 + SCTP_CHECKSUM, none, sizeof(none)) != 0)
+		return false;
+	while (at + CHUNK_HEADER <= len) {
+		uint32_t chunk = be16_at(l4 + at + 2);
+
+		if (chunk < CHUNK_HEADER)
+			return false;
+		at += (chunk + 3) & ~3u;
+	}
+	return at == len;
+}
+
+static bool finish_crc(struct pkt *p)
+{
 	uint8_t *l4 = p->l3 + p->l4;
 	uint32_t crc;
 
-	if (l4_len(p) < SCTP_HEADER || memcmp(l4 + SCTP_CHECKSUM, none, sizeof(none)) != 0)
+	if (!is_sctp(l4, l4_len(p)))
 		return false;
 	crc = crc32c(l4, l4_len(p));
-	for (unsigned i = 0; i < sizeof(none); i++)
+	for (unsigned i = 0; i < sizeof(crc); i++)
 		l4[SCTP_CHECKSUM + i] = (uint8_t)(crc >> 8 * i);
 	return true;
 }

@@ -150,6 +150,18 @@ static uint32_t crc32c(const uint8_t *at, unsigned len)
 	return ~crc;
 }
 
+/* An INIT or DATA chunk of some length, and what pads it, behind a header without a checksum. */
+static void sctp(struct frame *f, bool six, unsigned chunk)
+{
+	unsigned l4 = six ? 54 : 34;
+
+	(six ? frame6 : frame4)(f, on_link(six, 0, 2), beyond(six, VIA_OUT), IPPROTO_SCTP,
+				12 + (chunk + 3) / 4 * 4 + 8);
+	memset(f->b + l4 + 8, 0, 4);
+	put16(f->b + l4 + 14, chunk);
+	put16(f->b + f->len - 6, 8); /* another, the smallest but one */
+}
+
 static void test_sctp(void **state)
 {
 	struct frame f, done;
@@ -158,25 +170,44 @@ static void test_sctp(void **state)
 	(void)state;
 	assert_int_equal(crc32c((const uint8_t *)"123456789", 9), 0xe3069283);
 	pipe_open(&p);
-	for (unsigned i = 0; i < 2 * 300; i++) {
-		bool six = i % 2;
-		unsigned l4 = six ? 54 : 34, len = i / 2;
+	for (unsigned i = 2 * 4; i < 2 * 300; i++) {
+		unsigned l4 = i % 2 ? 54 : 34;
 		uint32_t crc;
 
-		(six ? frame6 : frame4)(&f, on_link(six, 0, 2), beyond(six, VIA_OUT), IPPROTO_SCTP,
-					len);
-		p.cfg->iface[0].virtual = true;
-		pipe_forwards(&p, &f, 1); /* complete, or wrong, or too short */
-		if (len < 12)
-			continue;
-		memset(f.b + l4 + 8, 0, 4);
-		done = f;
-		crc = crc32c(f.b + l4, len);
-		for (unsigned b = 0; b < 4; b++)
-			done.b[l4 + 8 + b] = (uint8_t)(crc >> 8 * b);
-		becomes(&p, &f, &done);
+		sctp(&f, i % 2, i / 2);
 		p.cfg->iface[0].virtual = false;
 		pipe_forwards(&p, &f, 1);
+		done = f;
+		crc = crc32c(f.b + l4, f.len - l4);
+		for (unsigned b = 0; b < 4; b++)
+			done.b[l4 + 8 + b] = (uint8_t)(crc >> 8 * b);
+		p.cfg->iface[0].virtual = true;
+		becomes(&p, &f, &done);
+		pipe_forwards(&p, &done, 1);
+	}
+	pipe_close(&p);
+}
+
+/* Zeros where SCTP has its checksum, but no chunks, or such that do not end where the packet does.
+ */
+static void test_no_sctp(void **state)
+{
+	struct pipe p;
+	struct frame f;
+
+	(void)state;
+	pipe_open(&p);
+	p.cfg->iface[0].virtual = true;
+	for (unsigned len = 0; len < 100; len++) {
+		frame4(&f, on_link(false, 0, 2), beyond(false, VIA_OUT), IPPROTO_SCTP, len);
+		memset(f.b + 34, 0, len);
+		pipe_forwards(&p, &f, 1);
+	}
+	for (unsigned chunk = 0; chunk < 200; chunk++) {
+		sctp(&f, false, 100);
+		put16(f.b + 34 + 14, chunk);
+		if (chunk < 97 || chunk > 108 || (chunk > 100 && chunk < 105))
+			pipe_forwards(&p, &f, 1);
 	}
 	pipe_close(&p);
 }
@@ -396,6 +427,7 @@ int main(void)
 		cmocka_unit_test(test_checksums_left_alone),
 		cmocka_unit_test(test_checksum_zero),
 		cmocka_unit_test(test_sctp),
+		cmocka_unit_test(test_no_sctp),
 		cmocka_unit_test(test_tunnels),
 		cmocka_unit_test(test_around),
 		cmocka_unit_test(test_nested),
