@@ -169,6 +169,16 @@ done
 come "nothing is seen" "0 0 0"
 kill "${watchers[@]}"
 
+note "neighbour discovery: Linux says that this is a router, if it is to"
+for i in p1 p2 p3; do
+	ns r sysctl -qw net.ipv6.conf.$i.forwarding=1
+done
+ip -n h1 -6 neigh flush dev e0
+check "h1 asks again" reach h1 2001:db8:1::1
+check "and is told that it is a router" sh -c "ip -n h1 -6 neigh show 2001:db8:1::1 dev e0 | grep -q ' router '"
+check "all routers hear" ns h1 ping -q -c 1 -W 1 ff02::2%e0
+check "it forwards" reach h1 2001:db8:2::2
+
 note "forwarding/router_nh.sh: both families by objects of IPv6 that are only a device"
 ip -n r -6 nexthop add id 201 dev p1 && ip -n r -6 nexthop add id 202 dev p2
 route replace 192.0.2.0/24 nhid 201 && route replace 198.51.100.0/24 nhid 202
@@ -210,11 +220,13 @@ share()
 	check "$1: $3 to $4" /usr/bin/python3 -c "import sys; x, y = $x - $x0, $y - $y0; print(x, y)
 sys.exit(not (x + y >= 6000 and y and abs(x * $4 / (y * $3) - 1) < 0.15))"
 }
-# one_link WHAT ADDR: all flows to ADDR go by p2.
+# one_link WHAT ADDR: all flows to ADDR go by p2; once the neighbours that they need are known.
 one_link()
 {
-	local x x0 y0
-	read -r x0 y0 <<< "$(received)"
+	local x x0
+	ns h1 /usr/bin/python3 "$T/spray.py" "$2" 200
+	sleep 0.1
+	read -r x0 _ <<< "$(received)"
 	ns h1 /usr/bin/python3 "$T/spray.py" "$2" 200
 	sleep 0.1
 	read -r x _ <<< "$(received)"
