@@ -306,6 +306,19 @@ static void addr_remove(struct state *s, struct link_addr **p)
 	free(a);
 }
 
+/* Addresses stand in the order in which they came. Of IPv4 a dump has them so, of IPv6 it begins
+ * with the newest. */
+static void addr_order(const struct state *s, struct link *l, struct link_addr **p)
+{
+	struct link_addr *a = *p;
+
+	if (!s->syncing || is_ip4(a))
+		return;
+	*p = a->next;
+	a->next = l->addrs;
+	l->addrs = a;
+}
+
 static void on_addr(void *arg, const struct netlink_addr *n)
 {
 	struct state *s = arg;
@@ -323,13 +336,14 @@ static void on_addr(void *arg, const struct netlink_addr *n)
 		return;
 	}
 	if (!*p)
-		*p = calloc(1, sizeof(**p)); /* at the end: the first is the preferred */
+		*p = calloc(1, sizeof(**p)); /* at the end */
 	if (!*p)
 		return;
 	(*p)->a = *n;
 	(*p)->seen = true;
 	if (is_ip4(*p) && l->l.flags & IFF_UP)
 		paths_mark_dead(s, l->l.ifindex, false, true);
+	addr_order(s, l, p);
 	s->addrs_dirty = true;
 	if (s->addr_changed)
 		s->addr_changed(s->arg, n);

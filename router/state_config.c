@@ -26,26 +26,41 @@ uint16_t state_link_port(const struct state *s, const struct link *l)
 	return parent->port;
 }
 
+static bool may_speak(const struct link_addr *a)
+{
+	return !(a->a.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED));
+}
+
+/* Addresses of IPv6 but link-local ones: those that are deprecated, or the others. */
+static void fill_addrs6(struct dp_iface *f, const struct link *l, bool deprecated)
+{
+	for (const struct link_addr *a = l->addrs; a && f->nip6 < IFACE_IP6_ADDRS; a = a->next) {
+		if (a->a.local.addr.family != AF_INET6 || a->a.scope == RT_SCOPE_LINK ||
+		    !may_speak(a) || !(a->a.flags & IFA_F_DEPRECATED) == deprecated)
+			continue;
+		f->ip6[f->nip6].addr = a->a.local.addr.v6;
+		f->ip6[f->nip6++].len = a->a.local.len;
+	}
+}
+
+/* What Linux would choose from. Of several link-local addresses it speaks by the oldest. */
 static void fill_addrs(struct dp_iface *f, const struct link *l)
 {
 	for (const struct link_addr *a = l->addrs; a; a = a->next) {
 		const struct prefix *p = &a->a.local;
 
-		if (p->addr.family == AF_INET) {
-			if (f->nip4 == IFACE_IP4_ADDRS)
-				continue;
+		if (p->addr.family == AF_INET && f->nip4 < IFACE_IP4_ADDRS) {
 			f->ip4[f->nip4].addr = p->addr.v4;
 			f->ip4[f->nip4++].mask = p->len ? htonl(~0u << (32 - p->len)) : 0;
-		} else if (a->a.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) {
-			continue;
-		} else if (a->a.scope == RT_SCOPE_LINK) {
+		} else if (p->addr.family == AF_INET6 && a->a.scope == RT_SCOPE_LINK &&
+			   may_speak(a) && !f->has_link_local) {
 			f->ip6_link_local = p->addr.v6;
 			f->has_link_local = true;
-		} else if (f->nip6 < IFACE_IP6_ADDRS) {
-			f->ip6[f->nip6].addr = p->addr.v6;
-			f->ip6[f->nip6++].len = p->len;
 		}
 	}
+	fill_addrs6(f, l, false);
+	if (!f->nip6)
+		fill_addrs6(f, l, true);
 }
 
 uint32_t state_table_of_master(const struct state *s, int master)

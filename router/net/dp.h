@@ -46,7 +46,7 @@ struct dp_iface {
 	/* policy routing, of what comes in and of what we make for where it came from; NULL: fib4,
 	 * fib6 */
 	const struct rule_list *rules4, *rules6, *own4, *own6;
-	/* addresses an ICMP error may come from, the preferred first */
+	/* addresses an ICMP error may come from: of IPv4 the preferred first, of IPv6 the oldest */
 	unsigned nip4, nip6;
 	struct {
 		uint32_t addr;

@@ -190,7 +190,7 @@ static int common_bits(const uint8_t *a, const uint8_t *b, int max)
 }
 
 /* Of the addresses of an interface the one that has more in common with dst than *bits, if any does
- * (RFC 6724 5, rule 8). */
+ * (RFC 6724 5, rule 8); of equals the newest, as Linux does. */
 static const struct in6_addr *closest6(const struct dp_iface *f, const uint8_t *dst, int *bits)
 {
 	const struct in6_addr *best = NULL;
@@ -198,7 +198,7 @@ static const struct in6_addr *closest6(const struct dp_iface *f, const uint8_t *
 	for (unsigned i = 0; i < f->nip6; i++) {
 		int n = common_bits(f->ip6[i].addr.s6_addr, dst, f->ip6[i].len);
 
-		if (n <= *bits)
+		if (n < *bits || (n == *bits && !best))
 			continue;
 		*bits = n;
 		best = &f->ip6[i].addr;

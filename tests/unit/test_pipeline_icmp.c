@@ -165,13 +165,13 @@ static void test_source6(void **state)
 	frame6(&f, beyond(true, VIA_VLAN), beyond(true, TO_NOWHERE), IPPROTO_UDP, 20);
 	pipe_answers_as(&p, &f, DROP_NO_ROUTE, &e);
 	in->nip6 = 3;
-	in->ip6[1].addr = net6(VIA_VLAN, 1).v6;
+	in->ip6[1].addr = net6(VIA_VLAN, 78).v6; /* closer, were it not another network */
 	in->ip6[1].len = 64;
-	in->ip6[2].addr = net6(VIA_VLAN, 78).v6; /* closer, were it not another network */
+	in->ip6[2].addr = net6(VIA_VLAN, 1).v6; /* newer */
 	in->ip6[2].len = 64;
 	e.from = net6(VIA_VLAN, 1);
 	pipe_answers_as(&p, &f, DROP_NO_ROUTE, &e);
-	in->ip6[2].len = 128;
+	in->ip6[1].len = 128;
 	e.from = net6(VIA_VLAN, 78);
 	pipe_answers_as(&p, &f, DROP_NO_ROUTE, &e);
 	in->nip6 = 0;
