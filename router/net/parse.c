@@ -42,7 +42,7 @@ static const struct dp_iface *vlan_iface(const struct dp_config *c, uint16_t por
 
 /* F4. Nobody speaks in our name, nor from an address that is everybody's; DROP__COUNT: all is well.
  */
-static enum drop_reason martian_of(const struct dp *dp, uint16_t iface, const struct ip4_header *h)
+static enum drop_reason martian4_of(const struct dp *dp, uint16_t iface, const struct ip4_header *h)
 {
 	enum nh_type ours = ours4(dp->cfg, iface, h->src);
 
@@ -70,7 +70,7 @@ static bool parse_ip4(struct dp *dp, struct pkt *p, uint8_t *frame, uint32_t l2l
 		return drop(dp, frame, DROP_IP4_LENGTH);
 	if (csum_fold(csum_add(h, hlen, 0)) != 0xffff)
 		return drop(dp, frame, DROP_IP4_CHECKSUM);
-	bad = martian_of(dp, p->iface, h);
+	bad = martian4_of(dp, p->iface, h);
 	if (bad != DROP__COUNT) {
 		martian_drop(dp, p->iface, AF_INET, frame, l2len, bad);
 		return false;
@@ -107,9 +107,20 @@ static bool ip6_link_local(const uint8_t a[16])
 	return a[0] == 0xfe && (a[1] & 0xc0) == 0x80;
 }
 
+/* G21. DROP__COUNT: all is well. */
+static enum drop_reason martian6_of(const struct ip6_header *h)
+{
+	if (ip6_bad_source(h->src))
+		return DROP_MARTIAN_SRC;
+	if (h->dst[0] == 0xff || ip6_is_loopback_or_any(h->dst) || ip6_is_v4mapped(h->dst))
+		return DROP_MARTIAN_DST;
+	return DROP__COUNT;
+}
+
 static bool parse_ip6(struct dp *dp, struct pkt *p, uint8_t *frame, uint32_t l2len, uint32_t len)
 {
 	struct ip6_header *h = (struct ip6_header *)(frame + l2len);
+	enum drop_reason bad;
 	uint32_t total;
 
 	len -= l2len;
@@ -120,10 +131,11 @@ static bool parse_ip6(struct dp *dp, struct pkt *p, uint8_t *frame, uint32_t l2l
 	total = IP6_HLEN + ntohs(h->plen);
 	if (total > len)
 		return drop(dp, frame, DROP_IP6_LENGTH);
-	if (ip6_bad_source(h->src))
-		return drop(dp, frame, DROP_MARTIAN_SRC);
-	if (h->dst[0] == 0xff || ip6_is_loopback_or_any(h->dst) || ip6_is_v4mapped(h->dst))
-		return drop(dp, frame, DROP_MARTIAN_DST);
+	bad = martian6_of(h);
+	if (bad != DROP__COUNT) {
+		martian_drop(dp, p->iface, AF_INET6, frame, l2len, bad);
+		return false;
+	}
 	p->l3 = (uint8_t *)h;
 	p->len = (uint16_t)(total > UINT16_MAX ? 0 : total);
 	p->l4 = IP6_HLEN;

@@ -362,6 +362,37 @@ static void test_route_types(void **state)
 	pipe_close(&p);
 }
 
+/* G21, as F4: a sample for the log. */
+static void test_martian_note(void **state)
+{
+	struct addr mapped = { .family = AF_INET6, .bytes = { [10] = 0xff, 0xff, 10, 0, 0, 2 } };
+	struct dp_note n;
+	struct pipe p;
+	struct frame f;
+
+	(void)state;
+	pipe_open(&p);
+	for (unsigned i = 0; i < 2; i++) {
+		struct addr src = i ? on_link(true, 0, 2) : mapped;
+		struct addr dst = i ? mapped : beyond(true, VIA_OUT);
+
+		frame6(&f, src, dst, IPPROTO_UDP, 20);
+		for (unsigned again = 0; again < 5; again++)
+			pipe_drops(&p, &f, i ? DROP_MARTIAN_DST : DROP_MARTIAN_SRC);
+		assert_true(spsc_get(&p.w->notes, &n));
+		assert_int_equal(n.kind, NOTE_MARTIAN);
+		assert_int_equal(n.rule, i ? DROP_MARTIAN_DST : DROP_MARTIAN_SRC);
+		assert_int_equal(n.in, 0);
+		assert_int_equal(n.family, AF_INET6);
+		assert_memory_equal(n.mac, f.b + 6, 6);
+		assert_memory_equal(n.src, src.bytes, 16);
+		assert_memory_equal(n.dst, dst.bytes, 16);
+		assert_false(spsc_get(&p.w->notes, &n));
+		p.now += 10 * NSEC_PER_SEC;
+	}
+	pipe_close(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -371,7 +402,7 @@ int main(void)
 		cmocka_unit_test(test_link_local_unknown), cmocka_unit_test(test_site_local_source),
 		cmocka_unit_test(test_extensions),	   cmocka_unit_test(test_chains),
 		cmocka_unit_test(test_chain_cut),	   cmocka_unit_test(test_jumbo),
-		cmocka_unit_test(test_route_types),
+		cmocka_unit_test(test_route_types),	   cmocka_unit_test(test_martian_note),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
