@@ -4,6 +4,7 @@
 . "$(dirname "$0")/../lib.sh"
 
 ns_add a r b
+ns r sysctl -qw net.ipv6.conf.default.accept_dad=0 # its link-local addresses are there at once
 veth a a0 r lan0
 veth r wan0 b b0
 veth r wan1 b b1
