@@ -54,6 +54,16 @@ static const struct conf_iface *iface_of(const struct router *r, const struct li
 	return NULL;
 }
 
+/* Behind the driver, packets of a guest's, or of a bridge's others, may have no checksum yet. */
+static bool is_generic(const struct router *r, const struct conf_iface *port)
+{
+	enum conf_xdp_mode mode = port ? port->xdp_mode : CONF_XDP_DEFAULT;
+
+	if (r->conf && mode == CONF_XDP_DEFAULT)
+		mode = r->conf->xdp.mode;
+	return mode == CONF_XDP_GENERIC;
+}
+
 void settings_iface(void *router, const struct link *l, struct dp_iface *f)
 {
 	const struct router *r = router;
@@ -62,6 +72,7 @@ void settings_iface(void *router, const struct link *l, struct dp_iface *f)
 
 	if (!c && parent)
 		c = iface_of(r, parent);
+	f->virtual |= is_generic(r, parent ? iface_of(r, parent) : own);
 	f->redirects = !c || !c->no_redirects;
 	if (!c)
 		return;

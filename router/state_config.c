@@ -85,7 +85,7 @@ static void fill_iface(struct state *s, struct dp_iface *f, const struct link *l
 	f->mtu = (uint16_t)(l->l.mtu > UINT16_MAX ? UINT16_MAX : l->l.mtu);
 	memcpy(f->mac, l->l.mac, sizeof(f->mac));
 	f->up = link_has_carrier(l) && f->port != IFACE_NONE;
-	f->virtual = !strcmp(dev->l.kind, "veth") || !strcmp(dev->l.kind, "tun");
+	f->virtual = dev->l.kind[0];
 	f->zone = table == TABLE_MAIN ? 0 : (uint16_t)table;
 	f->name_id = s->name_id ? s->name_id(s->arg, l) : 0;
 	if (s->iface_settings)

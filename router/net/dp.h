@@ -35,7 +35,7 @@ struct dp_iface {
 	uint16_t name_id; /* what rules call it: a number of struct names */
 	uint16_t zone;	  /* of connection tracking: 0, or the VRF's table */
 	bool up;
-	bool virtual; /* veth, tap: transport checksums may be unfinished */
+	bool virtual; /* not hardware, or XDP is generic: transport checksums may be unfinished */
 	/* as the file has it for this interface, or for the port it is on */
 	uint8_t rp_filter;	 /* enum conf_rp_filter */
 	bool rp_default;	 /* to loose: a default route counts */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* router/settings: the seed of the choice among next hops. Requirement F18: a seed per boot. */
+/* router/settings: what the file says of the packet path, and the seed of the choice among next
+ * hops. Requirement F18: a seed per boot. */
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +14,7 @@
 #include "config/conf.h"
 #include "router/router.h"
 #include "router/settings.h"
+#include "tests/unit/state_events.h"
 
 /* In another process, and there perhaps in another network namespace. */
 static uint32_t seed_elsewhere(bool netns)
@@ -48,16 +50,16 @@ static void seed_is_this_boots_and_this_routers(void **state)
 static void the_file_may_name_one(void **state)
 {
 	struct conf c = { .forwarding = { .hash = CONF_HASH_L3 } };
-	struct dp_settings s = settings_of(&c, 7);
+	struct dp_settings set = settings_of(&c, 7);
 
 	(void)state;
-	assert_int_equal(s.seed, 7);
-	assert_true(s.hash_l3);
+	assert_int_equal(set.seed, 7);
+	assert_true(set.hash_l3);
 	c.forwarding.seed = 9;
 	c.forwarding.hash = CONF_HASH_L4;
-	s = settings_of(&c, 7);
-	assert_int_equal(s.seed, 9);
-	assert_false(s.hash_l3);
+	set = settings_of(&c, 7);
+	assert_int_equal(set.seed, 9);
+	assert_false(set.hash_l3);
 }
 
 /* Linux tells routes apart by table, prefix and metric, and so do we; routes of others are not
@@ -94,12 +96,65 @@ static void routes_have_their_own_hash(void **state)
 	assert_int_equal(settings_route(&r, &n), CONF_HASH_L4);
 }
 
+/* Of no packet that hardware has received a checksum is unfinished; but of any that was in the
+ * stack before we see it. VLANs are as their port. */
+static void checksums_may_be_unfinished(void **state)
+{
+	static const struct {
+		const char *kind;
+		enum conf_xdp_mode mode, port;
+		bool may;
+	} rows[] = {
+		{ "", CONF_XDP_BEST_EFFORT, CONF_XDP_DEFAULT, false },
+		{ "", CONF_XDP_GENERIC, CONF_XDP_DEFAULT, true },
+		{ "", CONF_XDP_GENERIC, CONF_XDP_COPY, false },
+		{ "", CONF_XDP_BEST_EFFORT, CONF_XDP_GENERIC, true },
+		{ "veth", CONF_XDP_BEST_EFFORT, CONF_XDP_DEFAULT, true },
+		{ "tun", CONF_XDP_BEST_EFFORT, CONF_XDP_DEFAULT, true },
+		{ "bridge", CONF_XDP_GENERIC, CONF_XDP_DEFAULT, true },
+	};
+	struct netlink_link lan = {
+		.ifindex = LAN, .name = "lan", .has_mac = true, .mtu = 1500, .flags = UP
+	};
+	struct netlink_link vlan = { .ifindex = VLAN,
+				     .name = "lan.7",
+				     .kind = "vlan",
+				     .link = LAN,
+				     .vlan_id = 7,
+				     .vlan_proto = 0x8100,
+				     .has_mac = true,
+				     .mtu = 1500,
+				     .flags = UP };
+	struct conf_iface port = { .netdev = "lan" };
+	struct conf c = { .ifaces = &port, .nifaces = 1 };
+	static struct router r;
+
+	(void)state;
+	r.conf = &c;
+	r.state = s;
+	s->iface_settings = settings_iface;
+	s->arg = &r;
+	state_netlink_ops.link(s, &vlan);
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		strcpy(lan.kind, rows[i].kind);
+		c.xdp.mode = rows[i].mode;
+		port.xdp_mode = rows[i].port;
+		state_netlink_ops.link(s, &lan);
+		state_rename(s);
+		state_publish(s);
+		assert_int_equal(s->config->iface[state_link(s, LAN)->iface].virtual, rows[i].may);
+		assert_int_equal(s->config->iface[state_link(s, VLAN)->iface].virtual, rows[i].may);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(seed_is_this_boots_and_this_routers),
 		cmocka_unit_test(the_file_may_name_one),
 		cmocka_unit_test(routes_have_their_own_hash),
+		cmocka_unit_test_setup_teardown(checksums_may_be_unfinished, network_up,
+						network_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
