@@ -528,7 +528,7 @@ unsigned state_local_addrs(const struct state *s, struct addr *out, unsigned max
 			n++;
 		}
 	}
-	return n;
+	return n + routes_local_addrs(s, out + (n < max ? n : max), max - (n < max ? n : max));
 }
 
 void state_destroy(struct state *s)

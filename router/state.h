@@ -333,6 +333,8 @@ void objects_forget(struct state *s);
 void routes_link_down(struct state *s, int ifindex);
 void routes_link_gone(struct state *s, int ifindex);
 void routes_ip_off(struct state *s, int ifindex);
+/* The part of state_local_addrs() that routes know. */
+unsigned routes_local_addrs(const struct state *s, struct addr *out, unsigned max);
 void routes_prefsrc_gone(struct state *s, uint32_t table, uint32_t addr);
 void routes_object_gone(struct state *s, uint32_t nhid);
 void route_event(struct state *s, const struct netlink_route *r);

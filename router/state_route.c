@@ -47,13 +47,45 @@ static bool is_odd_local(const struct route *r)
 }
 
 /* Whether two tables may be folded, or need no lookup, shows in lists of rules. */
+/* An address of this host that no interface has: of all routers on a link (RFC 4291 2.6.1), which
+ * Linux has where it says that it is one, or by a route of type local. */
+static bool is_local_address(const struct route *r)
+{
+	return r->table == TABLE_LOCAL && r->dst.len == addr_bits(&r->dst.addr) &&
+	       (r->type == RTN_ANYCAST || (r->type == RTN_LOCAL && r->protocol != RTPROT_KERNEL));
+}
+
+unsigned routes_local_addrs(const struct state *s, struct addr *out, unsigned max)
+{
+	unsigned n = 0;
+	uint32_t b = 0;
+
+	for (struct table_node *t = table_walk(&s->paths, &b, NULL); t;
+	     t = table_walk(&s->paths, &b, t)) {
+		const struct path *p = table_entry(t, struct path, node);
+		bool maybe = p->type == RTN_ANYCAST || p->type == RTN_LOCAL;
+
+		for (const struct route *r = maybe ? p->routes : NULL; r; r = r->next_on) {
+			if (!is_local_address(r))
+				continue;
+			if (n < max)
+				out[n] = r->dst.addr;
+			n++;
+		}
+	}
+	return n;
+}
+
 static void count_special(struct state *s, const struct route *r, int by)
 {
 	bool six = r->dst.addr.family == AF_INET6;
 	size_t *n = r->table == TABLE_DEFAULT ? &s->ndefault[six]
 		    : is_odd_local(r)	      ? &s->local_odd[six]
 					      : NULL;
+	struct netlink_addr a = { .deleted = by < 0, .local = r->dst };
 
+	if (s->addr_changed && is_local_address(r))
+		s->addr_changed(s->arg, &a);
 	if (!n)
 		return;
 	*n += (size_t)by;

@@ -177,7 +177,12 @@ ip -n h1 -6 neigh flush dev e0
 check "h1 asks again" reach h1 2001:db8:1::1
 check "and is told that it is a router" sh -c "ip -n h1 -6 neigh show 2001:db8:1::1 dev e0 | grep -q ' router '"
 check "all routers hear" ns h1 ping -q -c 1 -W 1 ff02::2%e0
+check "the address of all routers on its link" reach h1 2001:db8:1::
+check "and on another" reach h1 2001:db8:2::
 check "it forwards" reach h1 2001:db8:2::2
+route add local 10.66.0.1/32 dev lo
+check "an address that only a route has" reach h1 10.66.0.1
+route del local 10.66.0.1/32 dev lo
 
 note "forwarding/router_nh.sh: both families by objects of IPv6 that are only a device"
 ip -n r -6 nexthop add id 201 dev p1 && ip -n r -6 nexthop add id 202 dev p2

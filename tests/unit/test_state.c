@@ -489,71 +489,6 @@ static void broadcasts_go_out_where_the_file_says(void **state)
 	}
 }
 
-static void address6(const char *text, uint32_t flags)
-{
-	struct netlink_addr a = { .ifindex = LAN, .local = prefix(text), .flags = flags };
-
-	a.scope = text[0] == 'f' ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
-	state_netlink_ops.addr(s, &a);
-}
-
-/* The interface as workers find it. */
-static const struct dp_iface *lan_published(void)
-{
-	state_publish(s);
-	for (unsigned i = 0; i < s->config->nifaces; i++)
-		if (s->config->iface[i].ifindex == LAN)
-			return &s->config->iface[i];
-	fail();
-	return NULL;
-}
-
-static void is_address(const struct in6_addr *a, const char *text)
-{
-	struct addr want = prefix(text).addr;
-
-	assert_memory_equal(a, &want.v6, sizeof(*a));
-}
-
-/* By which addresses of IPv6 errors and redirects speak, as Linux does: the oldest link-local one,
- * whether it was there before us or not, and none that is deprecated as long as there are others.
- */
-static void addresses_of_ip6_are_those_that_linux_would_choose(void **state)
-{
-	const struct dp_iface *f;
-
-	(void)state;
-	address6("fe80::1/64", IFA_F_TENTATIVE);
-	address6("fe80::2/64", 0);
-	address6("fe80::3/64", 0);
-	is_address(&lan_published()->ip6_link_local, "fe80::2/64");
-	address6("fe80::1/64", 0);
-	is_address(&lan_published()->ip6_link_local, "fe80::1/64");
-
-	address6("2001:db8:1::1/64", 0);
-	address6("2001:db8:1::2/64", IFA_F_DEPRECATED);
-	address6("2001:db8:1::3/48", 0);
-	f = lan_published();
-	assert_int_equal(f->nip6, 2);
-	is_address(&f->ip6[0].addr, "2001:db8:1::1/64");
-	is_address(&f->ip6[1].addr, "2001:db8:1::3/48");
-	assert_int_equal(f->ip6[1].len, 48);
-
-	state_netlink_ops.sync_begin(s); /* the newest first */
-	link_is(LAN, "lan", UP);
-	address6("2001:db8:1::2/64", IFA_F_DEPRECATED);
-	address6("2001:db8:1::1/64", IFA_F_DEPRECATED);
-	address6("fe80::4/64", 0);
-	address6("fe80::3/64", 0);
-	address6("fe80::2/64", 0);
-	state_netlink_ops.sync_end(s);
-	f = lan_published();
-	is_address(&f->ip6_link_local, "fe80::2/64");
-	assert_int_equal(f->nip6, 2);
-	is_address(&f->ip6[0].addr, "2001:db8:1::1/64");
-	is_address(&f->ip6[1].addr, "2001:db8:1::2/64");
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -577,7 +512,6 @@ int main(void)
 		T(resync_sweeps_what_it_has_not_seen),
 		T(slots_are_used_again_only_after_publication),
 		T(broadcasts_go_out_where_the_file_says),
-		T(addresses_of_ip6_are_those_that_linux_would_choose),
 #undef T
 	};
 
