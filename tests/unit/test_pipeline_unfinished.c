@@ -420,6 +420,26 @@ static void test_cut_off(void **state)
 	pipe_close(&p);
 }
 
+/* Whatever a packet is said to be, bytes that mean nothing pass as they are. */
+static void test_any_protocol(void **state)
+{
+	static const uint8_t fill[] = { 0x00, 0x01, 0x08, 0x45, 0x60, 0x88, 0xff };
+	struct pipe p;
+	struct frame f;
+
+	(void)state;
+	pipe_open(&p);
+	p.cfg->iface[0].virtual = true;
+	for (unsigned i = 0; i < 256 * sizeof(fill); i++) {
+		unsigned len = 1 + i % 90;
+
+		frame4(&f, on_link(false, 0, 2), beyond(false, VIA_OUT), i % 256, len);
+		memset(f.b + 34, fill[i / 256], len);
+		pipe_forwards(&p, &f, 1);
+	}
+	pipe_close(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -432,6 +452,7 @@ int main(void)
 		cmocka_unit_test(test_around),
 		cmocka_unit_test(test_nested),
 		cmocka_unit_test(test_cut_off),
+		cmocka_unit_test(test_any_protocol),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
