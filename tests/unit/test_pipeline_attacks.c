@@ -233,8 +233,10 @@ static void test_errors_in_transit_teach_nothing(void **state)
 		unsigned l3 = six ? 40 : 20;
 
 		frame_to(&f, beyond(six, VIA_OUT), 1500 - l3);
-		(six ? frame6 : frame4)(&error, beyond(six, VIA_OUT), on_link(six, 0, 2),
-					six ? ND : PING, 556);
+		if (six)
+			frame6(&error, beyond(true, VIA_OUT), on_link(true, 0, 2), ND, 556);
+		else
+			frame4(&error, beyond(false, VIA_OUT), on_link(false, 0, 2), PING, 556);
 		error.port = 1;
 		error.b[5] = 1; /* our MAC there */
 		memcpy(error.b + error.l3 + l3 + 8, f.b + f.l3, 548);
