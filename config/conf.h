@@ -52,6 +52,7 @@ struct conf_iface {
 	unsigned mtu;	     /* 0: leave as Linux has it */
 	bool fail_pass;	     /* on-failure: pass */
 	char vrf[CONF_NAME]; /* "": none */
+	bool vrf_refused;    /* Linux would not have it there, and that was said */
 	enum conf_rp_filter rp_filter;
 	bool rp_default;   /* a default route, too, makes any source good to rp-filter: loose */
 	unsigned mss;	   /* mss-clamp: 0: none; CONF_MSS_PMTU */
@@ -85,6 +86,7 @@ struct conf_table {
 	char name[CONF_NAME];
 	uint32_t table;
 	unsigned line;
+	bool refused; /* a VRF: it is not to be had, and that was said */
 };
 
 enum conf_policy_type {

@@ -281,26 +281,35 @@ static void warn_of_overlaps(const struct conf *c)
 			warn_of_overlap(c, &c->ifaces[i], &c->ifaces[i].addresses[k]);
 }
 
+static void vrf_refused(struct conf_table *v, const char *why)
+{
+	if (!v->refused)
+		log_err("VRF %s (line %u): %s", v->name, v->line, why);
+	v->refused = true;
+}
+
 /* A device of its name may be something else. (One that was just made is not known yet.) */
 static bool is_that_vrf(const struct router *r, int index, const struct conf_table *v)
 {
 	const struct link *l = state_link(r->state, index);
 
-	if (!l || l->l.vrf_table == v->table)
-		return true;
-	log_err("VRF %s (line %u): there is a device of this name that is none of table %u",
-		v->name, v->line, v->table);
-	return false;
+	return !l || l->l.vrf_table == v->table;
 }
 
 /* Its number, or 0. */
-static int vrf_device(struct router *r, const struct conf_table *v)
+static int vrf_device(struct router *r, struct conf_table *v)
 {
 	char why[NETLINK_WHY];
 	int index = (int)if_nametoindex(v->name), err;
 
-	if (index && !is_that_vrf(r, index, v))
+	if (index && !is_that_vrf(r, index, v)) {
+		snprintf(why, sizeof(why),
+			 "there is a device of this name that is none of table %u", v->table);
+		vrf_refused(v, why);
 		return 0;
+	}
+	if (index)
+		v->refused = false;
 	if (index || r->no_vrfs)
 		return index;
 	err = netlink_vrf_add(r->nl, v->name, v->table, why);
@@ -312,7 +321,7 @@ static int vrf_device(struct router *r, const struct conf_table *v)
 		warn_of_overlaps(r->conf);
 		state_rename(r->state); /* interfaces are in zones now */
 	} else if (err) {
-		log_err("VRF %s (line %u): %s", v->name, v->line, why);
+		vrf_refused(v, why);
 	}
 	return (int)if_nametoindex(v->name);
 }
@@ -322,13 +331,20 @@ static bool is_vrf(const struct link *l, uint32_t table)
 	return l && !strcmp(l->l.kind, "vrf") && l->l.vrf_table == table;
 }
 
-static void set_master(struct router *r, const struct conf_iface *c, int master)
+static void set_master(struct router *r, struct conf_iface *c, int master)
 {
 	const struct link *l = ports_find_link(r, c);
 	char why[NETLINK_WHY];
 
-	if (l && l->l.master != master && netlink_link_master(r->nl, l->l.ifindex, master, why))
+	if (!l || l->l.master == master)
+		return;
+	if (!netlink_link_master(r->nl, l->l.ifindex, master, why)) {
+		c->vrf_refused = false;
+		return;
+	}
+	if (!c->vrf_refused)
 		log_err("%s: vrf %s: %s", c->name, c->vrf, why);
+	c->vrf_refused = true;
 }
 
 /* Is it in the VRF that `old` says? Somebody may have put it elsewhere since. */
@@ -344,7 +360,7 @@ static bool is_in_vrf(const struct router *r, const struct conf *old, const stru
 static void vrfs_withdraw(struct router *r, const struct conf *old)
 {
 	for (unsigned i = 0; i < old->nifaces; i++) {
-		const struct conf_iface *was = &old->ifaces[i];
+		struct conf_iface *was = &old->ifaces[i];
 		bool stays = false;
 
 		for (unsigned k = 0; k < r->conf->nifaces; k++)
