@@ -46,7 +46,6 @@ static bool is_odd_local(const struct route *r)
 	       (r->type == RTN_THROW || (r->dst.len < addr_bits(&r->dst.addr) && !loopback));
 }
 
-/* Whether two tables may be folded, or need no lookup, shows in lists of rules. */
 /* An address of this host that no interface has: of all routers on a link (RFC 4291 2.6.1), which
  * Linux has where it says that it is one, or by a route of type local. */
 static bool is_local_address(const struct route *r)
@@ -76,6 +75,8 @@ unsigned routes_local_addrs(const struct state *s, struct addr *out, unsigned ma
 	return n;
 }
 
+/* Routes that more hangs on than a lookup: whether two tables may be folded, or need none, shows in
+ * lists of rules, and XDP leaves Linux what is for its addresses. */
 static void count_special(struct state *s, const struct route *r, int by)
 {
 	bool six = r->dst.addr.family == AF_INET6;
