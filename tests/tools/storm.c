@@ -74,7 +74,7 @@ static bool both_families(const struct addr *a, unsigned n)
 
 static int option(struct options *o, struct storm *s, int id)
 {
-	unsigned long mtu;
+	unsigned long mtu = 0;
 	int err;
 
 	switch (id) {
