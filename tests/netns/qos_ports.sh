@@ -43,9 +43,9 @@ wan_is()
 	[ "$(ctl_json '[r["state"] for r in d if r["name"] == "wan0"][0]' show interfaces)" = "$1" ]
 }
 
-wan_new()
+wan_new() # b answers from the first request on: the next one is a second later
 {
-	veth r wan0 b b0 && host_addr r wan0 10.0.2.1/24 && host_addr b b0 10.0.2.2/24 &&
+	veth r wan0 b b0 && host_addr b b0 10.0.2.2/24 && host_addr r wan0 10.0.2.1/24 &&
 		ip -n b route add default via 10.0.2.1
 }
 
@@ -87,7 +87,7 @@ check "it is gone" eventually 5 wan_is absent
 check "the tree is changed while there is none" reload_in_time 1
 wan_new
 check "it comes back" eventually 10 wan_is up
-check "and sends" eventually 10 ns a ping -q -c 1 -W 9 10.0.2.2
+check "and sends" eventually 20 ns a ping -q -c 1 -W 9 10.0.2.2
 ip -n r link set wan0 down
 config 3mbit > "$CONF"
 check "it is changed while it is down" reload_in_time 1
