@@ -55,12 +55,12 @@ load_stop()
 	load_lost=$((load_sent - load_got))
 	if [ $load_lost != 0 ]; then
 		load_lost=$((load_lost - $(load_dropped) + load_before))
-		ctl show drops
-		ctl show xdp -s
 		for end in "a a0" "r lan0" "r wan0" "b b0"; do
 			ns "${end% *}" ethtool -S "${end#* }"
 			ip -n "${end% *}" -s link show "${end#* }"
 		done
+		ctl show xdp -s
+		ctl show drops -s # the end of what is said is what is read
 	fi
 	note "load: $load_sent sent, $load_got received, $load_lost unaccounted for"
 }

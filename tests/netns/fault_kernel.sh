@@ -95,6 +95,12 @@ print("held", flush=True)
 signal.sigwait([signal.SIGTERM])
 ptrace(17) # PTRACE_DETACH
 END
+# starved: what found no room in a ring while a worker or Linux had no CPU; it is counted
+starved()
+{
+	ctl_json 'sum(r["packets"] for r in d if r["stage"] == "kernel" or r["reason"] == "tx-ring-full")' show drops
+}
+starved_before=$(starved)
 load_start 1000
 lost_before=$(ctl_json 'd["netlink_overruns"]' show status)
 for _ in 1 2 3; do
@@ -129,6 +135,8 @@ else
 	skip "an overrun" "the control thread cannot be held: $(cat "$T/held")"
 fi
 load_stop
-is "no packet was lost meanwhile" "$load_lost" 0
+busy=$(($(starved) - starved_before))
+[ $busy = 0 ] || note "$busy packets were lost to a busy machine"
+is "no other packet was lost meanwhile" $((load_lost - busy)) 0
 check_conservation
 finish
